@@ -4,7 +4,7 @@
 import os
 import sys
 
-from conductor.data_directory import UnreadableSecrets
+from conductor.data_directory import UnreadableSecretsError
 from conductor.environment import command_environment
 from conductor.postgres import PostgresError
 
@@ -15,10 +15,10 @@ def main() -> None:
     try:
         with command_environment(sys.argv[1:]):
             # Django reads the environment when it is imported, not earlier.
-            from django.core.management import execute_from_command_line  # noqa: PLC0415
+            from django.core.management import execute_from_command_line
 
             execute_from_command_line(sys.argv)
-    except (PostgresError, UnreadableSecrets) as problem:
+    except (PostgresError, UnreadableSecretsError) as problem:
         sys.exit(str(problem))
 
 

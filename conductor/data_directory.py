@@ -30,7 +30,7 @@ class Secrets:
     app_password: str
 
 
-class UnreadableSecrets(Exception):
+class UnreadableSecretsError(Exception):
     """The file of keys is there but is not what was written."""
 
 
@@ -57,7 +57,7 @@ def kept_secrets(directory: Path) -> Secrets:
 
     Several processes may ask at once: one of them makes the keys.
 
-    :raises UnreadableSecrets: if the file lacks a key or is not JSON.
+    :raises UnreadableSecretsError: if the file lacks a key or is not JSON.
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "secrets.json"
@@ -74,7 +74,7 @@ def _read_secrets(path: Path) -> Secrets:
         kept = json.loads(path.read_text())
         return Secrets(**{name: kept[name] for name in names})
     except (ValueError, KeyError, TypeError) as problem:
-        raise UnreadableSecrets(
+        raise UnreadableSecretsError(
             f"{path} is damaged ({problem!r}): put your copy of it back. Without these "
             "keys stored provider passwords cannot be read."
         ) from problem

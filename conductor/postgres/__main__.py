@@ -20,7 +20,7 @@ def main() -> int:
     """Read the arguments, run the command, return its exit code."""
     words, dashes, command = sys.argv[1:3], sys.argv[3:4], sys.argv[4:]
     if words != ["run", "--temporary"] or dashes != ["--"] or not command:
-        print(__doc__, file=sys.stderr)  # noqa: T201
+        print(__doc__, file=sys.stderr)
         return 2
     # A signal must unwind the stack, or the cluster would outlive us.
     signal.signal(signal.SIGTERM, _end)
@@ -29,7 +29,7 @@ def main() -> int:
         with temporary_cluster() as cluster:
             return _run(command, cluster)
     except PostgresError as problem:
-        print(problem, file=sys.stderr)  # noqa: T201
+        print(problem, file=sys.stderr)
         return 1
 
 

@@ -104,9 +104,7 @@ def can_enter(user: ServerUser | None, directory: Path) -> bool:
     """Tell whether the user can reach into a directory; a missing one counts by its parent."""
     while not directory.exists():
         directory = directory.parent
-    return (
-        run_as(user, ["/bin/sh", "-c", 'cd -- "$1"', "sh", directory]).returncode == 0
-    )
+    return run_as(user, ["/bin/sh", "-c", 'cd -- "$1"', "sh", directory]).returncode == 0
 
 
 def system_directory(path: Path) -> Path:
@@ -174,9 +172,7 @@ def bundled_programs() -> Path:
 
 def _runs(programs: Path) -> bool:
     try:
-        return (
-            run_as(server_user(), [programs / "postgres", "--version"]).returncode == 0
-        )
+        return run_as(server_user(), [programs / "postgres", "--version"]).returncode == 0
     except OSError:
         return False
 

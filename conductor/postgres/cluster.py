@@ -19,8 +19,9 @@ from pathlib import Path
 
 import psycopg
 
+from conductor import processes
 from conductor.data_directory import Secrets, locked
-from conductor.postgres import PostgresError, processes
+from conductor.postgres import PostgresError
 from conductor.postgres.binaries import (
     ServerUser,
     identity,
@@ -216,9 +217,7 @@ class Cluster:
         }
         lines = [f"{name} = {value}\n" for name, value in values.items()]
         path = folder / "conductor.conf"
-        path.write_text(
-            "# Written at every start; put your own lines into zz-own.conf.\n"
-        )
+        path.write_text("# Written at every start; put your own lines into zz-own.conf.\n")
         with path.open("a") as file:
             file.writelines(lines)
         if self.user is not None:
@@ -257,7 +256,7 @@ class Cluster:
                 )
             try:
                 self._wait_until_ready(starting=self._child)
-            except LeftOverBackends:
+            except LeftOverBackendsError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)
@@ -291,12 +290,10 @@ class Cluster:
     def _failed_start(self) -> PostgresError:
         said = self.start_log.read_text(errors="replace").strip()
         if "still in use" in said:
-            return LeftOverBackends(
-                f"Sessions of a killed server still run in {self.data}."
-            )
+            return LeftOverBackendsError(f"Sessions of a killed server still run in {self.data}.")
         last = said.splitlines()[-1] if said else "it said nothing"
         return PostgresError(f"PostgreSQL did not start in {self.data}: {last}")
 
 
-class LeftOverBackends(PostgresError):
+class LeftOverBackendsError(PostgresError):
     """Processes of a killed server still hold its shared memory."""

@@ -41,15 +41,29 @@ def embedded_cluster(data: Path) -> Cluster:
 @contextmanager
 def joined_cluster(data: Path) -> Iterator[Cluster]:
     """Have the cluster running for a while; stop it at the end if nobody else uses it."""
+    data.mkdir(parents=True, exist_ok=True)
     with (data / "postgres.users").open("a") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         cluster = embedded_cluster(data)
-        cluster.start()
         try:
+            cluster.start()
             yield cluster
         finally:
             if _is_last(users.fileno()):
                 cluster.stop()
+
+
+@contextmanager
+def owned_cluster(data: Path) -> Iterator[Cluster]:
+    """Have the cluster running; commands that join it leave it running; we stop it."""
+    with (data / "postgres.users").open("a") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        cluster = embedded_cluster(data)
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()
 
 
 def _is_last(users: int) -> bool:

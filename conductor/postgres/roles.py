@@ -32,19 +32,15 @@ def make_roles_and_database(
                     sql.Identifier(role), sql.Literal(password)
                 )
             )
-    if not _one(
-        connection, "SELECT count(*) FROM pg_database WHERE datname = %s", DATABASE
-    ):
+    if not _one(connection, "SELECT count(*) FROM pg_database WHERE datname = %s", DATABASE):
         connection.execute(
-            sql.SQL(
-                "CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0"
-            ).format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
+            sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0").format(
+                sql.Identifier(DATABASE), sql.Identifier(OWNER)
+            )
         )
 
 
-def _one(
-    connection: "psycopg.Connection[tuple[object, ...]]", query: str, name: str
-) -> object:
+def _one(connection: "psycopg.Connection[tuple[object, ...]]", query: str, name: str) -> object:
     row = connection.execute(query.encode(), [name]).fetchone()
     return row[0] if row else None
 

@@ -41,9 +41,7 @@ def works_in(pid: int, directory: Path) -> bool:
         return True
 
 
-def wait_for_end(
-    pid: int, *, seconds: float, child: "subprocess.Popen[bytes] | None"
-) -> bool:
+def wait_for_end(pid: int, *, seconds: float, child: "subprocess.Popen[bytes] | None") -> bool:
     """Wait until a process has ended, reaping it if it is our child; False if it goes on."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -53,3 +51,37 @@ def wait_for_end(
             return True
         time.sleep(0.02)
     return False
+
+
+def group_has_mark(group: int, mark: str) -> bool:
+    """
+    Tell whether a process group is there and is ours.
+
+    A number may be given to another group later, so a process of it must have `mark`
+    in its environment. Where there is no /proc, being there is all that is asked.
+    """
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    if not Path("/proc/self/environ").exists():
+        return True
+    return any(
+        mark.encode() in _environment(entry)
+        for entry in Path("/proc").glob("[0-9]*")
+        if _group(entry) == group
+    )
+
+
+def _group(entry: Path) -> int:
+    try:
+        return os.getpgid(int(entry.name))
+    except ProcessLookupError:
+        return 0
+
+
+def _environment(entry: Path) -> list[bytes]:
+    try:
+        return (entry / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []

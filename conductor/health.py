@@ -1,0 +1,171 @@
+"""
+Is it running? `GET /healthz`, for people, probes and `bin/up`.
+
+It is answered before anything else looks at the request: for any Host, without sign-in
+and without a redirect. It has a database connection of its own, which gives up after
+three seconds, so that it can say that the database is gone.
+"""
+
+import threading
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+
+from conductor.heartbeat import SILENT_SECONDS
+
+PATH = "/healthz"
+CONNECT_SECONDS = 3
+
+
+@dataclass
+class Health:
+    """What one look at the deployment found; a part that is well says `ok`."""
+
+    database: str = ""
+    due_lag_seconds: float = 0.0
+    parts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_ok(self) -> bool:
+        """Tell whether every part is well."""
+        return all(state == "ok" for state in self.parts.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer's body."""
+        return {
+            "status": "ok" if self.is_ok else "failing",
+            "version": settings.VERSION,
+            "database": self.database,
+            "due_lag_seconds": self.due_lag_seconds,
+            "parts": self.parts,
+        }
+
+
+class Probe:
+    """A connection of its own, kept between looks, and what need not be asked twice."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: BaseDatabaseWrapper | None = None
+        self._is_migrated = False
+
+    def look(self, *, now: datetime) -> Health:
+        """Ask the database how every part is; a database that is gone is a finding too."""
+        with self._lock:
+            try:
+                return self._ask(now)
+            except DatabaseError as problem:
+                self._drop()
+                return _without_database(str(problem))
+
+    def _ask(self, now: datetime) -> Health:
+        connection = self._connected()
+        if not self._is_migrated and (missing := unapplied(connection)):
+            return _unmigrated(missing)
+        self._is_migrated = True
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW server_version")
+            version = cursor.fetchone()[0].split()[0]
+            cursor.execute("SELECT part, beat_at FROM accounts_heartbeat")
+            beats = dict(cursor.fetchall())
+        parts = {"web": "ok"}
+        parts |= {part: _pulse_of(part, beats.get(part), now) for part in ("worker", "pulse")}
+        return Health(database=version, parts={**parts, "database": "ok"})
+
+    def _connected(self) -> BaseDatabaseWrapper:
+        """Return the connection, a new one if the server has closed the last."""
+        if self._connection is not None and not self._connection.is_usable():
+            self._drop()
+        if self._connection is None:
+            self._connection = private_connection()
+        self._connection.ensure_connection()
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+
+def private_connection() -> BaseDatabaseWrapper:
+    """Return a connection outside the pool, for any thread, that soon gives up."""
+    shared = connections["default"]
+    options = deepcopy(shared.settings_dict)
+    options["OPTIONS"].pop("pool", None)
+    options["OPTIONS"]["connect_timeout"] = CONNECT_SECONDS
+    connection = type(shared)(options, alias="default")
+    connection.inc_thread_sharing()
+    return connection
+
+
+def unapplied(connection: BaseDatabaseWrapper) -> list[str]:
+    """Return the migrations that the database lacks."""
+    loader = MigrationLoader(connection)
+    wanted = loader.graph.nodes.keys()
+    return sorted(".".join(key) for key in wanted if key not in loader.applied_migrations)
+
+
+def _pulse_of(part: str, beat_at: datetime | None, now: datetime) -> str:
+    if beat_at is None:
+        return f"The {part} has not started yet."
+    silent = (now - beat_at).total_seconds()
+    if silent > SILENT_SECONDS:
+        return f"The {part} has been silent for {silent:.0f} seconds."
+    return "ok"
+
+
+def _without_database(problem: str) -> Health:
+    said = " ".join(problem.split()) or "it does not answer"
+    unknown = "Unknown while the database does not answer."
+    return Health(
+        parts={
+            "web": "ok",
+            "worker": unknown,
+            "pulse": unknown,
+            "database": f"The database does not answer: {said}",
+        }
+    )
+
+
+def _unmigrated(missing: list[str]) -> Health:
+    return Health(
+        parts={
+            "web": "ok",
+            "worker": "Waits for the migrations.",
+            "pulse": "Waits for the migrations.",
+            "database": f"{len(missing)} migrations are to be run, {missing[0]} first.",
+        }
+    )
+
+
+PROBE = Probe()
+
+
+class HealthMiddleware:
+    """Answer /healthz before anything else looks at the request."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer GET and HEAD of /healthz here; pass on everything else."""
+        if request.path == PATH and request.method in {"GET", "HEAD"}:
+            return healthz(request)
+        return self.get_response(request)
+
+
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """Say how every part is: 200 if all are well, else 503 with a sentence for each."""
+    health = PROBE.look(now=timezone.now())
+    response = JsonResponse(health.as_json(), status=200 if health.is_ok else 503)
+    response["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,35 @@
+"""`manage.py migrate`: as the owner of the database, never as the plain role."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.core.management.commands import migrate
+from django.db import connections
+
+from conductor.postgres.roles import DATABASE_SQL
+
+
+class Command(migrate.Command):
+    """Django's command, on the owner's connection."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the owner's connection where none is named."""
+        super().add_arguments(parser)
+        parser.set_defaults(database="owner")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """
+        Grant what the plain role may do with tables to come, then migrate.
+
+        :raises CommandError: if the owner's address is not known.
+        """
+        alias = options["database"]
+        if alias not in connections:
+            raise CommandError(
+                "Migrations run as the owner of the database: set DATABASE_OWNER_URL."
+            )
+        if not options["plan"] and not options["check_unapplied"]:
+            with connections[alias].cursor() as cursor:
+                cursor.execute(DATABASE_SQL)
+        super().handle(*args, **options)
