@@ -73,6 +73,7 @@ class Deployment:
             os.environ.setdefault("CONDUCTOR_PUBLIC_URL", self.url)
             os.environ["CONDUCTOR_DATA"] = str(self.data)
             os.environ[MARK] = str(self.data)
+            (self.data / "static").mkdir(exist_ok=True)
             end_left_overs(self.data)
             stack.enter_context(self._database())
             self._manage("migrate", "--verbosity", "0", owner=True)

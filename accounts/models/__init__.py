@@ -1,0 +1,22 @@
+"""Accounts, users, memberships, integrations, lists."""
+
+from accounts.models.account import Account, AuditEntry, Membership, Role, User
+from accounts.models.api_client import AccessLevel, ApiClient, ApiToken, IntegrationType
+from accounts.models.list import BounceHandling, Folder, List
+from accounts.models.running import Heartbeat
+
+__all__ = [
+    "AccessLevel",
+    "Account",
+    "ApiClient",
+    "ApiToken",
+    "AuditEntry",
+    "BounceHandling",
+    "Folder",
+    "Heartbeat",
+    "IntegrationType",
+    "List",
+    "Membership",
+    "Role",
+    "User",
+]

@@ -1,0 +1,13 @@
+"""Signs of life of the processes; rows of no account."""
+
+from django.db import models
+
+
+class Heartbeat(models.Model):
+    """When a part of the deployment (web, worker, pulse, a sender) last beat."""
+
+    part = models.CharField(max_length=80, unique=True)
+    beat_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.part

@@ -1,0 +1,20 @@
+"""
+Tenancy: PostgreSQL refuses another account's rows, not only Python.
+
+Every table with `account_id` has a forced policy that compares it with the setting
+`app.account_id` of the transaction; unset means no rows at all. `in_account` is the one
+way to set it. What has to see several accounts goes through the SECURITY DEFINER
+functions of `accounts.tenancy.lookups`, which return ids only:
+
+* `lookup_accounts_of_user(user_id)`: whose member is this user?
+* `lookup_account_by_slug(slug)`: which account does this address name?
+* `lookup_api_client(client_id)`, `lookup_api_token(token_hash)`: whose credentials?
+* `lookup_accounts()`: all accounts, for the daily housekeeping
+* `lookup_due_accounts(now, limit)`: who has due enrollments or queued intake?
+* `lookup_sending_accounts(now, limit)`: who has messages to send?
+* `lookup_import_accounts()`: who has an import to run?
+"""
+
+from accounts.tenancy.account import OtherAccountError, current_account_id, in_account
+
+__all__ = ["OtherAccountError", "current_account_id", "in_account"]

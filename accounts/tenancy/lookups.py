@@ -1,0 +1,81 @@
+"""
+Look-up functions: the only way to see across accounts, and they return ids only.
+
+Each is SECURITY DEFINER and owned by the role `conductor_lookup`, which cannot log in,
+has no BYPASSRLS and may read just the columns named here, through a policy of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from django.db import migrations
+
+from accounts.tenancy import sql
+
+
+def lookup_function(
+    signature: str, *, returns: str, body: str, reads: Mapping[str, Sequence[str]]
+) -> list[migrations.RunSQL]:
+    """
+    Return the migration operations that make one look-up function.
+
+    `signature` is `name(argument type, ...)`; `reads` maps each table to the columns the
+    function needs.
+    """
+    statements = [
+        f"CREATE OR REPLACE FUNCTION {signature} RETURNS {returns} LANGUAGE sql STABLE "
+        f"SECURITY DEFINER SET search_path = public, pg_temp AS $lookup$ {body} $lookup$",
+        f"REVOKE ALL ON FUNCTION {bare(signature)} FROM PUBLIC",
+        f"GRANT EXECUTE ON FUNCTION {bare(signature)} TO conductor_app, CURRENT_USER",
+        "GRANT CREATE ON SCHEMA public TO conductor_lookup",
+        f"ALTER FUNCTION {bare(signature)} OWNER TO conductor_lookup",
+        "REVOKE CREATE ON SCHEMA public FROM conductor_lookup",
+    ]
+    for table, columns in reads.items():
+        statements += [
+            f'GRANT SELECT ({", ".join(columns)}) ON "{table}" TO conductor_lookup',
+            f'DROP POLICY IF EXISTS lookup ON "{table}"',
+            f'CREATE POLICY lookup ON "{table}" FOR SELECT TO conductor_lookup USING (true)',
+        ]
+    return [migrations.RunSQL(statement, migrations.RunSQL.noop) for statement in statements]
+
+
+def bare(signature: str) -> str:
+    """Return `name(type, ...)` without the arguments' names."""
+    name, _, arguments = signature.rstrip(")").partition("(")
+    types = [argument.split()[-1] for argument in arguments.split(",") if argument.strip()]
+    return f"{name}({', '.join(types)})"
+
+
+def accounts_of_user(user_id: int) -> list[int]:
+    """Return the ids of the accounts that a user is a member of."""
+    rows = sql.fetch_all(
+        "SELECT account_id FROM lookup_accounts_of_user(%(user_id)s)", user_id=user_id
+    )
+    return [row[0] for row in rows]
+
+
+def account_by_slug(slug: str) -> int | None:
+    """Return the id of the account with that slug."""
+    row = sql.fetch_one("SELECT lookup_account_by_slug(%(slug)s)", slug=slug)
+    return row[0] if row else None
+
+
+def api_client(client_id: str) -> tuple[int, int] | None:
+    """Return (account id, row id) of the integration with that client id."""
+    row = sql.fetch_one(
+        "SELECT account_id, id FROM lookup_api_client(%(client_id)s)", client_id=client_id
+    )
+    return (row[0], row[1]) if row else None
+
+
+def api_token(token_hash: str) -> tuple[int, int] | None:
+    """Return (account id, row id) of the token with that hash."""
+    row = sql.fetch_one(
+        "SELECT account_id, id FROM lookup_api_token(%(token_hash)s)", token_hash=token_hash
+    )
+    return (row[0], row[1]) if row else None
+
+
+def all_accounts() -> list[int]:
+    """Return the ids of all accounts, benchmark accounts left out."""
+    return [row[0] for row in sql.fetch_all("SELECT account_id FROM lookup_accounts()")]

@@ -1,0 +1,83 @@
+"""
+Raw SQL: the one place that touches the connection, always inside the current account.
+
+Statements use named parameters (`%(now)s`). They are written without `account_id`: the
+policy adds it. Statements in files are loaded by `statement("app", "name")`.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import psycopg
+from django.db import connection
+from psycopg import sql as composing
+
+Statement = str | composing.Composable
+Row = tuple[Any, ...]
+
+
+@cache
+def statement(package: str, name: str) -> str:
+    """Return the text of `<package>/sql/<name>.sql` ("contacts", "conductor.engine" ...)."""
+    return files(package).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def execute(statement: Statement, /, **params: Any) -> int:
+    """Run a statement; return how many rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params or None)
+        return int(cursor.rowcount)
+
+
+def fetch_all(statement: Statement, /, **params: Any) -> list[Row]:
+    """Run a statement; return its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params or None)
+        return list(cursor.fetchall())
+
+
+def fetch_dicts(statement: Statement, /, **params: Any) -> list[dict[str, Any]]:
+    """Run a statement; return its rows as dictionaries by column name."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params or None)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def fetch_one(statement: Statement, /, **params: Any) -> Row | None:
+    """Run a statement; return its first row, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params or None)
+        row: Row | None = cursor.fetchone()
+        return row
+
+
+def fetch_value(statement: Statement, /, **params: Any) -> Any:
+    """Run a statement; return the first column of its first row, or None."""
+    row = fetch_one(statement, **params)
+    return None if row is None else row[0]
+
+
+@contextmanager
+def copy_into(
+    statement: Statement, /, params: Mapping[str, Any] | None = None
+) -> Iterator[psycopg.Copy]:
+    """Open a COPY ... FROM STDIN; write rows with `copy.write_row(...)`."""
+    with connection.cursor() as cursor, cursor.copy(statement, params) as copy:
+        yield copy
+
+
+@contextmanager
+def server_cursor(statement: Statement, /, **params: Any) -> Iterator[Iterator[Row]]:
+    """Stream a long result in chunks; only inside a transaction."""
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(statement, params or None)
+        yield iter(cursor)
+
+
+def on_commit(follow_up: Any) -> None:
+    """Run a follow-up when the transaction has committed."""
+    connection.on_commit(follow_up)

@@ -1,0 +1,1 @@
+"""Conductor: the site, and what it conducts."""

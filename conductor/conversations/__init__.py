@@ -1,0 +1,1 @@
+"""Conversations: what marketers draw, and the versions that run."""

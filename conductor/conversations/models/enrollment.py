@@ -1,0 +1,129 @@
+"""Where every contact is: enrollments, the visits behind them, the refusals."""
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.tenancy.models import TenantForeignKey, TenantModel, unchecked_account
+from conductor.conversations.models.conversation import Conversation, Version
+
+
+class Enrollment(TenantModel):
+    """
+    A contact's place in a version. The timer is this row: `due_at`.
+
+    The visit under way is here (step_key, visit_number, arrived_at, due_at); the visits
+    behind it are rows of Visit. `due_at` null while not ended: held, or waiting for a fact.
+    `visit_counts` counts arrivals per step, for steps on a cycle only: {step key: n}.
+    """
+
+    conversation = TenantForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
+    version = TenantForeignKey(Version, on_delete=models.CASCADE, related_name="+")
+    list_id = models.BigIntegerField()
+    subscription_id = models.BigIntegerField()
+    contact_id = models.BigIntegerField()
+    entry_number = models.IntegerField()
+    # How it began: the rule `entry` and the templates' {{ event.* }} read it.
+    entry_kind = models.CharField(max_length=40)
+    entry_external_event_id = models.BigIntegerField(null=True, blank=True)
+    entry_event_id = models.BigIntegerField(null=True, blank=True)
+    entry_thread = models.CharField(max_length=120)
+    entry_method = models.CharField(max_length=40, blank=True, default="")
+    entry_properties = models.JSONField(default=dict)
+    depth = models.SmallIntegerField(default=0)
+    entered_at = models.DateTimeField()
+    step_key = models.CharField(max_length=63)
+    visit_number = models.IntegerField(default=1)
+    visit_counts = models.JSONField(default=dict)
+    arrived_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, blank=True)
+    held_reason = models.CharField(max_length=200, blank=True, default="")
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.CharField(max_length=60, blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "conversation", "subscription_id", "entry_number"],
+                name="enrollment_entry_number_once",
+            ),
+            models.UniqueConstraint(
+                fields=["account", "conversation", "subscription_id"],
+                condition=Q(ended_at__isnull=True),
+                name="enrollment_active_once_per_conversation",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "conversation", "due_at"],
+                condition=Q(ended_at__isnull=True, due_at__isnull=False),
+                name="enrollment_due",
+            ),
+            models.Index(
+                fields=["account", "conversation", "step_key"],
+                condition=Q(ended_at__isnull=True),
+                name="enrollment_waiting",
+            ),
+            models.Index(fields=["account", "contact_id"], name="enrollment_by_contact"),
+        ]
+
+    def __str__(self) -> str:
+        return f"enrollment {self.pk} at {self.step_key}"
+
+
+class Visit(TenantModel):
+    """One stay at one step, written when it is over; append-only, by month of leaving."""
+
+    id = models.BigAutoField(primary_key=True)
+    account = unchecked_account()
+    enrollment_id = models.BigIntegerField()
+    conversation_id = models.BigIntegerField()
+    version_id = models.BigIntegerField()
+    step_key = models.CharField(max_length=63)
+    visit_number = models.IntegerField()
+    arrived_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, blank=True)
+    left_at = models.DateTimeField()
+    # The exit's name; of a visit that ended the enrollment, "end".
+    exit = models.CharField(max_length=120)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["account", "enrollment_id"], name="visit_by_enrollment"),
+        ]
+
+    def __str__(self) -> str:
+        return f"visit {self.pk} at {self.step_key}"
+
+
+class Refusal(TenantModel):
+    """A fact that a trigger heard and that entered nobody, with its reason."""
+
+    conversation = TenantForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
+    contact_id = models.BigIntegerField()
+    kind = models.CharField(max_length=40)
+    event_id = models.BigIntegerField(null=True, blank=True)
+    reason = models.CharField(max_length=60)
+    refused_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["account", "conversation", "contact_id"], name="refusal_by_contact"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"refusal {self.pk}: {self.reason}"
+
+
+class Turn(TenantModel):
+    """Whose turn it is: the row a worker locks to run an account's tick."""
+
+    served_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("account", name="turn_once_per_account")]
+
+    def __str__(self) -> str:
+        return f"turn of account {self.account_id}"

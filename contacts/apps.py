@@ -1,0 +1,9 @@
+"""The contacts app."""
+
+from django.apps import AppConfig
+
+
+class ContactsConfig(AppConfig):
+    """Contacts: see the package's docstring."""
+
+    name = "contacts"

@@ -1,0 +1,26 @@
+"""People, what we know of them, and what happened to them."""
+
+from contacts.models.contact import Contact, Subscription, SubscriptionState
+from contacts.models.event import Event, ExternalEvent, Intake, Listener
+from contacts.models.imports import Import, ImportReject
+from contacts.models.order import Order, OrderItem, OrderStatus, Product
+from contacts.models.profile import DataType, ProfileField, ProfileFieldGroup
+
+__all__ = [
+    "Contact",
+    "DataType",
+    "Event",
+    "ExternalEvent",
+    "Import",
+    "ImportReject",
+    "Intake",
+    "Listener",
+    "Order",
+    "OrderItem",
+    "OrderStatus",
+    "Product",
+    "ProfileField",
+    "ProfileFieldGroup",
+    "Subscription",
+    "SubscriptionState",
+]

@@ -1,0 +1,1 @@
+"""Messaging: what we say, and how it gets there."""

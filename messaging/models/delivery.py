@@ -1,0 +1,136 @@
+"""Deliveries: one message to one address, and what became of it."""
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import List
+from accounts.tenancy.models import TenantForeignKey, TenantModel
+from contacts.models import Contact
+from messaging.models.message import Channel, CommittedMessage
+from messaging.models.sms import PhoneList
+
+
+class DeliveryState(models.TextChoices):
+    """Where a delivery stands (architecture, section 6)."""
+
+    QUEUED = "queued", "Queued"
+    DEFERRED = "deferred", "Deferred"
+    SENDING = "sending", "Sending"
+    SENT = "sent", "Sent"
+    FAILED = "failed", "Failed"
+    UNKNOWN = "unknown", "Unknown"
+    SKIPPED = "skipped", "Skipped"
+
+
+class Delivery(TenantModel):
+    """
+    One message to one address: the outbox row, written by the tick that decided on it.
+
+    `enrollment_id`, `conversation_id`, `thread` and `step_key` point upward, by value.
+    Unique per enrollment, step and visit: the proof that nothing is sent twice. `address`
+    is the email address or the E.164 number as it was when the step ran. Tests
+    (`is_test`) have no enrollment and count in no statistics.
+    """
+
+    channel = models.CharField(max_length=10, choices=Channel)
+    list = TenantForeignKey(List, on_delete=models.CASCADE, related_name="+")
+    contact = TenantForeignKey(
+        Contact, on_delete=models.SET_NULL, null=True, blank=True, related_name="deliveries"
+    )
+    subscription_id = models.BigIntegerField(null=True, blank=True)
+    phone_list = TenantForeignKey(
+        PhoneList, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    message = TenantForeignKey(
+        CommittedMessage, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    address = models.CharField(max_length=254, blank=True, default="")
+    state = models.CharField(max_length=10, choices=DeliveryState)
+    reason = models.CharField(max_length=200, blank=True, default="")
+    conversation_id = models.BigIntegerField(null=True, blank=True)
+    version_id = models.BigIntegerField(null=True, blank=True)
+    enrollment_id = models.BigIntegerField(null=True, blank=True)
+    thread = models.CharField(max_length=120, blank=True, default="")
+    step_key = models.CharField(max_length=63, blank=True, default="")
+    visit_number = models.IntegerField(default=1)
+    # The event that began the enrollment, for {{ event.* }} in the template.
+    event_properties = models.JSONField(default=dict)
+    is_transactional = models.BooleanField(default=False)
+    is_test = models.BooleanField(default=False)
+    resend_unknown = models.BooleanField(default=False)
+    queued_at = models.DateTimeField()
+    not_before = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    claimed_by = models.CharField(max_length=80, blank=True, default="")
+    sent_at = models.DateTimeField(null=True, blank=True)
+    provider = models.CharField(max_length=40, blank=True, default="")
+    provider_message_id = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "enrollment_id", "step_key", "visit_number"],
+                condition=Q(enrollment_id__isnull=False),
+                name="delivery_once_per_visit",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[state.value for state in DeliveryState]),
+                name="delivery_state_is_known",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "queued_at", "id"],
+                condition=Q(state="queued"),
+                name="delivery_to_send",
+            ),
+            models.Index(
+                fields=["account", "claimed_at"],
+                condition=Q(state="sending"),
+                name="delivery_in_flight",
+            ),
+            models.Index(
+                fields=["account", "not_before"],
+                condition=Q(state="deferred"),
+                name="delivery_deferred",
+            ),
+            models.Index(fields=["account", "list", "id"], name="delivery_by_list"),
+            models.Index(
+                fields=["account", "conversation_id", "step_key", "state"],
+                name="delivery_by_step",
+            ),
+            models.Index(fields=["account", "contact", "id"], name="delivery_by_contact"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} delivery {self.pk}: {self.state}"
+
+
+class SandboxMessage(TenantModel):
+    """What the sandbox provider was given: read in the Sandbox inbox, sent to nobody."""
+
+    delivery = TenantForeignKey(Delivery, on_delete=models.CASCADE, related_name="sandbox")
+    channel = models.CharField(max_length=10, choices=Channel)
+    address = models.CharField(max_length=254)
+    sender = models.CharField(max_length=254, blank=True, default="")
+    subject = models.TextField(blank=True, default="")
+    preheader = models.TextField(blank=True, default="")
+    html = models.TextField(blank=True, default="")
+    text = models.TextField(blank=True, default="")
+    media_url = models.CharField(max_length=500, blank=True, default="")
+    raw = models.BinaryField(null=True, blank=True)
+    contact = TenantForeignKey(
+        Contact, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("account", "delivery", name="sandbox_message_once"),
+        ]
+        indexes = [
+            models.Index(fields=["account", "channel", "address", "id"], name="sandbox_by_address"),
+        ]
+
+    def __str__(self) -> str:
+        return f"sandbox {self.channel} {self.pk}"

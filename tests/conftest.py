@@ -1,0 +1,103 @@
+"""The fixed cast, and a database whose suite runs as the plain role."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from psycopg import sql as composing
+from pytest_django import DjangoDbBlocker
+
+from accounts import actions
+from accounts.models import Account, Role, User
+from accounts.tenancy import in_account
+from accounts.tenancy.partitions import make_partitions
+
+OWNER_ONLY = "The tests need DATABASE_OWNER_URL: run them through bin/test."
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Make this worker's database as the owner; the suite itself stays the plain role."""
+    assert "owner" in settings.DATABASES, OWNER_ONLY
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    name = f"test_{worker}_{os.getpid()}"
+    owner_url = os.environ["DATABASE_OWNER_URL"]
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute(composing.SQL("CREATE DATABASE {}").format(composing.Identifier(name)))
+    with django_db_blocker.unblock():
+        for alias in ("default", "owner"):
+            connections[alias].close()
+            connections[alias].settings_dict["NAME"] = name
+        call_command("migrate", database="owner", verbosity=0)
+        with connections["owner"].cursor() as cursor:
+            cursor.execute("GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO conductor_app")
+        connections["owner"].close()
+        make_partitions(now=datetime.now(UTC))
+    yield
+    with django_db_blocker.unblock():
+        for connection in connections.all():
+            connection.close()
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute(
+            composing.SQL("DROP DATABASE {} WITH (FORCE)").format(composing.Identifier(name))
+        )
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A Wednesday noon; tests move time by adding to it."""
+    return datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    """Owner of acme."""
+    return User.objects.create_user("ada@acme.example", "correct horse battery", name="Ada")
+
+
+@pytest.fixture
+def acme(ada: User, now: datetime) -> Account:
+    """A shoe retailer; ada owns it."""
+    return actions.create_account(name="Acme Shoes", owner_email=ada.email, now=now).account
+
+
+@pytest.fixture
+def globex(db: None, now: datetime) -> Account:
+    """Another tenant; zoe owns it."""
+    return actions.create_account(name="Globex", owner_email="zoe@globex.example", now=now).account
+
+
+@pytest.fixture
+def zoe(globex: Account) -> User:
+    """A stranger to acme."""
+    return User.objects.get(email="zoe@globex.example")
+
+
+@pytest.fixture
+def mia(acme: Account, now: datetime) -> User:
+    """A marketer of acme."""
+    user = User.objects.create_user("mia@acme.example", "correct horse battery", name="Mia")
+    with in_account(acme.pk):
+        actions.add_member(user=user, role=Role.MARKETER, now=now)
+    return user
+
+
+@pytest.fixture
+def ben(acme: Account, now: datetime) -> User:
+    """A viewer of acme."""
+    user = User.objects.create_user("ben@acme.example", "correct horse battery", name="Ben")
+    with in_account(acme.pk):
+        actions.add_member(user=user, role=Role.VIEWER, now=now)
+    return user
+
+
+@pytest.fixture
+def inside_acme(acme: Account) -> Iterator[Account]:
+    """Run the whole test inside acme."""
+    with in_account(acme.pk):
+        yield acme

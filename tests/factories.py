@@ -1,0 +1,184 @@
+"""One factory per model; all are used inside an account."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import factory
+from factory.django import DjangoModelFactory
+
+from accounts.models import List
+from contacts.models import (
+    Contact,
+    ExternalEvent,
+    Order,
+    ProfileField,
+    ProfileFieldGroup,
+    Subscription,
+)
+from messaging.models import PhoneList, PhoneSubscription, SavedMessage, ShortCode, SmsMessage
+
+NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
+
+
+class ListFactory(DjangoModelFactory[List]):
+    """A list."""
+
+    class Meta:
+        model = List
+
+    name = factory.Sequence(lambda number: f"Store Customers {number}")
+    from_name = "Acme"
+    from_email = "shop@acme.example"
+    created_at = NOON
+
+
+class ContactFactory(DjangoModelFactory[Contact]):
+    """A person with an email address."""
+
+    class Meta:
+        model = Contact
+
+    email = factory.Sequence(lambda number: f"shopper{number}@mail.example")
+    email_norm = factory.LazyAttribute(lambda contact: contact.email.lower())
+    first_name = "Grace"
+    created_at = NOON
+    updated_at = NOON
+
+
+class SubscriptionFactory(DjangoModelFactory[Subscription]):
+    """A subscribed contact on a list."""
+
+    class Meta:
+        model = Subscription
+
+    list = factory.SubFactory(ListFactory)
+    contact = factory.SubFactory(ContactFactory)
+    state = "Subscribed"
+    email_key = factory.Sequence(lambda number: f"{number:026X}")
+    subscribed_at = NOON
+    created_at = NOON
+    updated_at = NOON
+
+
+class ProfileFieldGroupFactory(DjangoModelFactory[ProfileFieldGroup]):
+    """A group of fields."""
+
+    class Meta:
+        model = ProfileFieldGroup
+
+    list = factory.SubFactory(ListFactory)
+    name = factory.Sequence(lambda number: f"Profile {number}")
+
+
+class ProfileFieldFactory(DjangoModelFactory[ProfileField]):
+    """A text field."""
+
+    class Meta:
+        model = ProfileField
+
+    group = factory.SubFactory(ProfileFieldGroupFactory)
+    list = factory.SelfAttribute("group.list")
+    name = factory.Sequence(lambda number: f"Field {number}")
+    data_type = "Text"
+
+
+class ExternalEventFactory(DjangoModelFactory[ExternalEvent]):
+    """An event that integrations raise."""
+
+    class Meta:
+        model = ExternalEvent
+
+    list = factory.SubFactory(ListFactory)
+    name = factory.Sequence(lambda number: f"Order Imported {number}")
+    created_at = NOON
+
+
+class OrderFactory(DjangoModelFactory[Order]):
+    """An order."""
+
+    class Meta:
+        model = Order
+
+    contact = factory.SubFactory(ContactFactory)
+    order_number = factory.Sequence(lambda number: f"ORDER-{number}")
+    status = "Completed"
+    ordered_at = NOON
+    total = 50
+    recorded_at = NOON
+    updated_at = NOON
+
+
+class SavedMessageFactory(DjangoModelFactory[SavedMessage]):
+    """An email."""
+
+    class Meta:
+        model = SavedMessage
+
+    list = factory.SubFactory(ListFactory)
+    name = factory.Sequence(lambda number: f"We miss you {number}")
+    subject = "Come back"
+    from_name = "Acme"
+    from_email = "shop@acme.example"
+    html = "<p>Hi {{ contact.first_name | default('there') }}</p>"
+    text = "Hi"
+    created_at = NOON
+    modified_at = NOON
+
+
+class ShortCodeFactory(DjangoModelFactory[ShortCode]):
+    """A US short code."""
+
+    class Meta:
+        model = ShortCode
+
+    code = factory.Sequence(lambda number: f"{54321 + number}")
+    country = "US"
+    merchant_name = "Acme"
+    email_list = factory.SubFactory(ListFactory)
+    created_at = NOON
+
+
+class PhoneListFactory(DjangoModelFactory[PhoneList]):
+    """A transactional phone list."""
+
+    class Meta:
+        model = PhoneList
+
+    short_code = factory.SubFactory(ShortCodeFactory)
+    name = factory.Sequence(lambda number: f"Transactional {number}")
+    kind = "Transactional"
+    created_at = NOON
+
+
+class PhoneSubscriptionFactory(DjangoModelFactory[PhoneSubscription]):
+    """A number that agreed to a phone list."""
+
+    class Meta:
+        model = PhoneSubscription
+
+    phone_list = factory.SubFactory(PhoneListFactory)
+    phone_e164 = factory.Sequence(lambda number: f"+1212555{number % 10000:04d}")
+    state = "Subscribed"
+    subscribed_at = NOON
+    consent_source = "test"
+    consent_text = "I agree."
+    consent_at = NOON
+    updated_at = NOON
+
+
+class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
+    """A text message."""
+
+    class Meta:
+        model = SmsMessage
+
+    phone_list = factory.SubFactory(PhoneListFactory)
+    name = factory.Sequence(lambda number: f"Winback text {number}")
+    text = "{{ contact.first_name | default('Hi') }}, 10% off. Reply STOP to end."
+    created_at = NOON
+    modified_at = NOON
+
+
+def make(kind: Any, size: int, **fields: Any) -> list[Any]:
+    """Return `size` rows of a factory."""
+    return list(kind.create_batch(size, **fields))
