@@ -58,16 +58,21 @@ class TestIsolation:
             List.objects.create(account=globex, name="Stolen", created_at=NOON)
 
     def test_a_reference_to_another_accounts_row_is_refused(self, acme, shared):
-        with pytest.raises(IntegrityError, match="list_id"), in_account(acme.pk):
+        with in_account(acme.pk):
             contact = ContactFactory()
-            Subscription.objects.create(
-                list_id=shared[1].pk,
-                contact=contact,
-                email_key="F" * 26,
-                created_at=NOON,
-                updated_at=NOON,
-            )
-            sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+        with pytest.raises(IntegrityError, match="list_id"), in_account(acme.pk):
+            self.subscribe(contact, shared[1])
+
+    def subscribe(self, contact, elsewhere):
+        Subscription.objects.create(
+            list_id=elsewhere.pk,
+            contact=contact,
+            email_key="F" * 26,
+            created_at=NOON,
+            updated_at=NOON,
+        )
+        sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
     def test_another_account_cannot_be_opened_inside(self, acme, globex):
         with (
