@@ -17,8 +17,9 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django_htmx.middleware import HtmxDetails
 
-from accounts.models import Account, Membership, Role, User
+from accounts.models import Account, List, Membership, Role, User
 from accounts.tenancy import in_account, lookups
 
 VERBS: dict[str, set[str]] = {
@@ -35,8 +36,10 @@ class AccountRequest(HttpRequest):
     """A request inside an account: who asks, in which account, with which role."""
 
     user: User
+    htmx: HtmxDetails
     account: Account
     membership: Membership
+    list: List | None = None  # set by `accounts.context.choose_list`
 
 
 def may(role: str, verb: str) -> bool:
@@ -85,12 +88,11 @@ def requires(
 def _enter(request: HttpRequest, account_id: int, verb: str) -> AccountRequest:
     """Put account and membership on the request, or refuse."""
     inside = cast(AccountRequest, request)
-    membership = (
-        Membership.objects.filter(user_id=request.user.pk).select_related("account").first()
-    )
+    membership = Membership.objects.filter(user=inside.user).select_related("account").first()
     if membership is None:
         raise Http404
     inside.membership = membership
+    inside.list = None
     inside.account = membership.account
     if not may(membership.role, verb):
         raise PermissionDenied

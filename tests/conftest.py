@@ -40,8 +40,8 @@ def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
         make_partitions(now=datetime.now(UTC))
     yield
     with django_db_blocker.unblock():
-        for connection in connections.all():
-            connection.close()
+        for alias in connections:
+            connections[alias].close()
     with psycopg.connect(owner_url, autocommit=True) as connection:
         connection.execute(
             composing.SQL("DROP DATABASE {} WITH (FORCE)").format(composing.Identifier(name))

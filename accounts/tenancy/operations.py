@@ -115,10 +115,7 @@ def reference_statements(
 ) -> list[str]:
     """Return the statements for one reference within the account."""
     table, column = model._meta.db_table, field.column
-    target = field.related_model
-    if target == "self":
-        target = model
-    target_table = target._meta.db_table
+    target_table = field.related_model._meta.db_table
     action = f"ON DELETE SET NULL ({column})" if field.null else "ON DELETE NO ACTION"
     name = f"{table}_{column}_in_account"[:63]
     statements = [
