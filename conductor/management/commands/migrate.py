@@ -6,7 +6,9 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import connections
+from django.utils import timezone
 
+from accounts.tenancy.partitions import make_partitions
 from conductor.postgres.roles import DATABASE_SQL
 
 
@@ -29,7 +31,10 @@ class Command(migrate.Command):
             raise CommandError(
                 "Migrations run as the owner of the database: set DATABASE_OWNER_URL."
             )
-        if not options["plan"] and not options["check_unapplied"]:
+        looks_only = options["plan"] or options["check_unapplied"]
+        if not looks_only:
             with connections[alias].cursor() as cursor:
                 cursor.execute(DATABASE_SQL)
         super().handle(*args, **options)
+        if not options["app_label"] and not looks_only:
+            make_partitions(now=timezone.now())
