@@ -18,6 +18,7 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypedDict
 
 from conductor.data_directory import CODE, locked
 from conductor.postgres import PostgresError
@@ -32,6 +33,14 @@ class ServerUser:
 
     uid: int
     gid: int
+
+
+class Identity(TypedDict, total=False):
+    """Arguments of `subprocess`."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
 
 
 @cache
@@ -88,7 +97,7 @@ def run_as(
     )
 
 
-def identity(user: ServerUser | None) -> dict[str, object]:
+def identity(user: ServerUser | None) -> Identity:
     """Return the arguments of `subprocess` that drop root."""
     if user is None:
         return {}

@@ -6,8 +6,10 @@ import shutil
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from conductor.postgres import PostgresError
 from conductor.postgres.binaries import bundled_programs
@@ -40,10 +42,13 @@ def run_client(name: str, url: str, *arguments: str, options: str = "") -> None:
 
     :raises PostgresError: if there is none that fits, or with what it said.
     """
+    where: dict[str, Any] = conninfo_to_dict(url)
+    # Arguments are to be seen by everybody on the machine, the environment is not.
+    password = where.pop("password", "")
     done = subprocess.run(
-        [client(name, url=url), *arguments],
+        [client(name, url=url), f"--dbname={make_conninfo('', **where)}", *arguments],
         check=False,
-        env={**os.environ, "PGOPTIONS": options},
+        env={**os.environ, "PGPASSWORD": password, "PGOPTIONS": options},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -1,9 +1,8 @@
 """`manage.py migrate`: as the owner of the database, never as the plain role."""
 
-from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
 from django.utils import timezone
@@ -15,7 +14,7 @@ from conductor.postgres.roles import DATABASE_SQL
 class Command(migrate.Command):
     """Django's command, on the owner's connection."""
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         """Take the owner's connection where none is named."""
         super().add_arguments(parser)
         parser.set_defaults(database="owner")
@@ -34,7 +33,7 @@ class Command(migrate.Command):
         looks_only = options["plan"] or options["check_unapplied"]
         if not looks_only:
             with connections[alias].cursor() as cursor:
-                cursor.execute(DATABASE_SQL)
+                cursor.execute(DATABASE_SQL.decode())
         super().handle(*args, **options)
         if not options["app_label"] and not looks_only:
             make_partitions(now=timezone.now())

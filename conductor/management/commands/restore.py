@@ -103,7 +103,6 @@ def fill(url: str, file: Path) -> None:
             "--exit-on-error",
             "--single-transaction",
             "--no-password",
-            f"--dbname={url}",
             str(file),
         )
         connection.execute("REVOKE CREATE ON SCHEMA public FROM conductor_lookup")
