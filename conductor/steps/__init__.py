@@ -1,1 +1,291 @@
-"""Step types, one file each."""
+"""
+Step types, one file each: what a step is called, what it takes, how it leaves, what it does.
+
+A file's docstring is the builder's help, `Config` is the validator of what is written in a
+conversation file, and the file ends in `STEP = Wait()`. `step_types()` finds them by
+scanning this folder: there is no list to edit, and no step type knows another.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from contacts.durations import InvalidDurationError, is_zone, parse_duration
+from contacts.models import ExternalEvent, ProfileField
+from messaging.models import PhoneList, SavedMessage, ShortCode, SmsMessage
+
+KEY_PATTERN = r"[a-z][a-z0-9_-]{0,62}"
+
+# Where an exit leads when the file says nothing: the step that follows, or nowhere.
+NEXT = "next"
+END = "end"
+
+Rule = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StepProblem:
+    """Why a well-formed step cannot run; `path` is within its settings ("" = the whole)."""
+
+    path: str
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class MessageUse:
+    """
+    The message that a step sends, as the file names it, and what it changes in it.
+
+    `saved` is a saved message's name (email) or an SMS message's ("" for text of the
+    step's own); `overrides` replace the committed content: {content key: text}.
+    """
+
+    channel: Literal["email", "sms"]
+    saved: str
+    overrides: dict[str, str]
+    commit_latest: bool
+    short_code: str = ""
+    phone_list: str = ""
+
+
+class Names(Protocol):
+    """What a list's names mean; None is a name that does not exist on the list."""
+
+    @property
+    def zone(self) -> str:
+        """The conversation's time zone: `account`, `contact` or an IANA name."""
+        ...
+
+    def field(self, name: str) -> ProfileField | None:
+        """Find a profile field by `Group.Field`."""
+        ...
+
+    def event(self, name: str) -> ExternalEvent | None:
+        """Find an external event."""
+        ...
+
+    def short_code(self, code: str) -> ShortCode | None:
+        """Find a short code paired with the list."""
+        ...
+
+    def phone_list(self, code: str, name: str) -> PhoneList | None:
+        """Find a phone list of a short code."""
+        ...
+
+    def sms_message(self, code: str, phone_list: str, name: str) -> SmsMessage | None:
+        """Find a text message of a phone list."""
+        ...
+
+    def saved_message(self, name: str) -> SavedMessage | None:
+        """Find a saved message (without its content)."""
+        ...
+
+
+class Arrivals(Protocol):
+    """
+    The contacts of one tick that are at one step: rows of the temporary table `arrivals`.
+
+    `settings` are the step's, as compiled (ids for names).
+    """
+
+    @property
+    def step_key(self) -> str:
+        """The step they are at."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The step's compiled settings."""
+        ...
+
+    def run(self, statement: Any, /, **params: Any) -> int:
+        """Run one statement over them, with `now` and `step_key` given; count its rows."""
+        ...
+
+
+class StepConfig(BaseModel):
+    """
+    A kind's settings, read from and written to the conversation file.
+
+    Fields stand in the order of the file format's page; a default is left out when
+    written. An empty required setting is no fault here but a problem of the step.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, populate_by_name=True, hide_input_in_errors=True
+    )
+
+    # Settings of the file format that this version does not run: {name: what it is}.
+    not_yet: ClassVar[Mapping[str, str]] = {}
+
+    @classmethod
+    def read(cls, written: Any) -> Self:
+        """Read the settings as a file has them; raises pydantic's ValidationError."""
+        return cls.model_validate(written)
+
+    def write(self) -> Any:
+        """Return the settings as a file has them, defaults left out."""
+        return self.model_dump(by_alias=True, exclude_defaults=True)
+
+
+C = TypeVar("C", bound=StepConfig)
+Family = Literal["entry", "message", "wait", "decision", "action", "end"]
+
+
+class StepType(Generic[C]):
+    """One kind of step."""
+
+    kind: ClassVar[str]
+    label: ClassVar[str]
+    family: ClassVar[Family]
+    icon: ClassVar[str]
+    # Other words by which the chooser finds it.
+    keywords: ClassVar[Sequence[str]] = ()
+    Config: type[C]
+
+    @property
+    def help(self) -> str:
+        """What the builder says of it: the file's docstring."""
+        module = inspect.getmodule(type(self))
+        return inspect.cleandoc((module.__doc__ if module else "") or "")
+
+    def sentence(self, config: C) -> str:
+        """Say in one line what the step does: `Wait 3 days`."""
+        raise NotImplementedError
+
+    def exits(self, config: C) -> dict[str, str]:
+        """Name the ways out in order, each with its default: NEXT, END or a step key."""
+        return {"next": NEXT}
+
+    def exit_names(self, config: C) -> set[str]:
+        """Name every exit that a file may redirect."""
+        return set(self.exits(config))
+
+    def rules(self, config: C) -> dict[str, Rule]:
+        """Return the rules among the settings by their path within them."""
+        return {}
+
+    def problems(self, config: C, names: Names) -> list[StepProblem]:
+        """Say what keeps the settings from running: names, emptiness, types."""
+        return []
+
+    def compile(self, config: C, names: Names) -> dict[str, Any]:
+        """Return what the engine runs: ids for names. Only for settings without problems."""
+        raise NotImplementedError
+
+    def holds(self, config: C) -> bool:
+        """Say whether a contact surely stays for a time, so that a loop may pass here."""
+        return False
+
+    def message(self, config: C) -> MessageUse | None:
+        """Return the message that it sends, if it sends one."""
+        return None
+
+    def execute(self, arrivals: Arrivals) -> None:
+        """Move or hold the contacts at this step: SQL over all of them at once."""
+        raise NotImplementedError
+
+
+@cache
+def step_types() -> dict[str, StepType[Any]]:
+    """Return every step type by its kind, as the files of this folder define them."""
+    found: dict[str, StepType[Any]] = {}
+    for module in pkgutil.iter_modules(__path__):
+        step = importlib.import_module(f"{__name__}.{module.name}").STEP
+        found[step.kind] = step
+    return found
+
+
+# --- what settings are made of
+
+
+def invalid(text: str) -> PydanticCustomError:
+    """Return the error that a validator raises: a sentence."""
+    return PydanticCustomError("invalid", "{text}", {"text": text})
+
+
+def _duration(written: str) -> str:
+    try:
+        return str(parse_duration(written))
+    except InvalidDurationError as fault:
+        raise invalid(str(fault)) from fault
+
+
+def _offset(written: str) -> str:
+    try:
+        offset = parse_duration(written, signed=True)
+    except InvalidDurationError as fault:
+        raise invalid(str(fault)) from fault
+    if offset.seconds:
+        raise invalid("An offset is in days or more, such as -P3D.")
+    return str(offset)
+
+
+def _zone(written: str) -> str:
+    if written not in {"", "account", "contact"} and not is_zone(written):
+        raise invalid(f"{written!r} is no time zone: account, contact or an IANA name.")
+    return written
+
+
+def _empty_or(pattern: str) -> str:
+    return rf"^(?:{pattern})?$"
+
+
+# "" is not set yet.
+DurationText = Annotated[str, AfterValidator(lambda text: _duration(text) if text else "")]
+OffsetText = Annotated[str, AfterValidator(lambda text: _offset(text) if text else "")]
+ZoneText = Annotated[str, AfterValidator(_zone)]
+TargetKey = Annotated[str, StringConstraints(pattern=_empty_or(KEY_PATTERN))]
+NameText = Annotated[str, StringConstraints(max_length=250)]
+TimeText = Annotated[
+    str, StringConstraints(pattern=_empty_or(r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"))
+]
+
+
+class SendConfig(StepConfig):
+    """When a message may not go now, or whether it went is not known."""
+
+    quiet_hours: Literal["defer", "skip"] = "defer"
+    cap: Literal["defer", "skip"] = "skip"
+    unknown: Literal["park", "resend"] = "park"
+
+
+def send_settings() -> Any:
+    """Return the default of a message step's `send`."""
+    return Field(default_factory=SendConfig)
+
+
+def empty(path: str, text: str) -> StepProblem:
+    """Return the problem of a required setting that is empty."""
+    return StepProblem(path, "empty_setting", text)
+
+
+def unknown(path: str, noun: str, name: str) -> StepProblem:
+    """Return the problem of a name that the list does not have."""
+    code = f"unknown_{noun.replace(' ', '_')}"
+    return StepProblem(path, code, f"There is no {noun} named “{name}” on this list.")
+
+
+def rule_problems(path: str, rule: Rule, names: Names) -> list[StepProblem]:
+    """Return the problems of a rule: names that the list does not have, types that clash."""
+    from contacts import filters
+
+    return [
+        StepProblem(f"{path}.{within}".strip("."), "unknown_name", text)
+        for within, text in filters.problems(filters.parse(rule), names)
+    ]
+
+
+def resolved_rule(rule: Rule, names: Names) -> dict[str, Any] | None:
+    """Return a rule with ids for names, or None where there is none."""
+    from contacts import filters
+
+    return filters.resolve(filters.parse(rule), names) if rule else None
