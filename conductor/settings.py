@@ -91,8 +91,7 @@ DATABASE_ROUTERS = ["accounts.tenancy.routing.OwnerRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "accounts.apps.SupportConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -105,7 +104,7 @@ INSTALLED_APPS = [
     "template_partials",
     "django_q",
     "ninja",
-    "accounts",
+    "accounts.apps.AccountsConfig",
     "contacts",
     "messaging",
     "conductor",
