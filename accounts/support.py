@@ -40,7 +40,7 @@ class SupportSite(admin.AdminSite):
             *super().get_urls(),
         ]
 
-    def admin_view(
+    def admin_view(  # type: ignore[override]
         self,
         view: Callable[..., HttpResponseBase],
         cacheable: bool = False,  # noqa: FBT001, FBT002 - as Django has it
