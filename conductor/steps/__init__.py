@@ -11,6 +11,7 @@ import inspect
 import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
@@ -26,6 +27,8 @@ KEY_PATTERN = r"[a-z][a-z0-9_-]{0,62}"
 # Where an exit leads when the file says nothing: the step that follows, or nowhere.
 NEXT = "next"
 END = "end"
+
+EARLIEST_YEAR, LATEST_YEAR = 1970, 2200
 
 Rule = dict[str, Any]
 
@@ -89,11 +92,22 @@ class Names(Protocol):
         ...
 
 
+# The rows that a step's statement may touch: those of one step of one version in the round
+# under way, and, while a culprit is sought, of a range of enrollments only.
+HERE = (
+    "arrivals.round = %(round)s AND arrivals.version_id = %(version_id)s "
+    "AND arrivals.step_key = %(step_key)s "
+    "AND arrivals.enrollment_id BETWEEN %(first)s AND %(last)s"
+)
+
+
 class Arrivals(Protocol):
     """
     The contacts of one tick that are at one step: rows of the temporary table `arrivals`.
 
-    `settings` are the step's, as compiled (ids for names).
+    Beside it stands `enrolled`: how each enrollment of the tick began. A statement is
+    restricted by `HERE`, names for each row its `exit` or its `due_at`, and is free to run
+    twice. `settings` are the step's, as compiled (ids for names); `thread` is its thread.
     """
 
     @property
@@ -102,12 +116,29 @@ class Arrivals(Protocol):
         ...
 
     @property
+    def thread(self) -> str:
+        """The name of the thread that the step is in."""
+        ...
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """The step's compiled settings."""
         ...
 
-    def run(self, statement: Any, /, **params: Any) -> int:
-        """Run one statement over them, with `now` and `step_key` given; count its rows."""
+    def zone(self, named: str = "") -> str:
+        """
+        Return the SQL expression of an IANA zone: of `named`, "" = the conversation's.
+
+        For `contact` it reads the alias `contact` and falls back to the account's.
+        """
+        ...
+
+    def run(self, statement: str, /, **params: Any) -> int:
+        """Run one statement over them; `now` and what HERE needs are given. Count its rows."""
+        ...
+
+    def fetch(self, statement: str, /, **params: Any) -> list[tuple[Any, ...]]:
+        """Run one query over them, with the same parameters; return its rows."""
         ...
 
 
@@ -149,6 +180,8 @@ class StepType(Generic[C]):
     icon: ClassVar[str]
     # Other words by which the chooser finds it.
     keywords: ClassVar[Sequence[str]] = ()
+    # The exit that everybody takes at once, if the kind has one: rows arrive with it named.
+    passes: ClassVar[str] = ""
     Config: type[C]
 
     @property
@@ -191,7 +224,8 @@ class StepType(Generic[C]):
 
     def execute(self, arrivals: Arrivals) -> None:
         """Move or hold the contacts at this step: SQL over all of them at once."""
-        raise NotImplementedError
+        if not self.passes:
+            raise NotImplementedError
 
 
 @cache
@@ -204,9 +238,6 @@ def step_types() -> dict[str, StepType[Any]]:
     return found
 
 
-# --- what settings are made of
-
-
 def invalid(text: str) -> PydanticCustomError:
     """Return the error that a validator raises: a sentence."""
     return PydanticCustomError("invalid", "{text}", {"text": text})
@@ -214,9 +245,11 @@ def invalid(text: str) -> PydanticCustomError:
 
 def _duration(written: str) -> str:
     try:
-        return str(parse_duration(written))
+        parse_duration(written)
     except InvalidDurationError as fault:
         raise invalid(str(fault)) from fault
+    # Kept as written: P2W stays P2W in the file.
+    return written
 
 
 def _offset(written: str) -> str:
@@ -226,7 +259,17 @@ def _offset(written: str) -> str:
         raise invalid(str(fault)) from fault
     if offset.seconds:
         raise invalid("An offset is in days or more, such as -P3D.")
-    return str(offset)
+    return written
+
+
+def _moment(written: str) -> str:
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError as fault:
+        raise invalid(f"{written!r} is no date-time such as 2026-12-24T09:00:00.") from fault
+    if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise invalid(f"A date-time lies between {EARLIEST_YEAR} and {LATEST_YEAR}.")
+    return written
 
 
 def _zone(written: str) -> str:
@@ -242,6 +285,7 @@ def _empty_or(pattern: str) -> str:
 # "" is not set yet.
 DurationText = Annotated[str, AfterValidator(lambda text: _duration(text) if text else "")]
 OffsetText = Annotated[str, AfterValidator(lambda text: _offset(text) if text else "")]
+MomentText = Annotated[str, AfterValidator(lambda text: _moment(text) if text else "")]
 ZoneText = Annotated[str, AfterValidator(_zone)]
 TargetKey = Annotated[str, StringConstraints(pattern=_empty_or(KEY_PATTERN))]
 NameText = Annotated[str, StringConstraints(max_length=250)]
