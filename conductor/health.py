@@ -2,11 +2,10 @@
 Is it running? `GET /healthz`, for people, probes and `bin/up`.
 
 It is answered before anything else looks at the request: for any Host, without sign-in
-and without a redirect. It has a database connection of its own, which gives up after
+and without a redirect. It opens a database connection of its own, which gives up after
 three seconds, so that it can say that the database is gone.
 """
 
-import threading
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -51,24 +50,22 @@ class Health:
 
 
 class Probe:
-    """A connection of its own, kept between looks, and what need not be asked twice."""
+    """Looks at the deployment; what cannot change again is not asked twice."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._connection: BaseDatabaseWrapper | None = None
         self._is_migrated = False
 
     def look(self, *, now: datetime) -> Health:
         """Ask the database how every part is; a database that is gone is a finding too."""
-        with self._lock:
-            try:
-                return self._ask(now)
-            except DatabaseError as problem:
-                self._drop()
-                return _without_database(str(problem))
+        connection = private_connection()
+        try:
+            return self._ask(connection, now)
+        except DatabaseError as problem:
+            return _without_database(str(problem))
+        finally:
+            connection.close()
 
-    def _ask(self, now: datetime) -> Health:
-        connection = self._connected()
+    def _ask(self, connection: BaseDatabaseWrapper, now: datetime) -> Health:
         if not self._is_migrated and (missing := unapplied(connection)):
             return _unmigrated(missing)
         self._is_migrated = True
@@ -81,30 +78,14 @@ class Probe:
         parts |= {part: _pulse_of(part, beats.get(part), now) for part in ("worker", "pulse")}
         return Health(database=version, parts={**parts, "database": "ok"})
 
-    def _connected(self) -> BaseDatabaseWrapper:
-        """Return the connection, a new one if the server has closed the last."""
-        if self._connection is not None and not self._connection.is_usable():
-            self._drop()
-        if self._connection is None:
-            self._connection = private_connection()
-        self._connection.ensure_connection()
-        return self._connection
-
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
-
 
 def private_connection() -> BaseDatabaseWrapper:
-    """Return a connection outside the pool, for any thread, that soon gives up."""
+    """Return a connection outside the pool that soon gives up."""
     shared = connections["default"]
     options = deepcopy(shared.settings_dict)
     options["OPTIONS"].pop("pool", None)
     options["OPTIONS"]["connect_timeout"] = CONNECT_SECONDS
-    connection = type(shared)(options, alias="default")
-    connection.inc_thread_sharing()
-    return connection
+    return type(shared)(options, alias="default")
 
 
 def unapplied(connection: BaseDatabaseWrapper) -> list[str]:

@@ -152,10 +152,12 @@ class Cluster:
         The process id alone would not do: a killed server stays a zombie until somebody
         reaps it, and its number may be given to another program.
         """
-        if self.pid() is None:
-            return False
-        self._wait_until_ready(starting=None)
-        return True
+        deadline = time.monotonic() + RECOVERY_SECONDS
+        while self.pid() is not None and time.monotonic() < deadline:
+            if self._lets_us_in():
+                return True
+            time.sleep(0.05)
+        return False
 
     def _prepare(self) -> None:
         if not (self.data / "PG_VERSION").exists():
@@ -255,7 +257,7 @@ class Cluster:
                     **identity(self.user),
                 )
             try:
-                self._wait_until_ready(starting=self._child)
+                self._wait_until_ready(self._child)
             except LeftOverBackendsError:
                 if time.monotonic() > deadline:
                     raise
@@ -263,29 +265,35 @@ class Cluster:
             else:
                 return
 
-    def _wait_until_ready(self, *, starting: "subprocess.Popen[bytes] | None") -> None:
+    def _wait_until_ready(self, server: "subprocess.Popen[bytes]") -> None:
         deadline = time.monotonic() + RECOVERY_SECONDS
         while time.monotonic() < deadline:
-            if starting is not None and starting.poll() is not None:
+            if server.poll() is not None:
                 raise self._failed_start()
-            try:
-                with self.superuser():
-                    return
-            except psycopg.OperationalError as problem:
-                if "authentication failed" in str(problem):
-                    raise PostgresError(
-                        f"secrets.json does not belong to the database in {self.data}: "
-                        "put the copy back that was made with it."
-                    ) from problem
-                if starting is None and self.pid() is None:
-                    raise PostgresError(
-                        f"The server in {self.data} ended while starting; start again."
-                    ) from problem
+            if self._lets_us_in():
+                return
             time.sleep(0.05)
         raise PostgresError(
             f"PostgreSQL did not answer within {RECOVERY_SECONDS:.0f} seconds: "
             f"see {self.start_log} and {self.data}/log."
         )
+
+    def _lets_us_in(self) -> bool:
+        """
+        Tell whether the server takes connections by now.
+
+        :raises PostgresError: if it takes none from us, and never will.
+        """
+        try:
+            with self.superuser():
+                return True
+        except psycopg.OperationalError as problem:
+            if "authentication failed" not in str(problem):
+                return False
+            raise PostgresError(
+                f"secrets.json does not belong to the database in {self.data}: "
+                "put the copy back that was made with it."
+            ) from problem
 
     def _failed_start(self) -> PostgresError:
         said = self.start_log.read_text(errors="replace").strip()

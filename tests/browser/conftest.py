@@ -1,0 +1,121 @@
+"""
+A real Chromium against a real server of ours, which runs as the plain role.
+
+`page` is a fresh window whose console must stay free of errors; `live.url` is where the
+site answers; `sign_in(user)` opens a session without the form; `screenshot(name)` keeps a
+picture in `var/screenshots`. Without a Chromium these tests are left out, and fail under CI.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from accounts.models import User
+from conductor.data_directory import CODE
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+SCREENSHOTS = CODE / "var" / "screenshots"
+MISSING = (
+    "No Chromium here: the browser tests are left out. Install it (Debian: apt-get install "
+    "chromium) or set CONDUCTOR_BROWSER to its path."
+)
+
+
+def chromium() -> str | None:
+    """Return the path of a Chromium, None where there is none."""
+    named = os.environ.get("CONDUCTOR_BROWSER")
+    found = [named] if named else [shutil.which(program) for program in PROGRAMS]
+    return next((path for path in found if path and Path(path).exists()), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder; leave them out where no browser is."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if chromium() is None and os.environ.get("CI") != "true":
+                item.add_marker(pytest.mark.skip(reason=MISSING))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of this process."""
+    path = chromium()
+    if path is None:
+        pytest.fail(MISSING)
+    # Playwright runs an event loop in this thread, where Django would refuse the database.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A window of its own; what fails in its console fails the test."""
+    problems: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        # A refused form is answered 422 and a stranger 404: the browser logs both.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            problems.append(message.text)
+
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
+    context.set_default_timeout(10_000)
+    opened = context.new_page()
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("console", note)
+    yield opened
+    context.close()
+    assert problems == []
+
+
+@pytest.fixture
+def live(transactional_db: None, live_server: LiveServer) -> LiveServer:
+    """The site, answering at `live.url`, on committed rows."""
+    return live_server
+
+
+@pytest.fixture
+def sign_in(page: Page, live: LiveServer) -> Callable[[User], None]:
+    """Return a function that gives the window a session of that user."""
+
+    def give_session(user: User) -> None:
+        client = Client()
+        client.force_login(user)
+        cookie = client.cookies[settings.SESSION_COOKIE_NAME]
+        page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": live.url}])
+
+    return give_session
+
+
+@pytest.fixture
+def screenshot(page: Page) -> Callable[[str], Path]:
+    """Return a function that keeps a picture of the whole page."""
+
+    def keep(name: str) -> Path:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        path = SCREENSHOTS / f"{name}.png"
+        page.screenshot(path=path, full_page=True)
+        return path
+
+    return keep

@@ -1,0 +1,135 @@
+"""A clone and its bin/up as a person at the shell has them."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conductor.data_directory import CODE
+
+
+def clean_environment(data: Path | None) -> dict[str, str]:
+    """Return our environment without what bin/test put into it."""
+    ours = ("DATABASE_", "CONDUCTOR_", "DJANGO_", "PYTEST_", "COVERAGE_", "COV_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    if data is not None:
+        environment["CONDUCTOR_DATA"] = str(data)
+    return environment
+
+
+def manage(data: Path, *arguments: str, code: Path = CODE) -> "subprocess.CompletedProcess[str]":
+    """Run a command of manage.py on a data directory."""
+    return subprocess.run(
+        [code / ".venv/bin/python", code / "manage.py", *arguments],
+        env=clean_environment(data),
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def query(data: Path, statement: str) -> list[list[Any]]:
+    """Run a statement as the plain role through `manage.py shell`."""
+    program = (
+        "import json; from django.db import connection; cursor = connection.cursor(); "
+        f"cursor.execute({statement!r}); "
+        "print(json.dumps(cursor.fetchall() if cursor.description else [], default=str))"
+    )
+    done = manage(data, "shell", "--no-imports", "-v", "0", "-c", program)
+    assert done.returncode == 0, done.stderr
+    rows: list[list[Any]] = json.loads(done.stdout)
+    return rows
+
+
+@dataclass
+class Installation:
+    """A running bin/up."""
+
+    process: "subprocess.Popen[str]"
+    data: Path
+    log: Path
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """Return what run.json says."""
+        found: dict[str, Any] = json.loads((self.data / "run.json").read_text())
+        return found
+
+    def wait_until_ok(self, seconds: float = 60) -> dict[str, Any]:
+        """Return the first good answer of /healthz."""
+        deadline = time.monotonic() + seconds
+        found: Any = None
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.log.read_text()
+            found = self.health()
+            if found is not None and found[0] == 200:
+                body: dict[str, Any] = found[1]
+                return body
+            time.sleep(0.2)
+        raise AssertionError(f"not well after {seconds} s: {found}\n{self.log.read_text()}")
+
+    def health(self, host: str = "shop.example") -> tuple[int, dict[str, Any]] | None:
+        """Return status and body of /healthz, asked under any Host; None if no answer."""
+        try:
+            request = urllib.request.Request(f"{self.run['url']}/healthz", headers={"Host": host})
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as answer:
+            return answer.code, json.load(answer)
+        except (OSError, ValueError):
+            return None
+
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 20) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=seconds)
+
+
+@contextmanager
+def up(
+    data: Path, *arguments: str, code: Path = CODE, as_user: Sequence[str] = ()
+) -> Iterator[Installation]:
+    """Run bin/up on a free port; it is stopped at the end, whatever happened."""
+    data.mkdir(parents=True, exist_ok=True)
+    log = data.parent / f"{data.name}.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*as_user, str(code / "bin/up"), "--port", "0", "--no-demo", *arguments],
+            env=clean_environment(data),
+            cwd="/",
+            stdout=output,
+            stderr=output,
+            text=True,
+        )
+    try:
+        yield Installation(process, data, log)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(timeout=30)
+        log.unlink(missing_ok=True)
+
+
+def processes_of(data: Path) -> list[str]:
+    """Return the command lines of all processes that belong to a data directory."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            environment = (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        marked = f"CONDUCTOR_SUPERVISED={data}\0".encode() in environment
+        if line and (marked or f"{data}/postgres/data" in line):
+            found.append(line)
+    return found

@@ -1,0 +1,159 @@
+"""bin/up: what it starts, what it says, what survives it."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+from conductor.data_directory import CODE
+from tests.platform.installation import (
+    Installation,
+    clean_environment,
+    manage,
+    processes_of,
+    query,
+    up,
+)
+
+INSERT = (
+    "INSERT INTO accounts_heartbeat (part, beat_at) "
+    "SELECT '{name} ' || number, now() FROM generate_series(1, 500) AS number"
+)
+COUNT = "SELECT count(*) FROM accounts_heartbeat WHERE part LIKE '{name} %'"
+
+
+class TestUp:
+    def test_starts_continues_and_stops(self, data: Path) -> None:
+        with up(data) as first:
+            health = first.wait_until_ok()
+            assert health == {
+                "status": "ok",
+                "version": "0.1.0",
+                "database": health["database"],
+                "due_lag_seconds": 0.0,
+                "parts": {"web": "ok", "worker": "ok", "pulse": "ok", "database": "ok"},
+            }
+            assert health["database"].startswith("18.")
+            assert first.run["pid"] == first.process.pid
+            assert first.run["url"].endswith(str(first.run["ports"]["web"]))
+            keys = (data / "secrets.json").read_text()
+            assert stat.S_IMODE((data / "secrets.json").stat().st_mode) == 0o600
+            self.refuses_a_second_beside(data, first)
+            # A command finds the running database, and leaves it running.
+            query(data, INSERT.format(name="kept"))
+            assert first.health() is not None
+            began = time.monotonic()
+            assert first.stop(signal.SIGINT) == 0
+            assert time.monotonic() - began < 20
+
+        assert processes_of(data) == []
+        assert not (data / "run.json").exists()
+        with up(data) as second:
+            second.wait_until_ok()
+            assert query(data, COUNT.format(name="kept")) == [[500]]
+            assert (data / "secrets.json").read_text() == keys
+            assert second.stop(signal.SIGTERM) == 0
+        assert processes_of(data) == []
+
+    def refuses_a_second_beside(self, data: Path, first: Installation) -> None:
+        beside = subprocess.run(
+            [CODE / "bin/up", "--port", "0", "--no-demo"],
+            env=clean_environment(data),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert beside.returncode == 1
+        assert f"already runs on {data}: {first.run['url']}" in beside.stderr
+
+    def test_brings_back_what_is_killed(self, data: Path) -> None:
+        with up(data) as installation:
+            installation.wait_until_ok()
+            worker = installation.run["children"]["worker"]
+            os.kill(worker, signal.SIGKILL)
+            self.wait_for_another(installation, worker)
+            assert not Path(f"/proc/{worker}").exists()
+            installation.wait_until_ok()
+
+            query(data, INSERT.format(name="acknowledged"))
+            postmaster = int((data / "postgres/data/postmaster.pid").read_text().split()[0])
+            os.kill(postmaster, signal.SIGKILL)
+            installation.process.kill()
+            installation.process.wait()
+            left = processes_of(data)
+
+        assert any("qcluster" in line for line in left), left
+        with up(data) as again:
+            again.wait_until_ok()
+            assert query(data, COUNT.format(name="acknowledged")) == [[500]]
+            workers = [line for line in processes_of(data) if "qcluster" in line]
+            # The parent, the sentinel, the monitor, the pusher and the workers of ours.
+            assert len(workers) <= 4 + int(os.environ.get("CONDUCTOR_WORKERS", "2"))
+            assert again.stop() == 0
+        assert processes_of(data) == []
+
+    def wait_for_another(self, installation: Installation, worker: int) -> None:
+        deadline = time.monotonic() + 20
+        while installation.run["children"]["worker"] == worker:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    def test_says_which_port_is_taken(self, data: Path) -> None:
+        with up(data) as installation:
+            installation.wait_until_ok()
+            port = str(installation.run["ports"]["web"])
+            other = data.with_name("other")
+            done = subprocess.run(
+                [CODE / "bin/up", "--no-demo", "--port", port],
+                env=clean_environment(other),
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+
+        assert done.returncode == 1
+        assert f"port {port}" in done.stderr
+
+
+class TestManage:
+    def test_runs_the_database_for_its_own_duration(self, data: Path) -> None:
+        done = manage(data, "migrate", "-v", "0")
+
+        assert done.returncode == 0, done.stderr
+        assert query(data, "SELECT current_user") == [["conductor_app"]]
+        assert processes_of(data) == []
+
+    def test_keeps_the_owner_from_other_commands(self, data: Path) -> None:
+        manage(data, "migrate", "-v", "0")
+
+        program = "import os; print('DATABASE_OWNER_URL' in os.environ)"
+        done = manage(data, "shell", "--no-imports", "-v", "0", "-c", program)
+
+        assert done.stdout.strip() == "False"
+
+    def test_wants_the_plain_address_too(self, data: Path) -> None:
+        environment = clean_environment(data) | {"DATABASE_OWNER_URL": "postgresql:///x"}
+        done = subprocess.run(
+            [CODE / ".venv/bin/python", CODE / "manage.py", "showmigrations"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert done.returncode == 1
+        assert "DATABASE_URL is not" in done.stderr
+
+    def test_says_what_is_wrong_with_damaged_keys(self, data: Path) -> None:
+        data.mkdir()
+        (data / "secrets.json").write_text(json.dumps({"secret_key": "x"}))
+
+        done = manage(data, "showmigrations")
+
+        assert done.returncode == 1
+        assert "is damaged" in done.stderr
