@@ -13,6 +13,7 @@ def data() -> Iterator[Path]:
     """An empty data directory that every user may enter."""
     place = Path(tempfile.mkdtemp(prefix="conductor-platform-", dir="/tmp"))
     place.chmod(0o755)
+    (place / "data").mkdir()
     yield place / "data"
     shutil.rmtree(place)
 
@@ -22,5 +23,6 @@ def module_data() -> Iterator[Path]:
     """The same, shared by the tests of one file."""
     place = Path(tempfile.mkdtemp(prefix="conductor-platform-", dir="/tmp"))
     place.chmod(0o755)
+    (place / "data").mkdir()
     yield place / "data"
     shutil.rmtree(place)

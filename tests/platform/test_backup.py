@@ -22,10 +22,23 @@ for name in ("Acme", "Globex"):
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """A cluster whose database these tests may replace."""
+def cluster(module_data: Path) -> Iterator[Cluster]:
+    """A cluster with two accounts, whose database these tests may replace."""
     with temporary_cluster() as started:
+        for arguments in (["migrate", "-v", "0"], ["shell", "-v", "0", "-c", MAKE_ACCOUNTS]):
+            done = manage(started, module_data, *arguments)
+            assert done.returncode == 0, done.stderr
         yield started
+
+
+@pytest.fixture(scope="module")
+def file(cluster: Cluster, module_data: Path) -> Path:
+    """A backup of it."""
+    path = module_data / "all.backup"
+    saved = manage(cluster, module_data, "backup", str(path))
+    assert saved.returncode == 0, saved.stderr
+    assert json.loads(saved.stdout) == {"file": str(path), "bytes": path.stat().st_size}
+    return path
 
 
 def manage(cluster: Cluster, data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -68,27 +81,21 @@ def members(cluster: Cluster) -> dict[int, int]:
 
 
 class TestBackup:
-    def test_comes_back_whole(self, cluster: Cluster, data: Path, tmp_path: Path) -> None:
-        assert manage(cluster, data, "migrate", "-v", "0").returncode == 0
-        made = manage(cluster, data, "shell", "-v", "0", "-c", MAKE_ACCOUNTS)
-        assert made.returncode == 0, made.stderr
+    def test_comes_back_whole(self, cluster: Cluster, data: Path, file: Path) -> None:
         before = members(cluster)
         assert list(before.values()) == [1, 1]
-        file = tmp_path / "all.backup"
-
-        saved = manage(cluster, data, "backup", str(file))
-
-        assert saved.returncode == 0, saved.stderr
-        assert json.loads(saved.stdout) == {"file": str(file), "bytes": file.stat().st_size}
         self.lose_rows(cluster)
+
         restored = manage(cluster, data, "restore", str(file))
+
         assert restored.returncode == 0, restored.stderr
         assert json.loads(restored.stdout)["former_database"] == "conductor_before_restore"
         assert members(cluster) == before
         assert unforced(cluster) == []
-        # A database that was restored is backed up and migrated as any other.
+        # A database that was restored is migrated and backed up as any other.
         assert manage(cluster, data, "migrate", "-v", "0").returncode == 0
-        assert manage(cluster, data, "backup", str(file)).returncode == 0
+        again = file.with_name("again.backup")
+        assert manage(cluster, data, "backup", str(again)).returncode == 0
 
     def lose_rows(self, cluster: Cluster) -> None:
         with psycopg.connect(cluster.app_url) as connection:
@@ -98,38 +105,27 @@ class TestBackup:
                 )
                 connection.execute("DELETE FROM accounts_membership")
 
-    def test_restores_into_a_new_installation(self, data: Path, tmp_path: Path) -> None:
-        with temporary_cluster() as old:
-            assert manage(old, data, "migrate", "-v", "0").returncode == 0
-            made = manage(old, data, "shell", "-v", "0", "-c", MAKE_ACCOUNTS)
-            assert made.returncode == 0, made.stderr
-            file = tmp_path / "all.backup"
-            assert manage(old, data, "backup", str(file)).returncode == 0
-            before = members(old)
-
+    def test_restores_into_a_new_installation(self, data: Path, file: Path) -> None:
         with temporary_cluster() as new:
             restored = manage(new, data, "restore", str(file))
 
             assert restored.returncode == 0, restored.stderr
             assert json.loads(restored.stdout)["former_database"] == ""
-            assert members(new) == before
+            assert list(members(new).values()) == [1, 1]
 
     def test_refuses_what_is_no_backup(self, cluster: Cluster, data: Path, tmp_path: Path) -> None:
-        file = tmp_path / "letter.txt"
-        file.write_text("Dear shop")
+        letter = tmp_path / "letter.txt"
+        letter.write_text("Dear shop")
 
-        done = manage(cluster, data, "restore", str(file))
+        done = manage(cluster, data, "restore", str(letter))
 
         assert done.returncode == 1
         assert "pg_restore failed" in done.stderr
         assert "Traceback" not in done.stderr
 
     def test_refuses_while_somebody_is_connected(
-        self, cluster: Cluster, data: Path, tmp_path: Path
+        self, cluster: Cluster, data: Path, file: Path
     ) -> None:
-        file = tmp_path / "all.backup"
-        manage(cluster, data, "migrate", "-v", "0")
-        assert manage(cluster, data, "backup", str(file)).returncode == 0
         with psycopg.connect(cluster.app_url):
             done = manage(cluster, data, "restore", str(file))
 

@@ -150,7 +150,6 @@ class TestManage:
         assert "DATABASE_URL is not" in done.stderr
 
     def test_says_what_is_wrong_with_damaged_keys(self, data: Path) -> None:
-        data.mkdir()
         (data / "secrets.json").write_text(json.dumps({"secret_key": "x"}))
 
         done = manage(data, "showmigrations")
