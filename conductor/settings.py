@@ -75,6 +75,8 @@ ALLOWED_HOSTS = [
     if host
 ]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+# How many reverse proxies of one's own stand in front: then X-Forwarded-For names the caller.
+PROXIES = int(os.environ.get("CONDUCTOR_PROXIES", "0"))
 
 # The plain role does everything but migrations; the owner's address is known only where
 # something is to be built (migrate, bin/up, backup, the test set-up).
@@ -116,6 +118,7 @@ MIDDLEWARE = [
     "conductor.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "accounts.middleware.SecurityHeaders",
+    "conductor.api.ApiMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -3,7 +3,7 @@
 from accounts.models.account import Account, AuditEntry, Membership, Role, User
 from accounts.models.api_client import AccessLevel, ApiClient, ApiToken, IntegrationType
 from accounts.models.list import BounceHandling, Folder, List
-from accounts.models.running import Heartbeat
+from accounts.models.running import Heartbeat, RateCount
 
 __all__ = [
     "AccessLevel",
@@ -17,6 +17,7 @@ __all__ = [
     "IntegrationType",
     "List",
     "Membership",
+    "RateCount",
     "Role",
     "User",
 ]

@@ -11,3 +11,14 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.part
+
+
+class RateCount(models.Model):
+    """How often a caller called since its window began; a row of no account."""
+
+    key = models.CharField(max_length=120, unique=True)
+    started_at = models.DateTimeField()
+    count = models.IntegerField()
+
+    def __str__(self) -> str:
+        return self.key

@@ -36,8 +36,10 @@ def in_account(account_id: int) -> Iterator[None]:
         with transaction.atomic():
             _set_account(str(account_id))
             yield
-            # A savepoint's release keeps the setting, so it is put back by hand.
-            _set_account("" if former is None else str(former))
+            # A savepoint's release keeps the setting, so it is put back by hand; a block
+            # that is marked for rollback puts it back by itself, and takes no statement.
+            if not transaction.get_rollback():
+                _set_account("" if former is None else str(former))
     finally:
         _current.reset(token)
 

@@ -1,0 +1,248 @@
+"""Tokens and lists: `POST /OAuth2/Token`, and List under /email/v1."""
+
+import hmac
+import json
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.http import HttpRequest, HttpResponse, QueryDict
+from pydantic import Field, field_validator
+
+from accounts import actions
+from accounts.models import ApiClient, BounceHandling, Folder, List
+from accounts.tenancy import in_account, lookups
+from accounts.wire import (
+    Collection,
+    Created,
+    Frame,
+    Id,
+    InvalidParameterError,
+    NotFoundError,
+    Resource,
+    WireIn,
+    WireOut,
+    WireRequest,
+    access,
+    created,
+    found,
+)
+from accounts.wire.errors import UnsupportedMethodError
+from accounts.wire.limits import count_call
+from accounts.wire.parsing import read_body
+from accounts.wire.rendering import answer
+
+TOKEN_CONTENT_TYPE = "application/json;charset=UTF-8"  # noqa: S105 (no secret)
+# Generous: Segment asks for a token with each batch, and the tap gives up at a 429.
+TOKENS_PER_CLIENT = 600
+TOKENS_PER_ADDRESS = 1200
+TOKEN_WINDOW = timedelta(minutes=1)
+
+
+# --- the token ---
+
+
+def token(request: HttpRequest, *, now: datetime) -> HttpResponse:
+    """
+    Exchange client id and secret for a bearer token of 3599 seconds.
+
+    Form or JSON, whatever the content type says; an Authorization header is ignored. Every
+    refusal of credentials (unknown, wrong, paused, address not allowed) reads the same.
+    """
+    if request.method != "POST":
+        raise UnsupportedMethodError
+    address = access.address_of(request)
+    count_call(f"token from {address}", limit=TOKENS_PER_ADDRESS, window=TOKEN_WINDOW, now=now)
+    given = token_request(request)
+    if given.get("grant_type") != "client_credentials":
+        return _token_answer({"error": "unsupported_grant_type"}, status=400)
+    bearer = _token_for(given, address=address, now=now)
+    if bearer is None:
+        return _token_answer({"error": "Invalid Credentials"}, status=400)
+    lifetime = int(actions.TOKEN_LIFETIME.total_seconds())
+    return _token_answer(
+        {"access_token": bearer, "token_type": "bearer", "expires_in": lifetime}, status=200
+    )
+
+
+def token_request(request: HttpRequest) -> dict[str, str]:
+    """Return the parameters by lower-case name; what is no text is left out."""
+    body = read_body(request).lstrip()
+    if body.startswith(b"{"):
+        try:
+            given = json.loads(body)
+        except ValueError:
+            given = {}
+    else:
+        given = QueryDict(body, encoding="utf-8").dict() if body.isascii() else {}
+    return {key.lower(): value for key, value in given.items() if isinstance(value, str)}
+
+
+def _token_for(given: dict[str, str], *, address: str, now: datetime) -> str | None:
+    """Return a token for good credentials, else None."""
+    client_id = given.get("client_id", "")
+    known = None if "\x00" in client_id else lookups.api_client(client_id)
+    if known is None:
+        return None
+    account_id, client_key = known
+    count_call(f"token of {client_id}", limit=TOKENS_PER_CLIENT, window=TOKEN_WINDOW, now=now)
+    with in_account(account_id):
+        client = ApiClient.objects.get(pk=client_key)
+        secret_hash = actions.hash_secret(given.get("client_secret", ""))
+        is_right = hmac.compare_digest(secret_hash, client.secret_hash)
+        if not (is_right and client.is_active and access.is_allowed(address, client.ip_allow)):
+            return None
+        return actions.issue_token(client=client, now=now)
+
+
+def _token_answer(data: dict[str, Any], *, status: int) -> HttpResponse:
+    return answer(data, status=status, content_type=TOKEN_CONTENT_TYPE)
+
+
+# --- lists ---
+
+lists = Frame("/email/v1", integration="email", tag="List")
+
+Domain = Annotated[str, Field(max_length=253)]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class ListIn(WireIn):
+    """A list to be; all but the name may be left out."""
+
+    list_name: str
+    folder_id: int = 0
+    ip_pool_id: Count = 0
+    bounce_domain_alias: Domain = ""
+    bounce_handling: str = BounceHandling.STANDARD.value
+    bounce_unsubscribe_count: Count = 5
+    enable_browser_link: bool = False
+    enable_double_opt_in: bool = False
+    enable_dynamic_content: bool = False
+    enable_google_analytics: bool = False
+    enable_internationalization: bool = False
+    enable_list_hygiene: bool = True
+    enable_list_removal_header: bool = True
+    enable_list_removal_link: bool = True
+    enable_listrak_analytics: bool = False
+    enable_spam_score_personalization: bool = False
+    enable_to_name_personalization: bool = False
+    enable_universal_email_key_setting: bool = False
+    from_email: str = ""
+    from_name: Annotated[str, Field(max_length=120)] = ""
+    google_tracking_domains: list[Domain] = []
+    link_domain_alias: Domain = ""
+    media_domain_alias: Domain = ""
+
+    @field_validator("bounce_handling")
+    @classmethod
+    def known_handling(cls, given: str) -> str:
+        """Match the value in any case."""
+        return one_of(given, BounceHandling.values)
+
+    @field_validator("from_email")
+    @classmethod
+    def good_address(cls, given: str) -> str:
+        """Take no sender's address, or one that is."""
+        try:
+            if given.strip():
+                validate_email(given.strip())
+        except ValidationError as invalid:
+            raise ValueError("no email address") from invalid
+        return given.strip()
+
+
+class ListOut(WireOut):
+    """A list; the contract has no null in it."""
+
+    list_id: int
+    list_name: str
+    folder_id: int
+    ip_pool_id: int
+    bounce_domain_alias: str
+    bounce_handling: str
+    bounce_unsubscribe_count: int
+    create_date: datetime
+    enable_browser_link: bool
+    enable_double_opt_in: bool
+    enable_dynamic_content: bool
+    enable_google_analytics: bool
+    enable_internationalization: bool
+    enable_list_hygiene: bool
+    enable_list_removal_header: bool
+    enable_list_removal_link: bool
+    enable_listrak_analytics: bool
+    enable_spam_score_personalization: bool
+    enable_to_name_personalization: bool
+    enable_universal_email_key_setting: bool
+    from_email: str
+    from_name: str
+    google_tracking_domains: list[str]
+    link_domain_alias: str
+    media_domain_alias: str
+
+
+def one_of(given: str, known: list[str]) -> str:
+    """
+    Return the known value that is meant, in any case.
+
+    :raises ValueError: for another one (the frame names the parameter).
+    """
+    for value in known:
+        if value.lower() == given.strip().lower():
+            return value
+    raise ValueError("unknown value")
+
+
+def list_out(shown: List) -> ListOut:
+    """Write a list as the wire has it."""
+    settings = {
+        name: getattr(shown, name)
+        for name in ListOut.model_fields
+        if name not in {"list_id", "list_name", "folder_id", "create_date"}
+    }
+    return ListOut(
+        list_id=shown.pk,
+        list_name=shown.name,
+        folder_id=shown.folder_id or 0,
+        create_date=shown.created_at,
+        **settings,
+    )
+
+
+def found_list(list_id: int) -> List:
+    """
+    Return a list of the account.
+
+    :raises NotFoundError: if it has none of that id.
+    """
+    return found(List.objects.all(), pk=list_id)
+
+
+@lists.get("/List", answer=Collection[ListOut], levels=["List"])
+def all_lists(request: WireRequest) -> Collection[ListOut]:
+    """Return all lists."""
+    return Collection[ListOut](data=[list_out(each) for each in List.objects.order_by("pk")])
+
+
+@lists.post("/List", levels=["List"], names={"name": "listName"})
+def create_list(request: WireRequest, body: ListIn) -> Created:
+    """Create a list."""
+    settings = body.model_dump(exclude={"list_name", "folder_id"})
+    if body.folder_id:
+        try:
+            settings["folder"] = found(Folder.objects.all(), pk=body.folder_id)
+        except NotFoundError as unknown:
+            raise InvalidParameterError("folderId") from unknown
+    made = actions.create_list(name=body.list_name, now=request.now, by=request.client, **settings)
+    return created(made.pk)
+
+
+@lists.get("/List/{list_id}", answer=Resource[ListOut], levels=["List"])
+def one_list(request: WireRequest, list_id: Id) -> Resource[ListOut]:
+    """Return one list."""
+    return Resource[ListOut](data=list_out(found_list(list_id)))
+
+
+__all__ = ["found_list", "lists", "one_of", "token"]

@@ -1,0 +1,38 @@
+"""Rate limits, counted in PostgreSQL, so that every web process sees the same numbers."""
+
+from datetime import datetime, timedelta
+
+from accounts.tenancy import sql
+from accounts.wire.errors import TooManyRequestsError
+
+# One row per key, so the table is as large as there are callers; a new window starts it anew.
+COUNT = """
+    INSERT INTO accounts_ratecount AS counted (key, started_at, count)
+    VALUES (%(key)s, %(now)s, 1)
+    ON CONFLICT (key) DO UPDATE
+    SET
+        started_at = CASE
+            WHEN counted.started_at <= %(window_start)s THEN %(now)s ELSE counted.started_at
+        END,
+        count = CASE WHEN counted.started_at <= %(window_start)s THEN 1 ELSE counted.count + 1 END
+    RETURNING counted.started_at, counted.count
+"""
+FORGET = "DELETE FROM accounts_ratecount WHERE started_at < %(now)s - INTERVAL '1 day'"
+
+
+def count_call(key: str, *, limit: int, window: timedelta, now: datetime) -> None:
+    """
+    Count one call under `key`; a window begins with its first call.
+
+    Called outside of a transaction: a refused request counts, too.
+
+    :raises TooManyRequestsError: for each call beyond `limit` in the window.
+    """
+    row = sql.fetch_one(COUNT, key=key[:120], now=now, window_start=now - window)
+    assert row is not None  # noqa: S101 (an upsert returns its row)
+    started_at, count = row
+    if count == 1:
+        sql.execute(FORGET, now=now)
+    if count > limit:
+        wait = started_at + window - now
+        raise TooManyRequestsError(seconds=max(1, int(wait.total_seconds()) + 1))

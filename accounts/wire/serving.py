@@ -1,0 +1,229 @@
+"""How a request becomes an answer: route, caller, transaction, refusals."""
+
+import logging
+import traceback
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple, cast
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+from ninja.operation import Operation
+from pydantic.alias_generators import to_camel
+
+from accounts.actions import InvalidValueError
+from accounts.tenancy import in_account
+from accounts.wire import access
+from accounts.wire.envelopes import storable
+from accounts.wire.errors import (
+    CrashError,
+    InvalidParameterError,
+    MalformedBodyError,
+    NotFoundError,
+    Refused,
+    UnknownRouteError,
+    UnsafeRouteError,
+    UnsupportedMethodError,
+    WireError,
+    not_located,
+)
+from accounts.wire.frame import Demands, Frame, WireRequest
+from accounts.wire.paging import with_query_of_cursor
+from accounts.wire.parsing import WireParser, check_content_type
+from accounts.wire.rendering import WireRenderer, answer, finished
+
+log = logging.getLogger(__name__)
+
+
+class Template(NamedTuple):
+    """A route's path, cut at the slashes; parameters are {in_braces}."""
+
+    segments: tuple[str, ...]
+    operations: dict[str, Operation]
+
+    def match(self, path: list[str]) -> dict[str, str] | None:
+        """Return the parameters if a path of as many segments fits, literals in any case."""
+        parameters: dict[str, str] = {}
+        for wanted, given in zip(self.segments, path, strict=True):
+            if wanted[0] == "{":
+                if not given:
+                    return None
+                parameters[wanted[1:-1]] = given
+            elif wanted != given.lower():
+                return None
+        return parameters
+
+
+class RollBackError(Exception):
+    """Carries an answer of 400 or above out of the transaction."""
+
+    def __init__(self, response: HttpResponseBase) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+class WireAPI(NinjaAPI):
+    """All the frames, with their table of routes."""
+
+    def __init__(self, frames: list[Frame], **settings: Any) -> None:
+        super().__init__(
+            parser=WireParser(),
+            renderer=WireRenderer(),
+            docs_url=None,
+            openapi_url=None,
+            **settings,
+        )
+        for number, frame in enumerate(frames):
+            self.add_router(frame.prefix, frame.router, url_name_prefix=str(number))
+        for kind, handler in (
+            (WireError, on_wire_error),
+            (ValidationError, on_invalid),
+            (HttpError, on_unreadable),
+            (InvalidValueError, on_invalid_value),
+            (Exception, on_crash),
+        ):
+            self.add_exception_handler(kind, handler)
+        self._templates: dict[int, list[Template]] = {}
+
+    def templates(self, length: int) -> list[Template]:
+        """Return the routes of as many segments, those with the most literals first."""
+        if not self._templates:
+            self._read_templates()
+        return self._templates.get(length, [])
+
+    def _read_templates(self) -> None:
+        table: dict[tuple[str, ...], Template] = {}
+        for bound in self._get_bound_routers():
+            for path, view in bound.path_operations.items():
+                segments = tuple(
+                    segment if segment[0] == "{" else segment.lower()
+                    for segment in f"{bound.prefix}{path}".strip("/").split("/")
+                )
+                template = table.setdefault(segments, Template(segments, {}))
+                for operation in view.operations:
+                    operation.api = self
+                    template.operations.update(dict.fromkeys(operation.methods, operation))
+        for template in sorted(table.values(), key=_parameters_from_the_left):
+            self._templates.setdefault(len(template.segments), []).append(template)
+
+
+def _parameters_from_the_left(template: Template) -> tuple[bool, ...]:
+    return tuple(segment[0] == "{" for segment in template.segments)
+
+
+def serve(api: WireAPI, request: HttpRequest, *, now: datetime) -> HttpResponseBase:
+    """Answer a request below one of the prefixes; whatever happens, it is an envelope."""
+    inside = cast(WireRequest, request)
+    inside.now = now
+    inside.parameters = ()
+    inside.names = {}
+    try:
+        operation, parameters = find_route(api, request)
+        inside.parameters = list(parameters)
+        return _run(operation, parameters, inside)
+    except RollBackError as rolled_back:
+        return rolled_back.response
+    except WireError as refusal:
+        return on_wire_error(request, refusal)
+    except Exception as crash:  # the last net: a broken database, a commit that fails
+        return on_crash(request, crash)
+
+
+def find_route(api: WireAPI, request: HttpRequest) -> tuple[Operation, dict[str, str]]:
+    """
+    Return the operation that a path and method name, with the path's parameters as text.
+
+    :raises UnsafeRouteError, UnknownRouteError, UnsupportedMethodError: if there is none.
+    """
+    if any(letter in request.path_info for letter in "&<>"):
+        raise UnsafeRouteError
+    path = request.path_info.removeprefix("/").removesuffix("/").split("/")
+    known = False
+    for template in api.templates(len(path)):
+        parameters = template.match(path)
+        if parameters is None:
+            continue
+        known = True
+        operation = template.operations.get(str(request.method))
+        if operation is not None:
+            return operation, parameters
+    raise UnsupportedMethodError if known else UnknownRouteError
+
+
+def _run(
+    operation: Operation, parameters: dict[str, str], request: WireRequest
+) -> HttpResponseBase:
+    """Open the caller's account, and let ninja parse, call and render inside of it."""
+    demands: Demands = operation.view_func.demands  # type: ignore[attr-defined]
+    account_id, token_id = access.account_and_token(request)
+    request.names = demands.names
+    with in_account(account_id):
+        client = access.client_of_token(token_id, now=request.now)
+        access.check_access(
+            client,
+            integration=demands.integration,
+            levels=demands.levels,
+            address=access.address_of(request),
+        )
+        request.client, request.account = client, client.account
+        request.zone = client.account.zone
+        check_content_type(request, demands.accepts)
+        if not all(storable(given) for given in parameters.values()):
+            raise NotFoundError
+        request.GET = with_query_of_cursor(request.GET)
+        response = operation.run(request, **parameters)
+        if response.status_code >= 400:
+            raise RollBackError(response)
+        access.note_use(client, now=request.now)
+    return finished(cast(HttpResponse, response))
+
+
+def on_wire_error(request: HttpRequest, refusal: WireError) -> HttpResponse:
+    """Answer a refusal."""
+    message = refusal.message
+    if isinstance(refusal, NotFoundError) and not message:
+        message = not_located(getattr(request, "parameters", ()))
+    body = {"status": refusal.status, "error": refusal.error, "message": message}
+    return answer(body, status=refusal.status, headers=refusal.headers)
+
+
+def on_invalid_value(request: HttpRequest, invalid: InvalidValueError) -> HttpResponse:
+    """Answer a verb's refusal of a value."""
+    names: Mapping[str, str] = getattr(request, "names", {})
+    code = getattr(invalid, "code", "")
+    if code.startswith("ERROR_") and code != InvalidParameterError.error:
+        return on_wire_error(request, Refused(code=code, message=invalid.message))
+    return on_wire_error(request, InvalidParameterError(names.get(invalid.field, invalid.field)))
+
+
+def on_unreadable(request: HttpRequest, unreadable: HttpError) -> HttpResponse:
+    """Answer a body that ninja could not parse; what our parser said stands behind it."""
+    cause = unreadable.__cause__
+    return on_wire_error(request, cause if isinstance(cause, WireError) else MalformedBodyError())
+
+
+def on_invalid(request: HttpRequest, invalid: ValidationError) -> HttpResponse:
+    """Answer a parameter that could not be read: the path's first, then the first of the rest."""
+    return on_wire_error(request, _refusal(invalid.errors))
+
+
+def _refusal(faults: list[dict[str, Any]]) -> WireError:
+    if any(fault["loc"][0] == "path" for fault in faults):
+        return NotFoundError()
+    fault = faults[0]
+    names = [part for part in fault["loc"][1:] if isinstance(part, str)]
+    if fault["type"] == "unstorable":
+        return InvalidParameterError(to_camel(fault["ctx"]["parameter"]))
+    if fault["loc"][0] == "body":
+        # The first name is our function's own for the whole body.
+        names = names[1:]
+    return InvalidParameterError(names[-1]) if names else MalformedBodyError()
+
+
+def on_crash(request: HttpRequest, crash: Exception) -> HttpResponse:
+    """Answer 500; log where it happened, not what was in it: that may be personal data."""
+    frames = "".join(traceback.format_list(traceback.extract_tb(crash.__traceback__)))
+    log.error("%s while answering a %s request\n%s", type(crash).__name__, request.method, frames)
+    return on_wire_error(request, CrashError())
