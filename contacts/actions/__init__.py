@@ -1,0 +1,71 @@
+"""
+What is done to contacts: subscribe, raise events, keep profiles and orders.
+
+All verbs run inside `in_account`, take `now`, and write row, audit entry and queued facts
+in one transaction. Refusals are `InvalidValueError`s with `.field` and `.message`; those
+of `contacts.actions.errors` carry the wire's `.code`, too.
+"""
+
+from contacts.actions.errors import (
+    AddressTakenError,
+    BlockedEventError,
+    ChangeUnsubscribedAddressError,
+    NewAddressPendingError,
+    NewAddressUnsubscribedError,
+    NoAddressError,
+    NotSubscribedAddressError,
+    RefusedError,
+    UnsubscribedAddressError,
+)
+from contacts.actions.events import (
+    create_external_event,
+    find_events,
+    raise_event,
+    update_external_event,
+)
+from contacts.actions.fields import (
+    create_field,
+    create_field_group,
+    update_field,
+    update_field_group,
+)
+from contacts.actions.people import TWO_CONTACTS, Saved, find_contact, save_contact
+from contacts.actions.profile import clean_profile, merge_profile
+from contacts.actions.subscriptions import (
+    SubscribeResult,
+    change_address,
+    set_profile,
+    subscribe,
+    unsubscribe,
+)
+
+__all__ = [
+    "TWO_CONTACTS",
+    "AddressTakenError",
+    "BlockedEventError",
+    "ChangeUnsubscribedAddressError",
+    "NewAddressPendingError",
+    "NewAddressUnsubscribedError",
+    "NoAddressError",
+    "NotSubscribedAddressError",
+    "RefusedError",
+    "Saved",
+    "SubscribeResult",
+    "UnsubscribedAddressError",
+    "change_address",
+    "clean_profile",
+    "create_external_event",
+    "create_field",
+    "create_field_group",
+    "find_contact",
+    "find_events",
+    "merge_profile",
+    "raise_event",
+    "save_contact",
+    "set_profile",
+    "subscribe",
+    "unsubscribe",
+    "update_external_event",
+    "update_field",
+    "update_field_group",
+]

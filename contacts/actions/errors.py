@@ -1,0 +1,74 @@
+"""Why an act is refused: each error names the field and carries the wire's code."""
+
+from typing import ClassVar
+
+from accounts.actions import InvalidValueError
+
+
+class RefusedError(InvalidValueError):
+    """An act that the state of things does not allow."""
+
+    code: ClassVar[str] = "ERROR_INVALID_PARAMETER"
+    sentence: ClassVar[str] = ""
+    about: ClassVar[str] = "emailAddress"
+
+    def __init__(self, field: str = "", message: str = "") -> None:
+        super().__init__(field or self.about, message or self.sentence)
+
+
+class UnsubscribedAddressError(RefusedError):
+    """Somebody who left the list is not put back without saying so."""
+
+    code = "ERROR_UNSUBSCRIBED_EMAIL_ADDRESS"
+    sentence = "The emailAddress has already been unsubscribed from the list."
+
+
+class NotSubscribedAddressError(RefusedError):
+    """The address never was on the list."""
+
+    code = "ERROR_NOT_SUBSCRIBED_EMAIL_ADDRESS"
+    sentence = "The emailAddress is not subscribed to the list."
+
+
+class NoAddressError(RefusedError):
+    """A contact without an email address cannot be on an email list."""
+
+    sentence = "A contact without an email address cannot be on a list."
+
+
+class BlockedEventError(RefusedError):
+    """An external event that somebody blocked cannot be raised."""
+
+    about = "eventIds"
+    sentence = "The event is blocked."
+
+
+class AddressTakenError(RefusedError):
+    """The new address of an address change stands on the list already."""
+
+    code = "ERROR_SUBSCRIBED_NEW_EMAIL_ADDRESS"
+    about = "newEmailAddress"
+    sentence = "The newEmailAddress is already subscribed to the list."
+
+
+class NewAddressUnsubscribedError(RefusedError):
+    """The new address of an address change has left the list."""
+
+    code = "ERROR_UNSUBSCRIBED_NEW_EMAIL_ADDRESS"
+    about = "newEmailAddress"
+    sentence = "The newEmailAddress has already been unsubscribed from the list."
+
+
+class NewAddressPendingError(RefusedError):
+    """The new address of an address change waits for its double opt-in."""
+
+    code = "ERROR_PENDING_NEW_EMAIL_ADDRESS"
+    about = "newEmailAddress"
+    sentence = "The newEmailAddress is already pending subscription to the list."
+
+
+class ChangeUnsubscribedAddressError(RefusedError):
+    """Only a subscribed address can be changed."""
+
+    code = "ERROR_CHANGE_ADDRESS_CONTACT_UNSUBSCRIBED"
+    sentence = "The address of an unsubscribed contact cannot be changed."

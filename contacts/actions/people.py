@@ -1,0 +1,140 @@
+"""
+One person: found by email, without one by external id, without both by phone.
+
+The bulk form, `contacts.actions.crowd`, keeps the same rules for many rows at once.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from accounts.actions import InvalidValueError
+from contacts.actions.texts import clean_text
+from contacts.durations import is_zone
+from contacts.identity import DEFAULT_REGION, normalise_email, normalise_phone
+from contacts.models import Contact
+
+TWO_CONTACTS = "identifiers of two contacts"
+LENGTHS = {
+    "external_id": 100,
+    "first_name": 100,
+    "last_name": 100,
+    "postal_code": 20,
+    "locale": 20,
+}
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A contact, whether it is new, whether anything changed, and remarks on the way."""
+
+    contact: Contact
+    created: bool
+    changed: bool
+    warnings: tuple[str, ...] = ()
+
+
+def find_contact(
+    *, email_norm: str = "", external_id: str = "", phone_e164: str = ""
+) -> Contact | None:
+    """
+    Return the contact that the identifiers name, or None.
+
+    The first given one decides: email, then external id, then phone. All are normalised.
+    """
+    for field, value in (
+        ("email_norm", email_norm),
+        ("external_id", external_id),
+        ("phone_e164", phone_e164),
+    ):
+        if value:
+            return Contact.objects.filter(**{field: value}).first()
+    return None
+
+
+def save_contact(
+    *,
+    now: datetime,
+    email: str = "",
+    external_id: str = "",
+    phone: str = "",
+    region: str = DEFAULT_REGION,
+    time_zone: str = "",
+    birthday: date | None = None,
+    **texts: str,
+) -> Saved:
+    """
+    Find or create a person and keep what is given; empty values change nothing.
+
+    `texts` are `first_name`, `last_name`, `postal_code`, `locale`. An identifier that
+    names another contact stays with that one: the row is taken with the warning
+    `identifiers of two contacts`.
+
+    :raises InvalidValueError: for an unreadable identifier or zone, or none at all.
+    """
+    given = _given(email, external_id, phone, region, time_zone, birthday, texts)
+    try:
+        # A savepoint: somebody else may create the same person at this moment.
+        with transaction.atomic():
+            return _save(given, now)
+    except IntegrityError:
+        return _save(given, now)
+
+
+def _given(
+    email: str,
+    external_id: str,
+    phone: str,
+    region: str,
+    time_zone: str,
+    birthday: date | None,
+    texts: dict[str, str],
+) -> dict[str, Any]:
+    unknown = set(texts) - set(LENGTHS)
+    if unknown:
+        raise TypeError(f"A contact has no {', '.join(sorted(unknown))}.")
+    if time_zone and not is_zone(time_zone):
+        raise InvalidValueError("timeZone", f"{time_zone!r} is no IANA time zone.")
+    fields: dict[str, Any] = {
+        name: clean_text(name, text, longest=LENGTHS[name])
+        for name, text in {**texts, "external_id": external_id}.items()
+        if text
+    }
+    if email.strip():
+        fields["email"] = email.strip()
+        fields["email_norm"] = normalise_email(email)
+    if phone.strip():
+        fields["phone_e164"] = normalise_phone(phone, region)
+    if not {"email_norm", "external_id", "phone_e164"} & set(fields):
+        raise InvalidValueError("emailAddress", "A contact needs an email, a number or an id.")
+    if time_zone:
+        fields["time_zone"] = time_zone
+    if birthday:
+        fields["birthday"] = birthday
+    return fields
+
+
+def _save(given: dict[str, Any], now: datetime) -> Saved:
+    keys = {name: given.get(name, "") for name in ("email_norm", "external_id", "phone_e164")}
+    found = find_contact(**keys)
+    kept = dict(given)
+    warnings = []
+    for name in ("external_id", "phone_e164"):
+        holder = Contact.objects.filter(**{name: kept[name]}).first() if name in kept else None
+        if holder is not None and holder != found:
+            del kept[name]
+            warnings = [TWO_CONTACTS]
+    if found is None:
+        contact = Contact.objects.create(**kept, created_at=now, updated_at=now)
+        return Saved(contact, created=True, changed=True, warnings=tuple(warnings))
+    # The address stays as it was first typed.
+    kept.pop("email", None)
+    changed = {name: value for name, value in kept.items() if getattr(found, name) != value}
+    if changed:
+        for name, value in changed.items():
+            setattr(found, name, value)
+        found.updated_at = now
+        found.save(update_fields=[*changed, "updated_at"])
+    return Saved(found, created=False, changed=bool(changed), warnings=tuple(warnings))

@@ -1,0 +1,85 @@
+"""Profiles: how given values meet stored ones."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from accounts.actions import InvalidValueError
+from accounts.models import List
+from contacts.models import ProfileField
+from contacts.values import TEXT_TYPES, Value, clean_value
+
+UPDATE_TYPES = ("Update", "Append", "Overwrite")
+Profile = dict[str, Any]
+
+
+def clean_profile(*, list: List, values: Mapping[int, Any]) -> dict[ProfileField, Value | None]:
+    """
+    Return typed values by field; `values` maps ids of fields of the list to raw values.
+
+    :raises InvalidValueError: field `segmentationFieldId` for a field that the list has
+        not, `value` for what the field does not take.
+    """
+    if not values:
+        return {}
+    fields = ProfileField.objects.filter(list=list).in_bulk(values.keys())
+    for field_id in values:
+        if field_id not in fields:
+            raise InvalidValueError(
+                "segmentationFieldId", f"The list has no profile field {field_id}."
+            )
+    return {
+        fields[field_id]: clean_value(fields[field_id], raw) for field_id, raw in values.items()
+    }
+
+
+def read_update_type(text: str | None) -> str:
+    """
+    Return `Update`, `Append` or `Overwrite`, in any case; nothing is `Update`.
+
+    :raises InvalidValueError: field `updateType`.
+    """
+    wanted = (text or "").strip().lower() or "update"
+    for update_type in UPDATE_TYPES:
+        if update_type.lower() == wanted:
+            return update_type
+    raise InvalidValueError("updateType", "The update type is Update, Append or Overwrite.")
+
+
+def merge_profile(
+    stored: Profile, given: Mapping[ProfileField, Value | None], update_type: str
+) -> Profile:
+    """
+    Return the profile after a request.
+
+    Update sets what is given and keeps the rest; an empty value clears its field. Append
+    adds text to text, after a comma, unless it is among the parts already; other types
+    are set, and empty values are passed over. Overwrite keeps only what is given.
+    """
+    merged: Profile = {} if update_type == "Overwrite" else dict(stored)
+    for field, value in given.items():
+        key = str(field.pk)
+        if value is None:
+            if update_type != "Append":
+                merged.pop(key, None)
+        elif update_type == "Append" and field.data_type in TEXT_TYPES:
+            merged[key] = append_text(merged.get(key), str(value), field.max_length)
+        else:
+            merged[key] = value
+    return merged
+
+
+def append_text(stored: Any, added: str, max_length: int) -> str:
+    """Return the text with `added` after a comma; the text alone where it has it or is full."""
+    if stored in (None, ""):
+        return added
+    text = str(stored)
+    longer = f"{text},{added}"
+    if added in text.split(",") or (max_length and len(longer) > max_length):
+        return text
+    return longer
+
+
+def changed_fields(before: Profile, after: Profile) -> list[str]:
+    """Return the ids (as text) of the fields whose value differs, in order."""
+    keys = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    return sorted(keys, key=int)

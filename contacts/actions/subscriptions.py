@@ -1,0 +1,302 @@
+"""Contacts on lists: subscribe, unsubscribe, change the profile, change the address."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from accounts.models import List
+from contacts.actions import errors, facts
+from contacts.actions.events import find_events, raise_event
+from contacts.actions.people import find_contact, save_contact
+from contacts.actions.profile import changed_fields, clean_profile, merge_profile, read_update_type
+from contacts.actions.texts import clean_text
+from contacts.identity import email_key, normalise_email
+from contacts.models import Contact, Subscription, SubscriptionState
+
+SUBSCRIBED = SubscriptionState.SUBSCRIBED.value
+UNSUBSCRIBED = SubscriptionState.UNSUBSCRIBED.value
+ADDRESS_CHANGE = "AddressChange"
+
+
+@dataclass(frozen=True)
+class SubscribeResult:
+    """A subscription, whether it is new, whether anything of it changed."""
+
+    subscription: Subscription
+    created: bool
+    changed: bool
+    warnings: tuple[str, ...] = ()
+
+
+def subscribe(
+    *,
+    list: List,
+    now: datetime,
+    method: str,
+    email: str = "",
+    contact: Contact | None = None,
+    state: str | None = SUBSCRIBED,
+    profile: Mapping[int, Any] | None = None,
+    update_type: str | None = "Update",
+    external_contact_id: str | None = None,
+    override_unsubscribe: bool = False,
+    event_ids: Sequence[int] = (),
+    source: str = "api",
+    quiet: bool = False,
+    depth: int = 0,
+) -> SubscribeResult:
+    """
+    Put a contact on a list, or change how it stands there; one request of page or API.
+
+    `state` is Subscribed, Pending, or None: a new one is Subscribed, an existing one
+    stays as it is. `profile` maps ids of fields to raw values. The events are raised last.
+    `quiet` starts no conversation by `subscribed`, `resubscribed` or `profile_updated`
+    (the events always do).
+
+    :raises UnsubscribedAddressError: for one who left the list, unless
+        `override_unsubscribe`.
+    :raises NoAddressError: for a contact without an email address.
+    :raises InvalidValueError: for a bad address, field, value, event or update type.
+    """
+    update_type = read_update_type(update_type)
+    given = clean_profile(list=list, values=profile or {})
+    events = find_events(list=list, event_ids=event_ids)
+    warnings: tuple[str, ...] = ()
+    if contact is None:
+        saved = save_contact(email=email, now=now)
+        contact, warnings = saved.contact, saved.warnings
+    if not contact.email_norm:
+        raise errors.NoAddressError
+    subscription, created = _take(list, contact, now)
+    before = _Standing(subscription)
+    wanted = _wanted(state, subscription, created=created, override=override_unsubscribe)
+    _move(subscription, wanted, now, method)
+    subscription.profile = merge_profile(before.profile, given, update_type)
+    if external_contact_id is not None:
+        subscription.external_contact_id = clean_text(
+            "externalContactID", external_contact_id, longest=100
+        )
+    changed = _store(subscription, before, now)
+    if not quiet:
+        _announce(subscription, before, now, depth)
+    for event in events:
+        raise_event(external_event=event, contact=contact, now=now, source=source, depth=depth)
+    return SubscribeResult(subscription, created, created or changed, warnings)
+
+
+def unsubscribe(
+    *,
+    list: List,
+    now: datetime,
+    method: str,
+    email: str = "",
+    contact: Contact | None = None,
+) -> SubscribeResult:
+    """
+    Take a contact off a list. Twice changes nothing: the first date stands.
+
+    :raises NotSubscribedAddressError: for one who never was on the list.
+    :raises InvalidValueError: for a bad address.
+    """
+    subscription = _existing(list, email, contact)
+    changed = subscription.state != UNSUBSCRIBED
+    if changed:
+        subscription.state = UNSUBSCRIBED
+        subscription.unsubscribed_at = now
+        subscription.unsubscribe_method = method
+        subscription.updated_at = now
+        subscription.save()
+    return SubscribeResult(subscription, created=False, changed=changed)
+
+
+def set_profile(
+    *,
+    subscription: Subscription,
+    profile: Mapping[int, Any],
+    now: datetime,
+    update_type: str | None = "Update",
+    quiet: bool = False,
+    depth: int = 0,
+) -> SubscribeResult:
+    """
+    Change a profile; `profile` maps ids of fields to raw values.
+
+    Starts conversations by `profile_updated` if a stored value changed, unless `quiet`.
+
+    :raises InvalidValueError: for an unknown field, a value it does not take, a bad type.
+    """
+    update_type = read_update_type(update_type)
+    given = clean_profile(list=subscription.list, values=profile)
+    locked = Subscription.objects.select_for_update(of=("self",)).get(pk=subscription.pk)
+    before = _Standing(locked)
+    locked.profile = merge_profile(before.profile, given, update_type)
+    changed = _store(locked, before, now)
+    if changed and not quiet:
+        _announce(locked, before, now, depth)
+    return SubscribeResult(locked, created=False, changed=changed)
+
+
+def change_address(
+    *, list: List, email: str, new_email: str, now: datetime, method: str, depth: int = 0
+) -> SubscribeResult:
+    """
+    Move a subscription to a new address, which is a contact of its own.
+
+    The profile is copied, the old subscription becomes Unsubscribed (method
+    `AddressChange`); orders and consents stay with the old contact. Conversations that
+    listen to `address_changed` take the new one.
+
+    :raises ChangeUnsubscribedAddressError: unless the old address is Subscribed.
+    :raises AddressTakenError, NewAddressUnsubscribedError, NewAddressPendingError: for a
+        new address that stands on the list already.
+    """
+    old = _existing(list, email, None)
+    if old.state != SUBSCRIBED:
+        raise errors.ChangeUnsubscribedAddressError
+    contact = save_contact(email=_new_address(new_email), now=now).contact
+    taken = Subscription.objects.filter(list=list, contact=contact).first()
+    if taken is not None:
+        raise TAKEN[taken.state]
+    new, _ = _take(list, contact, now)
+    new.state = SUBSCRIBED
+    new.subscribed_at, new.subscribe_method = now, method
+    new.profile = dict(old.profile)
+    new.external_contact_id = old.external_contact_id
+    new.save()
+    old.state = UNSUBSCRIBED
+    old.unsubscribed_at, old.unsubscribe_method = now, ADDRESS_CHANGE
+    old.updated_at = now
+    old.save()
+    facts.announce(
+        kind=facts.ADDRESS_CHANGED,
+        subscription=new,
+        now=now,
+        method=method,
+        properties={"from_subscription": old.pk},
+        depth=depth,
+    )
+    return SubscribeResult(new, created=True, changed=True)
+
+
+TAKEN = {
+    SubscriptionState.SUBSCRIBED.value: errors.AddressTakenError,
+    SubscriptionState.UNSUBSCRIBED.value: errors.NewAddressUnsubscribedError,
+    SubscriptionState.PENDING.value: errors.NewAddressPendingError,
+}
+
+
+class _Standing:
+    """How a subscription stood before the act."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self.state = subscription.state
+        self.profile: dict[str, Any] = dict(subscription.profile)
+        self.external_contact_id = subscription.external_contact_id
+        self.was_subscribed = subscription.subscribed_at is not None
+
+
+def _new_address(text: str) -> str:
+    try:
+        normalise_email(text)
+    except errors.InvalidValueError as bad:
+        raise errors.InvalidValueError("newEmailAddress", bad.message) from bad
+    return text
+
+
+def _existing(list: List, email: str, contact: Contact | None) -> Subscription:
+    """Return the subscription, locked."""
+    found = contact or find_contact(email_norm=normalise_email(email))
+    subscription = (
+        Subscription.objects.select_for_update(of=("self",))
+        .filter(list=list, contact=found)
+        .first()
+    )
+    if subscription is None:
+        raise errors.NotSubscribedAddressError
+    return subscription
+
+
+def _take(list: List, contact: Contact, now: datetime) -> tuple[Subscription, bool]:
+    """Return the contact's subscription, locked, and whether it was made just now."""
+    locked = Subscription.objects.select_for_update(of=("self",)).filter(list=list, contact=contact)
+    subscription = locked.first()
+    if subscription is not None:
+        return subscription, False
+    try:
+        with transaction.atomic():
+            made = Subscription.objects.create(
+                list=list,
+                contact=contact,
+                state=SubscriptionState.PENDING,
+                email_key=email_key(list.pk, contact.email_norm),
+                created_at=now,
+                updated_at=now,
+            )
+            return made, True
+    except IntegrityError:
+        return locked.get(), False
+
+
+def _wanted(state: str | None, subscription: Subscription, *, created: bool, override: bool) -> str:
+    """Return the state to come; refuse to put back one who left, unless `override`."""
+    if state not in {None, SUBSCRIBED, SubscriptionState.PENDING.value}:
+        raise errors.InvalidValueError(
+            "subscriptionState", f"{state!r} is no state to subscribe to."
+        )
+    wanted = state or (SUBSCRIBED if created or override else subscription.state)
+    if subscription.state == UNSUBSCRIBED != wanted and not override:
+        raise errors.UnsubscribedAddressError
+    # A double opt-in that is asked for again takes nobody off the list.
+    return SUBSCRIBED if subscription.state == SUBSCRIBED else wanted
+
+
+def _move(subscription: Subscription, wanted: str, now: datetime, method: str) -> None:
+    """Give the subscription its new state, dates and methods."""
+    if subscription.state == wanted:
+        return
+    subscription.state = wanted
+    if wanted != SUBSCRIBED:
+        return
+    if subscription.subscribed_at is None:
+        subscription.subscribed_at = now
+    else:
+        subscription.resubscribed_at = now
+    subscription.subscribe_method = method
+    subscription.unsubscribed_at, subscription.unsubscribe_method = None, ""
+
+
+def _store(subscription: Subscription, before: _Standing, now: datetime) -> bool:
+    """Write the subscription if it differs; say whether it did."""
+    changed = (
+        subscription.state != before.state
+        or subscription.profile != before.profile
+        or subscription.external_contact_id != before.external_contact_id
+    )
+    if changed:
+        subscription.updated_at = now
+        subscription.save()
+    return changed
+
+
+def _announce(subscription: Subscription, before: _Standing, now: datetime, depth: int) -> None:
+    """Tell the conversations that listen: subscribed or resubscribed, then the profile."""
+    if subscription.state == SUBSCRIBED != before.state:
+        facts.announce(
+            kind=facts.RESUBSCRIBED if before.was_subscribed else facts.SUBSCRIBED,
+            subscription=subscription,
+            now=now,
+            method=subscription.subscribe_method,
+            depth=depth,
+        )
+    fields = changed_fields(before.profile, subscription.profile)
+    if fields:
+        facts.announce(
+            kind=facts.PROFILE_UPDATED,
+            subscription=subscription,
+            now=now,
+            properties={"fields": fields},
+            depth=depth,
+        )
