@@ -76,7 +76,7 @@ class Deployment:
             (self.data / "static").mkdir(exist_ok=True)
             end_left_overs(self.data)
             stack.enter_context(self._database())
-            self._manage("migrate", "--verbosity", "0", owner=True)
+            self._manage("migrate", "--verbosity", "0", "--skip-checks", owner=True)
             demo = self._demo_account()
             stack.enter_context(self._parts())
             self._report(demo)
@@ -173,8 +173,8 @@ class Deployment:
     def _background(self) -> list[Child]:
         environment = {**_environment(), "CONDUCTOR_ROLE": "worker"}
         return [
-            Child("worker", [*MANAGE, "qcluster"], environment),
-            Child("pulse", [*MANAGE, "pulse"], environment),
+            Child("worker", [*MANAGE, "qcluster", "--skip-checks"], environment),
+            Child("pulse", [*MANAGE, "pulse", "--skip-checks"], environment),
         ]
 
     def _description(self) -> dict[str, Any]:

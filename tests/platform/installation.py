@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,15 +97,18 @@ class Installation:
 
 @contextmanager
 def up(
-    data: Path, *arguments: str, code: Path = CODE, as_user: Sequence[str] = ()
+    data: Path,
+    *arguments: str,
+    code: Path = CODE,
+    environment: dict[str, str] | None = None,
 ) -> Iterator[Installation]:
     """Run bin/up on a free port; it is stopped at the end, whatever happened."""
     data.mkdir(parents=True, exist_ok=True)
     log = data.parent / f"{data.name}.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [*as_user, str(code / "bin/up"), "--port", "0", "--no-demo", *arguments],
-            env=clean_environment(data),
+            [str(code / "bin/up"), "--port", "0", "--no-demo", *arguments],
+            env=environment or clean_environment(data),
             cwd="/",
             stdout=output,
             stderr=output,
