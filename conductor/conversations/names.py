@@ -1,0 +1,116 @@
+"""What the names of a conversation file mean on one list: one query per kind of name."""
+
+from functools import cached_property
+
+from accounts.models import List
+from contacts.models import ExternalEvent, ProfileField
+from messaging.models import PhoneList, SavedMessage, ShortCode, SmsMessage
+
+
+class ListNames:
+    """
+    The names of one list, read once, kind by kind, when first asked for.
+
+    A field, message or short code of another list is a name that does not exist. Field
+    names are found in any case, as PostgreSQL keeps them unique.
+    """
+
+    def __init__(self, of_list: List, *, zone: str = "account") -> None:
+        self.list = of_list
+        self.zone = zone
+
+    def field(self, name: str) -> ProfileField | None:
+        """Find a profile field by `Group.Field`."""
+        return self._fields.get(name.lower())
+
+    def event(self, name: str) -> ExternalEvent | None:
+        """Find an external event."""
+        return self._events.get(name)
+
+    def short_code(self, code: str) -> ShortCode | None:
+        """Find a short code paired with the list."""
+        return self._short_codes.get(code)
+
+    def phone_list(self, code: str, name: str) -> PhoneList | None:
+        """Find a phone list of a short code."""
+        return self._phone_lists.get((code, name))
+
+    def sms_message(self, code: str, phone_list: str, name: str) -> SmsMessage | None:
+        """Find a text message of a phone list."""
+        return self._sms_messages.get((code, phone_list, name))
+
+    def saved_message(self, name: str) -> SavedMessage | None:
+        """Find a saved message (without its content)."""
+        return self._saved_messages.get(name)
+
+    @cached_property
+    def _fields(self) -> dict[str, ProfileField]:
+        fields = ProfileField.objects.filter(list=self.list).select_related("group")
+        return {f"{field.group.name}.{field.name}".lower(): field for field in fields}
+
+    @cached_property
+    def _events(self) -> dict[str, ExternalEvent]:
+        return {event.name: event for event in ExternalEvent.objects.filter(list=self.list)}
+
+    @cached_property
+    def _short_codes(self) -> dict[str, ShortCode]:
+        return {code.code: code for code in ShortCode.objects.filter(email_list=self.list)}
+
+    @cached_property
+    def _phone_lists(self) -> dict[tuple[str, str], PhoneList]:
+        phone_lists = PhoneList.objects.filter(short_code__email_list=self.list)
+        found = phone_lists.select_related("short_code__email_list")
+        return {(phone_list.short_code.code, phone_list.name): phone_list for phone_list in found}
+
+    @cached_property
+    def _sms_messages(self) -> dict[tuple[str, str, str], SmsMessage]:
+        messages = SmsMessage.objects.filter(phone_list__short_code__email_list=self.list)
+        return {
+            (message.phone_list.short_code.code, message.phone_list.name, message.name): message
+            for message in messages.select_related("phone_list__short_code")
+        }
+
+    @cached_property
+    def _saved_messages(self) -> dict[str, SavedMessage]:
+        messages = SavedMessage.objects.filter(list=self.list).defer("html", "mjml", "text")
+        return {message.name: message for message in messages}
+
+
+class AskedNames(ListNames):
+    """Names that remember which of them were asked for and exist, in that order."""
+
+    def __init__(self, of_list: List, *, zone: str = "account") -> None:
+        super().__init__(of_list, zone=zone)
+        # Dictionaries for their order.
+        self.fields: dict[str, ProfileField] = {}
+        self.events: dict[str, ExternalEvent] = {}
+        self.saved_messages: dict[str, SavedMessage] = {}
+        self.sms_messages: dict[str, SmsMessage] = {}
+
+    def field(self, name: str) -> ProfileField | None:
+        """Find a profile field and remember it."""
+        found = super().field(name)
+        if found is not None:
+            self.fields[f"{found.group.name}.{found.name}"] = found
+        return found
+
+    def event(self, name: str) -> ExternalEvent | None:
+        """Find an external event and remember it."""
+        found = super().event(name)
+        if found is not None:
+            self.events[found.name] = found
+        return found
+
+    def sms_message(self, code: str, phone_list: str, name: str) -> SmsMessage | None:
+        """Find a text message and remember it; of two of one name, the first."""
+        found = super().sms_message(code, phone_list, name)
+        if found is not None:
+            self.sms_messages.setdefault(found.name, found)
+        return found
+
+    def saved_message(self, name: str) -> SavedMessage | None:
+        """Find a saved message and remember it."""
+        found = super().saved_message(name)
+        if found is not None:
+            self.saved_messages[found.name] = found
+        return found

@@ -1,0 +1,83 @@
+"""Send an email: a copy of a saved message, as it was when it was committed.
+
+Later edits of the saved message change nothing here until it is committed again. Who has no
+subscription or may not be written to is skipped, with the reason, and goes on. The step does
+not wait for the delivery.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import StringConstraints
+
+from conductor.steps import (
+    MessageUse,
+    Names,
+    NameText,
+    SendConfig,
+    StepConfig,
+    StepProblem,
+    StepType,
+    empty,
+    send_settings,
+    unknown,
+)
+
+OVERRIDES = ("subject", "preheader", "from_name", "from_email", "reply_to")
+
+Address = Annotated[
+    str, StringConstraints(max_length=254, pattern=r"^(?:[^@\s<>,;]+@[^@\s<>,;]+)?$")
+]
+
+
+class MessageConfig(StepConfig):
+    """Which saved message, and what to change in it."""
+
+    saved_message: NameText = ""
+    subject: NameText = ""
+    preheader: NameText = ""
+    from_name: Annotated[str, StringConstraints(max_length=120)] = ""
+    from_email: Address = ""
+    reply_to: Address = ""
+    transactional: bool = False
+    send: SendConfig = send_settings()
+    # An instruction to whoever saves the file, never kept: commit the message as it is now.
+    commit: Literal["", "latest"] = ""
+
+    def write(self) -> Any:
+        """Return the settings as a file has them."""
+        return self.model_dump(by_alias=True, exclude_defaults=True, exclude={"commit"})
+
+
+class Message(StepType[MessageConfig]):
+    """Send an email."""
+
+    kind = "message"
+    label = "Message Step"
+    family = "message"
+    icon = "mail"
+    keywords = ("Email",)
+    Config = MessageConfig
+
+    def sentence(self, config: MessageConfig) -> str:
+        """Name the message."""
+        return f"Send “{config.saved_message}”" if config.saved_message else "Choose a message"
+
+    def problems(self, config: MessageConfig, names: Names) -> list[StepProblem]:
+        """Find a missing or unknown message."""
+        if not config.saved_message:
+            return [empty("saved_message", "Choose the message to send.")]
+        if names.saved_message(config.saved_message) is None:
+            return [unknown("saved_message", "message", config.saved_message)]
+        return []
+
+    def compile(self, config: MessageConfig, names: Names) -> dict[str, Any]:
+        """Return how to send; what is sent is added from the step's commit."""
+        return {"transactional": config.transactional, "send": config.send.model_dump()}
+
+    def message(self, config: MessageConfig) -> MessageUse:
+        """Return the saved message and what the step changes in it."""
+        written = config.model_dump(include=set(OVERRIDES), exclude_defaults=True)
+        return MessageUse("email", config.saved_message, written, bool(config.commit))
+
+
+STEP = Message()
