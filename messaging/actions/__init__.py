@@ -1,0 +1,40 @@
+"""What is done to messages, short codes, phone lists, consents and carriers."""
+
+from messaging.actions.commits import commit_email, commit_sms
+from messaging.actions.messages import (
+    create_sms_message,
+    delete_message,
+    delete_sms_message,
+    save_message,
+    update_sms_message,
+)
+from messaging.actions.phones import (
+    Consent,
+    PhoneCounts,
+    create_phone_list,
+    create_short_code,
+    subscribe_phone,
+    subscribe_phones,
+    unsubscribe_phone,
+    update_phone_list,
+    update_short_code,
+)
+
+__all__ = [
+    "Consent",
+    "PhoneCounts",
+    "commit_email",
+    "commit_sms",
+    "create_phone_list",
+    "create_short_code",
+    "create_sms_message",
+    "delete_message",
+    "delete_sms_message",
+    "save_message",
+    "subscribe_phone",
+    "subscribe_phones",
+    "unsubscribe_phone",
+    "update_phone_list",
+    "update_short_code",
+    "update_sms_message",
+]

@@ -1,0 +1,97 @@
+"""Commit a message to a conversation: freeze what will be sent."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from accounts.actions import InvalidValueError
+from accounts.models import List
+from messaging.actions.messages import check_email, check_sms_text
+from messaging.models import CommittedMessage, PhoneList, SavedMessage, SmsMessage
+from messaging.models.message import Channel
+
+OVERRIDABLE = ("subject", "preheader", "from_name", "from_email", "reply_to")
+
+
+def commit_email(
+    *, saved_message: SavedMessage, overrides: Mapping[str, str] | None = None, now: datetime
+) -> CommittedMessage:
+    """
+    Freeze a saved message as it is now, with a step's overrides folded in.
+
+    `overrides` may name subject, preheader, from_name, from_email, reply_to; empty ones
+    do not count. A sender that neither names is the list's. The same content is kept
+    once: committing it again returns the row that is there.
+
+    :raises InvalidValueError: for an override that is unknown or does not compile.
+    """
+    given = {key: value for key, value in (overrides or {}).items() if value}
+    unknown = sorted(set(given) - set(OVERRIDABLE))
+    if unknown:
+        raise InvalidValueError(unknown[0], f"{unknown[0]} cannot be overridden.")
+    check_email(given)
+    content = {key: given.get(key) or getattr(saved_message, key) for key in OVERRIDABLE}
+    in_list = saved_message.list
+    content["from_name"] = content["from_name"] or in_list.from_name
+    content["from_email"] = content["from_email"] or in_list.from_email
+    content["html"] = saved_message.html
+    content["text"] = saved_message.text
+    return keep(
+        in_list=in_list, channel=Channel.EMAIL, name=saved_message.name, content=content, now=now
+    )
+
+
+def commit_sms(
+    *,
+    sms_message: SmsMessage | None,
+    phone_list: PhoneList,
+    now: datetime,
+    text: str = "",
+    media_url: str = "",
+) -> CommittedMessage:
+    """
+    Freeze an SMS message as it is now; `text` and `media_url`, where given, override it.
+
+    :raises InvalidValueError: if there is no text at all, or it does not compile.
+    """
+    words = text or (sms_message.text if sms_message else "")
+    check_sms_text(words)
+    content = {
+        "text": words,
+        "media_url": media_url or (sms_message.media_url if sms_message else ""),
+    }
+    return keep(
+        in_list=phone_list.short_code.email_list,
+        channel=Channel.SMS,
+        name=sms_message.name if sms_message else "",
+        content=content,
+        now=now,
+    )
+
+
+def keep(
+    *, in_list: List, channel: Channel, name: str, content: dict[str, str], now: datetime
+) -> CommittedMessage:
+    """Return the committed message of that content; of two at once both get the same row."""
+    digest = content_hash(name, content)
+    CommittedMessage.objects.bulk_create(
+        [
+            CommittedMessage(
+                list=in_list,
+                channel=channel,
+                name=name,
+                content=content,
+                content_hash=digest,
+                committed_at=now,
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    return CommittedMessage.objects.get(list=in_list, channel=channel, content_hash=digest)
+
+
+def content_hash(name: str, content: Mapping[str, str]) -> str:
+    """Return the SHA-256 (64 hex digits) of a message's name and content."""
+    canonical = json.dumps([name, content], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()

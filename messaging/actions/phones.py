@@ -1,0 +1,314 @@
+"""Short codes, phone lists, and who agreed to be texted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import phonenumbers
+
+from accounts.actions import InvalidValueError, record
+from accounts.models import ApiClient, List, User
+from accounts.tenancy import sql
+from contacts.models import Contact, ProfileField
+from messaging.actions.messages import checked_name
+from messaging.models import PhoneList, PhoneSubscription, ShortCode
+from messaging.models.sms import MessageType, PhoneSubscriptionState, both_types
+
+By = User | ApiClient | None
+
+
+@dataclass(frozen=True)
+class Consent:
+    """The evidence of a consent: where it was given, the words agreed to, and when."""
+
+    source: str
+    text: str
+    at: datetime
+    ip: str = ""
+
+
+@dataclass(frozen=True)
+class PhoneCounts:
+    """What became of a batch of numbers."""
+
+    subscribed: int
+    already_subscribed: int
+    previously_unsubscribed: int
+
+
+def create_short_code(
+    *,
+    code: str,
+    country: str,
+    email_list: List,
+    now: datetime,
+    merchant_name: str = "",
+    message_types: Sequence[str] | None = None,
+    phone_field: ProfileField | None = None,
+    by: By = None,
+) -> ShortCode:
+    """
+    Create a sender code paired with an email list.
+
+    :raises InvalidValueError: for a code that is no number or exists, an unknown country,
+        message types other than Transactional and Marketing, a field of another list.
+    """
+    return write_short_code(
+        ShortCode(email_list=email_list, created_at=now),
+        code=code,
+        country=country,
+        merchant_name=merchant_name,
+        message_types=message_types,
+        phone_field=phone_field,
+        now=now,
+        by=by,
+    )
+
+
+def update_short_code(*, short_code: ShortCode, now: datetime, by: By = None, **to: Any) -> None:
+    """Change a short code; `to` and errors as for `create_short_code`."""
+    write_short_code(short_code, now=now, by=by, **to)
+
+
+def write_short_code(
+    short_code: ShortCode,
+    *,
+    code: str,
+    country: str,
+    merchant_name: str,
+    message_types: Sequence[str] | None,
+    phone_field: ProfileField | None,
+    now: datetime,
+    by: By,
+) -> ShortCode:
+    """Check and store a short code."""
+    is_new = short_code.pk is None
+    short_code.code = checked_code(code)
+    if ShortCode.objects.filter(code=short_code.code).exclude(pk=short_code.pk).exists():
+        raise InvalidValueError("code", f"There is a short code {short_code.code} already.")
+    short_code.country = checked_country(country)
+    short_code.merchant_name = " ".join(merchant_name.split())[:120]
+    short_code.message_types = checked_types(message_types)
+    if phone_field is not None and phone_field.list_id != short_code.email_list_id:
+        raise InvalidValueError("phone_field", "The field belongs to another list.")
+    short_code.phone_field = phone_field
+    short_code.save()
+    verb = "created" if is_new else "updated"
+    record(verb=verb, noun="short_code", object_id=short_code.pk, now=now, by=by)
+    return short_code
+
+
+def checked_code(code: str) -> str:
+    """Return a code of 3 to 15 digits, perhaps after a plus; blanks and dashes dropped."""
+    bare = "".join(letter for letter in code if letter not in " -().\t")
+    digits = bare.removeprefix("+")
+    if not (digits.isascii() and digits.isdigit() and 3 <= len(digits) <= 15):
+        raise InvalidValueError("code", "A short code is a number of 3 to 15 digits.")
+    return bare
+
+
+def checked_country(country: str) -> str:
+    """Return a two-letter country code in capitals."""
+    wanted = country.strip().upper() or "US"
+    if wanted not in phonenumbers.SUPPORTED_REGIONS:
+        raise InvalidValueError(
+            "country", f"{country!r} is no country with telephone numbers; write US, CA, GB ..."
+        )
+    return wanted
+
+
+def checked_types(types: Sequence[str] | None) -> list[str]:
+    """Return message types, both where none are named."""
+    wanted = both_types() if types is None else list(dict.fromkeys(types))
+    if not wanted or set(wanted) - set(MessageType.values):
+        raise InvalidValueError(
+            "message_types", "A short code is provisioned for Transactional, Marketing or both."
+        )
+    return wanted
+
+
+def create_phone_list(
+    *,
+    short_code: ShortCode,
+    name: str,
+    now: datetime,
+    kind: str = MessageType.TRANSACTIONAL,
+    by: By = None,
+    **settings: Any,
+) -> PhoneList:
+    """
+    Create a phone list; `settings` are further fields of `PhoneList`.
+
+    :raises InvalidValueError: for a bad or taken name, an unknown kind.
+    """
+    made = PhoneList(short_code=short_code, created_at=now)
+    return write_phone_list(made, name=name, kind=kind, now=now, by=by, **settings)
+
+
+def update_phone_list(
+    *, phone_list: PhoneList, name: str, kind: str, now: datetime, by: By = None, **settings: Any
+) -> PhoneList:
+    """Change a phone list; errors as for `create_phone_list`."""
+    return write_phone_list(phone_list, name=name, kind=kind, now=now, by=by, **settings)
+
+
+def write_phone_list(
+    phone_list: PhoneList, *, name: str, kind: str, now: datetime, by: By, **settings: Any
+) -> PhoneList:
+    """Check and store a phone list."""
+    is_new = phone_list.pk is None
+    phone_list.name = checked_name(name, noun="phone list")
+    others = PhoneList.objects.filter(short_code=phone_list.short_code, name=phone_list.name)
+    if others.exclude(pk=phone_list.pk).exists():
+        raise InvalidValueError("name", f"There is a phone list named {phone_list.name} already.")
+    if kind not in MessageType.values:
+        raise InvalidValueError("kind", "A phone list is Transactional or Marketing.")
+    phone_list.kind = kind
+    for field, value in settings.items():
+        setattr(phone_list, field, value)
+    phone_list.save()
+    verb = "created" if is_new else "updated"
+    record(verb=verb, noun="phone_list", object_id=phone_list.pk, now=now, by=by)
+    return phone_list
+
+
+def subscribe_phone(
+    *,
+    phone_list: PhoneList,
+    phone_e164: str,
+    consent: Consent,
+    now: datetime,
+    contact: Contact | None = None,
+    by: By = None,
+) -> PhoneSubscription:
+    """
+    Record that a number agreed to a phone list.
+
+    A list with double opt-in or an age gate makes it Pending. Doing it twice changes
+    nothing: the first consent stands. A number that opted out comes back only by a
+    consent given after the opt-out. Without `contact` it is the one with that phone.
+
+    :raises InvalidValueError: for a number that is not E.164, or a consent without
+        source or wording.
+    """
+    checked_e164(phone_e164)
+    check_consent(consent)
+    subscription = (
+        PhoneSubscription.objects.select_for_update()
+        .filter(phone_list=phone_list, phone_e164=phone_e164)
+        .first()
+    )
+    if subscription is not None and not revives(subscription, consent):
+        return subscription
+    subscription = subscription or PhoneSubscription(phone_list=phone_list, phone_e164=phone_e164)
+    subscription.contact = contact or Contact.objects.filter(phone_e164=phone_e164).first()
+    pending = phone_list.require_double_opt_in or phone_list.require_age_gate
+    subscription.state = (
+        PhoneSubscriptionState.PENDING if pending else PhoneSubscriptionState.SUBSCRIBED
+    )
+    subscription.pending_double_opt_in = phone_list.require_double_opt_in
+    subscription.pending_age_gate = phone_list.require_age_gate
+    subscription.pending_at = now if pending else None
+    subscription.subscribed_at = None if pending else now
+    subscription.unsubscribed_at = None
+    subscription.opt_out_reason = ""
+    subscription.consent_source = consent.source[:120]
+    subscription.consent_text = consent.text
+    subscription.consent_at = consent.at
+    subscription.consent_ip = consent.ip
+    subscription.updated_at = now
+    subscription.save()
+    record(verb="subscribed", noun="phone", object_id=subscription.pk, now=now, by=by)
+    return subscription
+
+
+def revives(subscription: PhoneSubscription, consent: Consent) -> bool:
+    """Say whether a consent changes how an existing number stands."""
+    if subscription.state != PhoneSubscriptionState.UNSUBSCRIBED:
+        return False
+    opted_out = subscription.unsubscribed_at
+    return opted_out is None or consent.at > opted_out
+
+
+def subscribe_phones(
+    *,
+    phone_list: PhoneList,
+    phones: Sequence[str],
+    contact_ids: Sequence[int | None],
+    consent: Consent,
+    now: datetime,
+) -> PhoneCounts:
+    """
+    Record one consent for many numbers (E.164, `contact_ids` in the same order).
+
+    For imports: numbers that are there already keep their state, opt-outs stay opted out.
+    One statement a call; 100,000 numbers are fine.
+
+    :raises InvalidValueError: for a consent without source or wording.
+    """
+    check_consent(consent)
+    pending = phone_list.require_double_opt_in or phone_list.require_age_gate
+    row = sql.fetch_one(
+        sql.statement("messaging", "subscribe_phones"),
+        phones=list(phones),
+        contact_ids=list(contact_ids),
+        phone_list_id=phone_list.pk,
+        state="Pending" if pending else "Subscribed",
+        pending_double_opt_in=phone_list.require_double_opt_in,
+        pending_age_gate=phone_list.require_age_gate,
+        pending_at=now if pending else None,
+        subscribed_at=None if pending else now,
+        source=consent.source[:120],
+        text=consent.text,
+        at=consent.at,
+        ip=consent.ip,
+        now=now,
+    )
+    subscribed, already, opted_out = row or (0, 0, 0)
+    return PhoneCounts(subscribed, already, opted_out)
+
+
+def unsubscribe_phone(
+    *, phone_list: PhoneList, phone_e164: str, reason: str, now: datetime, by: By = None
+) -> PhoneSubscription | None:
+    """
+    Record that a number wants no more messages of a phone list.
+
+    `reason` is one of Campaign, Admin, DeliveryFailure, Import, API, Deactivated,
+    PermanentError, Workflow. The first opt-out stands; None for a number not on the list.
+    Texts already queued are dropped when they are claimed.
+    """
+    subscription = (
+        PhoneSubscription.objects.select_for_update()
+        .filter(phone_list=phone_list, phone_e164=phone_e164)
+        .first()
+    )
+    if subscription is None or subscription.state == PhoneSubscriptionState.UNSUBSCRIBED:
+        return subscription
+    subscription.state = PhoneSubscriptionState.UNSUBSCRIBED
+    subscription.pending_double_opt_in = False
+    subscription.pending_age_gate = False
+    subscription.pending_at = None
+    subscription.unsubscribed_at = now
+    subscription.opt_out_reason = reason[:40]
+    subscription.updated_at = now
+    subscription.save()
+    record(verb="unsubscribed", noun="phone", object_id=subscription.pk, now=now, by=by)
+    return subscription
+
+
+def checked_e164(phone: str) -> str:
+    """Refuse what is no number in the form +12125550123."""
+    digits = phone.removeprefix("+")
+    if not (phone.startswith("+") and digits.isascii() and digits.isdigit() and len(phone) <= 16):
+        raise InvalidValueError("phone", f"{phone!r} is no number of the form +12125550123.")
+    return phone
+
+
+def check_consent(consent: Consent) -> None:
+    """Refuse a consent that could prove nothing."""
+    if not consent.source.strip():
+        raise InvalidValueError("consent_source", "Say where the consent was given.")
+    if not consent.text.strip():
+        raise InvalidValueError("consent_text", "Give the wording that was agreed to.")

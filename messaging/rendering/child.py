@@ -1,0 +1,172 @@
+"""
+The process that renders: one request a line on stdin, its answers a line each on stdout.
+
+    {"op": "render", "sources": {part: [source, escaped]}, "rows": [context, ...]}
+        -> per row {"parts": {part: text}} or {"fault": text, "line": n, "part": part}
+    {"op": "check", "source": text, "escaped": bool} -> {} or {"fault": text, "line": n}
+    {"op": "mjml", "source": text} -> {"html": text} or {"fault": text, "line": n}
+
+It ends when stdin does. Memory beyond the limit kills it; who asked starts another.
+"""
+
+import contextlib
+import hashlib
+import json
+import re
+import resource
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from messaging.rendering.language import (
+    MOST_OUTPUT,
+    Refused,
+    environment,
+    explain,
+    inspect,
+    is_hopeless,
+    literals,
+)
+
+MEMORY = 400 * 1024 * 1024
+KEPT_TEMPLATES = 200
+TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+SAMPLE = {
+    "contact": {"first_name": "Grace", "last_name": "Hopper", "email": "grace@mail.example"},
+    "fields": {},
+    "list": {"id": 1, "name": "Store Customers"},
+    "event": {},
+    "now": "2026-11-18T12:00:00+00:00",
+    "time_zone": "UTC",
+}
+Answer = dict[str, Any]
+
+
+class Engine:
+    """Templates compiled so far, by the hash of their source."""
+
+    def __init__(self) -> None:
+        self.environment = environment()
+        self.known: set[str] = set()
+
+    def add(self, source: str, *, escaped: bool) -> str:
+        """Compile a template unless it is known; return its name."""
+        name = f"{'html' if escaped else 'text'}:{hashlib.sha256(source.encode()).hexdigest()}"
+        if name not in self.known:
+            if len(self.known) >= KEPT_TEMPLATES:
+                self.environment.clear_templates()
+                self.known.clear()
+            self.environment.add_template(name, source)
+            self.known.add(name)
+        return name
+
+    def fill(self, source: str, context: str, *, escaped: bool) -> str:
+        """Render one part; `context` is the statements that set its values."""
+        name = self.add(source, escaped=escaped)
+        text: str = self.environment.render_str(f"{context}{{% include '{name}' %}}", "row")
+        if len(text) > MOST_OUTPUT:
+            raise Refused(f"it makes more than {MOST_OUTPUT:,} characters")
+        return text
+
+
+def render(engine: Engine, request: Answer) -> Iterator[Answer]:
+    """Answer a request to render: one answer a row, in order."""
+    for row in request["rows"]:
+        yield render_row(engine, request["sources"], row)
+
+
+def render_row(engine: Engine, sources: dict[str, Any], row: Answer) -> Answer:
+    """Render all parts for one row; the first fault is its answer."""
+    context = literals(row)
+    parts = {}
+    for part, (source, escaped) in sources.items():
+        try:
+            parts[part] = engine.fill(source, context, escaped=escaped)
+        except Exception as fault:
+            return {**refusal(fault), "part": part}
+    return {"parts": parts}
+
+
+def check(engine: Engine, request: Answer) -> Iterator[Answer]:
+    """Answer whether a template may be saved."""
+    source, escaped = request["source"], request["escaped"]
+    try:
+        engine.add(source, escaped=escaped)
+        inspect(source)
+        for context in (SAMPLE, {}):
+            engine.fill(source, literals(context), escaped=escaped)
+        yield {}
+    except Refused as refused:
+        yield refusal(refused)
+    except Exception as fault:
+        yield refusal(fault) if is_hopeless(fault) else {}
+
+
+def compile_mjml(_engine: Engine, request: Answer) -> Iterator[Answer]:
+    """Answer with the HTML of an MJML document, its template tags untouched."""
+    from mjml import mjml2html
+
+    hidden: list[str] = []
+
+    def hide(tag: re.Match[str]) -> str:
+        hidden.append(tag[0])
+        return mark(len(hidden) - 1)
+
+    source = request["source"]
+    masked = TAG.sub(hide, source)
+    try:
+        html = str(mjml2html(masked))
+    except Exception as fault:
+        yield mjml_fault(str(fault), masked)
+        return
+    for number, tag in enumerate(hidden):
+        if mark(number) not in html:
+            line = source.count("\n", 0, source.find(tag)) + 1
+            yield {"fault": f"{tag[:40]} stands where MJML keeps no text; use mj-raw", "line": line}
+            return
+        html = html.replace(mark(number), tag)
+    unknown = re.search(r"<(mj-[a-z-]+)", html)
+    if unknown:
+        line = source.count("\n", 0, source.find(unknown[0])) + 1
+        yield {"fault": f"there is no element {unknown[1]} here", "line": line}
+        return
+    yield {"html": html}
+
+
+def mjml_fault(said: str, source: str) -> Answer:
+    """Return what MJML says, its position (first:last character) turned into a line."""
+    text, _, position = said.partition(" at position ")
+    first = position.partition(":")[0]
+    line = source.encode().count(b"\n", 0, int(first)) + 1 if first.isdigit() else 0
+    return {"fault": text.removesuffix(" in root template"), "line": line}
+
+
+def mark(number: int) -> str:
+    """Return what stands for a template tag while MJML is compiled."""
+    return f"xqtag{number:06d}x"
+
+
+def refusal(fault: Exception) -> Answer:
+    """Return a fault as an answer."""
+    refused = fault if isinstance(fault, Refused) else explain(fault)
+    return {"fault": refused.message, "line": refused.line}
+
+
+OPERATIONS = {"render": render, "check": check, "mjml": compile_mjml}
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    with contextlib.suppress(ValueError, OSError):  # a system without this limit
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    engine = Engine()
+    for line in sys.stdin.buffer:
+        request = json.loads(line)
+        for answer in OPERATIONS[request["op"]](engine, request):
+            sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
+            sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Keep a rendering process, ask it, and replace it when it dies or takes too long."""
+
+import atexit
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SECONDS = 5.0  # for one answer; a large newsletter takes a millisecond
+TOO_MUCH = "it takes too much time or memory"
+
+Answer = dict[str, Any]
+Rendered = dict[str, str]
+
+
+class TemplateFaultError(ValueError):
+    """A template that cannot be used: `line` (0: not known) and the `part` it stands in."""
+
+    def __init__(self, message: str, *, line: int = 0, part: str = "") -> None:
+        super().__init__(f"line {line}: {message}" if line else message)
+        self.message = message
+        self.line = line
+        self.part = part
+
+
+class RendererDiedError(RuntimeError):
+    """The process ended or was stopped; `answers` came before that."""
+
+    def __init__(self, answers: list[Answer]) -> None:
+        super().__init__("The rendering process died.")
+        self.answers = answers
+
+
+class Renderer:
+    """A rendering process, started when it is first asked; one question at a time."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.owner = 0
+
+    def ask(self, request: Answer, *, answers: int) -> list[Answer]:
+        """
+        Ask, and wait for that many answers.
+
+        :raises RendererDiedError: if the process dies or is silent for 5 seconds.
+        """
+        with self.lock:
+            process = self.living()
+            got: list[Answer] = []
+            try:
+                assert process.stdin is not None  # noqa: S101 - both are pipes
+                assert process.stdout is not None  # noqa: S101
+                process.stdin.write(json.dumps(request).encode() + b"\n")
+                process.stdin.flush()
+                reader = LineReader(process.stdout.fileno())
+                while len(got) < answers:
+                    got.append(json.loads(reader.line(SECONDS)))
+            except (OSError, EOFError, TimeoutError) as died:
+                self.stop()
+                raise RendererDiedError(got) from died
+            return got
+
+    def living(self) -> "subprocess.Popen[bytes]":
+        """Return the process, started if need be; a forked copy of us starts its own."""
+        if self.owner != os.getpid():
+            self.process, self.owner = None, os.getpid()
+        if self.process is None or self.process.poll() is not None:
+            self.process = subprocess.Popen(
+                [sys.executable, "-E", "-s", "-m", "messaging.rendering.child"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=ROOT,
+                env={},
+            )
+        return self.process
+
+    def stop(self) -> None:
+        """End the process, if there is one of ours."""
+        if self.process is None or self.owner != os.getpid():
+            return
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        self.process = None
+
+
+class LineReader:
+    """Reads lines of a pipe, each within a time."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.lines: deque[bytes] = deque()
+        self.begun: list[bytes] = []
+
+    def line(self, seconds: float) -> bytes:
+        """Return the next line; TimeoutError or EOFError where there is none."""
+        end = time.monotonic() + seconds
+        while not self.lines:
+            wait = end - time.monotonic()
+            if wait <= 0 or not select.select([self.descriptor], [], [], wait)[0]:
+                raise TimeoutError
+            piece = os.read(self.descriptor, 1 << 20)
+            if not piece:
+                raise EOFError
+            first, *rest = piece.split(b"\n")
+            self.begun.append(first)
+            for begun in rest:
+                self.lines.append(b"".join(self.begun))
+                self.begun = [begun]
+        return self.lines.popleft()
+
+
+RENDERER = Renderer()
+atexit.register(RENDERER.stop)
+
+
+def render(
+    sources: Mapping[str, tuple[str, bool]], rows: Sequence[Answer]
+) -> list[Rendered | TemplateFaultError]:
+    """
+    Fill every part in for every row; a row's fault is its own and stands in its place.
+
+    `sources`: part -> (template, escaped as HTML); `rows`: contexts of plain values.
+    """
+    results: list[Rendered | TemplateFaultError] = []
+    named = {part: [source, escaped] for part, (source, escaped) in sources.items()}
+    while len(results) < len(rows):
+        rest = list(rows[len(results) :])
+        request = {"op": "render", "sources": named, "rows": rest}
+        try:
+            results += map(result, RENDERER.ask(request, answers=len(rest)))
+        except RendererDiedError as died:
+            # The row after the last answer is the one that was too much; go on behind it.
+            results += map(result, died.answers)
+            results.append(TemplateFaultError(TOO_MUCH))
+    return results
+
+
+def result(answer: Answer) -> Rendered | TemplateFaultError:
+    """Return the parts of an answer, or its fault."""
+    if "fault" in answer:
+        return TemplateFaultError(answer["fault"], line=answer["line"], part=answer.get("part", ""))
+    parts: Rendered = answer["parts"]
+    return parts
+
+
+def check(source: str, *, escaped: bool) -> None:
+    """
+    See that a template may be saved: it compiles, calls no method and comes to an end.
+
+    :raises TemplateFaultError: with the line where that is known.
+    """
+    if "{" in source:
+        ask_one({"op": "check", "source": source, "escaped": escaped})
+
+
+def compile_mjml(source: str) -> str:
+    """
+    Return the HTML of an MJML document; template tags stay for the time of sending.
+
+    :raises TemplateFaultError: if it is no MJML.
+    """
+    return str(ask_one({"op": "mjml", "source": source})["html"])
+
+
+def ask_one(request: Answer) -> Answer:
+    """Ask for one answer; a fault is raised."""
+    try:
+        (answer,) = RENDERER.ask(request, answers=1)
+    except RendererDiedError as died:
+        raise TemplateFaultError(TOO_MUCH) from died
+    if "fault" in answer:
+        raise TemplateFaultError(answer["fault"], line=answer["line"])
+    return answer
