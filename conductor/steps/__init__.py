@@ -92,10 +92,10 @@ class Names(Protocol):
         ...
 
 
-# The rows that a step's statement may touch: those of one step of one version in the round
+# The rows that a step's statement may touch: those of one step of one version in the wave
 # under way, and, while a culprit is sought, of a range of enrollments only.
 HERE = (
-    "arrivals.round = %(round)s AND arrivals.version_id = %(version_id)s "
+    "arrivals.wave = %(wave)s AND arrivals.version_id = %(version_id)s "
     "AND arrivals.step_key = %(step_key)s "
     "AND arrivals.enrollment_id BETWEEN %(first)s AND %(last)s"
 )
@@ -333,3 +333,31 @@ def resolved_rule(rule: Rule, names: Names) -> dict[str, Any] | None:
     from contacts import filters
 
     return filters.resolve(filters.parse(rule), names) if rule else None
+
+
+DECIDE = f"""
+    UPDATE arrivals
+    SET exit = CASE WHEN {{condition}} THEN %(matching)s ELSE %(others)s END
+    FROM contacts_subscription AS subscription
+    INNER JOIN contacts_contact AS contact ON contact.id = subscription.contact_id
+    {{enrollment}}
+    WHERE {HERE} AND subscription.id = arrivals.subscription_id {{same}}
+"""
+
+
+def decide(arrivals: Arrivals, rule: Mapping[str, Any], *, matching: str, others: str) -> None:
+    """Name the exit of each contact by whether a resolved rule holds for it."""
+    from contacts import filters
+
+    condition = filters.condition(rule, zone=arrivals.zone(), prefix="step_")
+    asks_entry = "enrollment." in condition.sql
+    arrivals.run(
+        DECIDE.format(
+            condition=condition.sql,
+            enrollment="CROSS JOIN enrolled AS enrollment" if asks_entry else "",
+            same="AND enrollment.id = arrivals.enrollment_id" if asks_entry else "",
+        ),
+        matching=matching,
+        others=others,
+        **condition.params,
+    )

@@ -5,12 +5,16 @@ of the arrival at this step or of the entry into the conversation, moved by an o
 steps see the new value at once.
 """
 
+import json
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from accounts.actions import InvalidValueError
 from conductor.steps import (
+    HERE,
+    Arrivals,
     Names,
     NameText,
     OffsetText,
@@ -24,6 +28,67 @@ from conductor.steps import (
 from contacts.durations import parse_duration
 from contacts.models import ProfileField
 from contacts.values import clean_value
+
+# Each contact here gets the value that `written` gives it; NULL clears the field.
+WRITE_FIELD = """
+    UPDATE contacts_subscription AS subscription
+    SET
+        profile = CASE
+            WHEN written.value IS NULL THEN subscription.profile - %(field)s
+            ELSE subscription.profile || jsonb_build_object(%(field)s, written.value)
+        END,
+        updated_at = %(now)s
+    FROM ({written}) AS written
+    WHERE
+        subscription.id = written.subscription_id
+        AND (subscription.profile -> %(field)s) IS DISTINCT FROM written.value
+"""
+ONE_VALUE = f"""
+    SELECT arrivals.subscription_id, %(value)s::jsonb AS value FROM arrivals WHERE {HERE}
+"""
+OTHER_FIELD = f"""
+    SELECT arrivals.subscription_id, source.profile -> %(source)s AS value
+    FROM arrivals
+    INNER JOIN contacts_subscription AS source ON source.id = arrivals.subscription_id
+    WHERE {HERE}
+"""
+# What Python read: `values` maps each text of the source to [value], [] for an unusable one.
+READ_FIELD = f"""
+    SELECT
+        arrivals.subscription_id,
+        nullif(%(values)s::jsonb -> (source.profile ->> %(source)s) -> 0, 'null'::jsonb) AS value
+    FROM arrivals
+    INNER JOIN contacts_subscription AS source ON source.id = arrivals.subscription_id
+    WHERE {HERE} AND arrivals.held_reason IS NULL
+"""
+SOURCE_VALUES = f"""
+    SELECT DISTINCT source.profile ->> %(source)s
+    FROM arrivals
+    INNER JOIN contacts_subscription AS source ON source.id = arrivals.subscription_id
+    WHERE {HERE} AND source.profile ->> %(source)s IS NOT NULL
+"""
+HOLD_UNUSABLE = f"""
+    UPDATE arrivals
+    SET exit = NULL, held_reason = 'step_error 22P02'
+    FROM contacts_subscription AS source
+    WHERE
+        {HERE}
+        AND source.id = arrivals.subscription_id
+        AND %(values)s::jsonb -> (source.profile ->> %(source)s) = '[]'::jsonb
+"""
+LOCAL_DATE = f"""
+    SELECT
+        arrivals.subscription_id,
+        to_jsonb(to_char(
+            (({{moment}}) AT TIME ZONE {{zone}})::date
+                + make_interval(months => %(months)s, days => %(days)s),
+            'YYYY-MM-DD'
+        )) AS value
+    FROM arrivals
+    INNER JOIN contacts_contact AS contact ON contact.id = arrivals.contact_id
+    INNER JOIN enrolled ON enrolled.id = arrivals.enrollment_id
+    WHERE {HERE}
+"""
 
 TEXT_TYPES = {"Text", "CommentArea", "ContentBlock"}
 # What can be read as another type when the step runs.
@@ -95,6 +160,7 @@ class Action(StepType[ActionConfig]):
     """Change the contact's profile."""
 
     kind = "action"
+    passes = "next"
     label = "Action"
     family = "action"
     icon = "edit"
@@ -143,6 +209,55 @@ class Action(StepType[ActionConfig]):
                 "zone": names.zone,
             }
         }
+
+    def execute(self, arrivals: Arrivals) -> None:
+        """Write the field of each contact; later steps of this tick see it."""
+        if "set_date" in arrivals.settings:
+            _write_date(arrivals, arrivals.settings["set_date"])
+            return
+        act = arrivals.settings["set_field"]
+        if "from_field_id" in act:
+            _copy_field(arrivals, act)
+            return
+        value = act["value"]
+        arrivals.run(
+            WRITE_FIELD.format(written=ONE_VALUE),
+            field=str(act["field_id"]),
+            value=None if value is None else json.dumps(value),
+        )
+
+
+def _copy_field(arrivals: Arrivals, act: Mapping[str, Any]) -> None:
+    """Copy another field's value, read as this field's type; who has no such value is held."""
+    given = {"field": str(act["field_id"]), "source": str(act["from_field_id"])}
+    field = ProfileField.objects.get(pk=act["field_id"])
+    if act["from_data_type"] == act["data_type"] and not field.max_length:
+        arrivals.run(WRITE_FIELD.format(written=OTHER_FIELD), **given)
+        return
+    texts = [row[0] for row in arrivals.fetch(SOURCE_VALUES, source=given["source"])]
+    values = json.dumps({text: _read_as(field, text) for text in texts})
+    arrivals.run(HOLD_UNUSABLE, source=given["source"], values=values)
+    arrivals.run(WRITE_FIELD.format(written=READ_FIELD), **given, values=values)
+
+
+def _read_as(field: ProfileField, text: str) -> list[Any]:
+    """Return [value] of a text as a field takes it, [] where it cannot."""
+    try:
+        return [clean_value(field, text)]
+    except InvalidValueError:
+        return []
+
+
+def _write_date(arrivals: Arrivals, act: Mapping[str, Any]) -> None:
+    moment = "enrolled.entered_at" if act["of"] == "entry" else "arrivals.arrived_at"
+    arrivals.run(
+        WRITE_FIELD.format(
+            written=LOCAL_DATE.format(moment=moment, zone=arrivals.zone(act["zone"]))
+        ),
+        field=str(act["field_id"]),
+        months=act["months"],
+        days=act["days"],
+    )
 
 
 def _set_field_problems(act: SetField, names: Names) -> list[StepProblem]:

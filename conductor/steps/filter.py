@@ -10,7 +10,6 @@ from pydantic import Field
 
 from conductor.steps import (
     END,
-    HERE,
     NEXT,
     Arrivals,
     Names,
@@ -18,6 +17,7 @@ from conductor.steps import (
     StepConfig,
     StepProblem,
     StepType,
+    decide,
     empty,
     invalid,
     resolved_rule,
@@ -79,7 +79,7 @@ class Filter(StepType[FilterConfig]):
 
     def execute(self, arrivals: Arrivals) -> None:
         """Name each one's exit."""
-        arrivals.run(*decision(arrivals, then="next", otherwise="otherwise"))
+        decide(arrivals, arrivals.settings["rule"], matching="next", others="otherwise")
 
 
 STEP = Filter()

@@ -9,13 +9,16 @@ from pydantic import Field
 
 from conductor.steps import (
     END,
+    HERE,
     NEXT,
+    Arrivals,
     Names,
     Rule,
     StepConfig,
     StepProblem,
     StepType,
     TargetKey,
+    decide,
     empty,
     resolved_rule,
     rule_problems,
@@ -68,6 +71,14 @@ class GoTo(StepType[GoToConfig]):
     def compile(self, config: GoToConfig, names: Names) -> dict[str, Any]:
         """Resolve the filter; the target is the exit `match`."""
         return {"rule": resolved_rule(config.filter, names)}
+
+    def execute(self, arrivals: Arrivals) -> None:
+        """Send there who matches; without a filter, everybody."""
+        rule = arrivals.settings["rule"]
+        if rule is None:
+            arrivals.run(f"UPDATE arrivals SET exit = 'match' WHERE {HERE}")
+        else:
+            decide(arrivals, rule, matching="match", others="next")
 
 
 STEP = GoTo()

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import StringConstraints
 
 from conductor.steps import (
+    HERE,
+    Arrivals,
     MessageUse,
     Names,
     NameText,
@@ -21,7 +23,33 @@ from conductor.steps import (
     send_settings,
     unknown,
 )
+from messaging import eligibility
 
+# Whoever has vanished from the list meanwhile still gets a row, with the reason.
+WRITE_EMAILS = f"""
+    INSERT INTO outbox (
+        enrollment_id, version_id, contact_id, channel, message_id, address, reason, thread,
+        step_key, visit_number, is_transactional, resend_unknown
+    )
+    SELECT
+        arrivals.enrollment_id,
+        arrivals.version_id,
+        contact.id,
+        'email',
+        %(message_id)s,
+        coalesce(contact.email_norm, ''),
+        {eligibility.email_refusal()},
+        %(thread)s,
+        arrivals.step_key,
+        arrivals.visit_number,
+        %(transactional)s,
+        %(resend_unknown)s
+    FROM arrivals
+    LEFT JOIN contacts_subscription AS subscription
+        ON subscription.id = arrivals.subscription_id
+    LEFT JOIN contacts_contact AS contact ON contact.id = arrivals.contact_id
+    WHERE {HERE}
+"""
 OVERRIDES = ("subject", "preheader", "from_name", "from_email", "reply_to")
 
 Address = Annotated[
@@ -52,6 +80,7 @@ class Message(StepType[MessageConfig]):
     """Send an email."""
 
     kind = "message"
+    passes = "next"
     label = "Message Step"
     family = "message"
     icon = "mail"
@@ -73,6 +102,16 @@ class Message(StepType[MessageConfig]):
     def compile(self, config: MessageConfig, names: Names) -> dict[str, Any]:
         """Return how to send; what is sent is added from the step's commit."""
         return {"transactional": config.transactional, "send": config.send.model_dump()}
+
+    def execute(self, arrivals: Arrivals) -> None:
+        """Write a delivery for each contact, queued or skipped with its reason."""
+        arrivals.run(
+            WRITE_EMAILS,
+            message_id=arrivals.settings["committed_id"],
+            thread=arrivals.thread,
+            transactional=arrivals.settings["transactional"],
+            resend_unknown=arrivals.settings["send"]["unknown"] == "resend",
+        )
 
     def message(self, config: MessageConfig) -> MessageUse:
         """Return the saved message and what the step changes in it."""

@@ -5,11 +5,15 @@ skipped and either passes to the next step or ends the conversation for that con
 choose; a valid number without consent is skipped and always goes on.
 """
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints
 
+from accounts.actions import InvalidValueError
 from conductor.steps import (
+    HERE,
+    Arrivals,
     MessageUse,
     Names,
     NameText,
@@ -21,7 +25,88 @@ from conductor.steps import (
     send_settings,
     unknown,
 )
+from contacts.identity import normalise_phone
+from messaging import eligibility
 from messaging.models import PhoneList, ShortCode
+
+# A number that has a consent was read when the consent was given: it stands as it is
+# written. The others are `unread` until Python has read them.
+WRITE_TEXTS = f"""
+    INSERT INTO outbox (
+        enrollment_id, version_id, contact_id, channel, phone_list_id, message_id, address,
+        reason, thread, step_key, visit_number, is_transactional, resend_unknown
+    )
+    SELECT
+        arrivals.enrollment_id,
+        arrivals.version_id,
+        contact.id,
+        'sms',
+        %(phone_list_id)s,
+        %(message_id)s,
+        left(number.written, 254),
+        CASE
+            WHEN contact.id IS NULL THEN 'contact deleted'
+            WHEN number.written = '' THEN 'missing address'
+            WHEN phone_subscription.id IS NULL THEN 'unread'
+            ELSE {eligibility.sms_refusal()}
+        END,
+        %(thread)s,
+        arrivals.step_key,
+        arrivals.visit_number,
+        %(transactional)s,
+        %(resend_unknown)s
+    FROM arrivals
+    LEFT JOIN contacts_contact AS contact ON contact.id = arrivals.contact_id
+    LEFT JOIN contacts_subscription AS subscription
+        ON subscription.id = arrivals.subscription_id
+    CROSS JOIN LATERAL (
+        SELECT
+            coalesce(
+                nullif(btrim(subscription.profile ->> %(phone_field)s), ''),
+                contact.phone_e164,
+                ''
+            ) AS written
+    ) AS number
+    LEFT JOIN messaging_phonesubscription AS phone_subscription
+        ON
+            phone_subscription.phone_list_id = %(phone_list_id)s
+            AND phone_subscription.phone_e164 = number.written
+    WHERE {HERE}
+"""
+
+OUT_HERE = (
+    "outbox.reason = 'unread' AND outbox.version_id = %(version_id)s "
+    "AND outbox.step_key = %(step_key)s AND outbox.enrollment_id BETWEEN %(first)s AND %(last)s"
+)
+
+# `numbers` maps each unread number to its E.164 form, "" for an invalid one.
+READ_NUMBERS = f"""
+    UPDATE outbox
+    SET
+        address = CASE WHEN number.e164 = '' THEN number.written ELSE number.e164 END,
+        reason = CASE
+            WHEN number.e164 = '' THEN 'invalid address'
+            ELSE {eligibility.sms_refusal()}
+        END
+    FROM jsonb_each_text(%(numbers)s::jsonb) AS number (written, e164)
+    LEFT JOIN messaging_phonesubscription AS phone_subscription
+        ON
+            phone_subscription.phone_list_id = %(phone_list_id)s
+            AND phone_subscription.phone_e164 = number.e164
+    WHERE {OUT_HERE} AND outbox.address = number.written
+"""
+
+END_WITHOUT_NUMBER = f"""
+    UPDATE arrivals
+    SET exit = 'end', end_reason = outbox.reason
+    FROM outbox
+    WHERE
+        {HERE}
+        AND outbox.enrollment_id = arrivals.enrollment_id
+        AND outbox.step_key = arrivals.step_key
+        AND outbox.visit_number = arrivals.visit_number
+        AND outbox.reason IN ('missing address', 'invalid address')
+"""
 
 PHONE_TYPES = {"Text", "Numeric", "CommentArea"}
 
@@ -53,6 +138,7 @@ class MobileMessage(StepType[MobileMessageConfig]):
     """Send a text message."""
 
     kind = "mobile_message"
+    passes = "next"
     label = "Mobile Step"
     family = "message"
     icon = "device-mobile"
@@ -91,6 +177,30 @@ class MobileMessage(StepType[MobileMessageConfig]):
             "send": config.send.model_dump(),
         }
 
+    def execute(self, arrivals: Arrivals) -> None:
+        """Write a delivery for each contact; end those without a valid number, if so set."""
+        settings = arrivals.settings
+        field = settings["phone_field_id"]
+        arrivals.run(
+            WRITE_TEXTS,
+            phone_field="" if field is None else str(field),
+            phone_list_id=settings["phone_list_id"],
+            message_id=settings["committed_id"],
+            thread=arrivals.thread,
+            transactional=settings["transactional"],
+            resend_unknown=settings["send"]["unknown"] == "resend",
+        )
+        unread = arrivals.fetch(f"SELECT DISTINCT outbox.address FROM outbox WHERE {OUT_HERE}")
+        if unread:
+            numbers = {row[0]: read_number(row[0], settings["country"]) for row in unread}
+            arrivals.run(
+                READ_NUMBERS,
+                numbers=json.dumps(numbers),
+                phone_list_id=settings["phone_list_id"],
+            )
+        if settings["invalid_number"] == "terminate":
+            arrivals.run(END_WITHOUT_NUMBER)
+
     def message(self, config: MobileMessageConfig) -> MessageUse:
         """Return the text message and what the step changes in it."""
         written = config.model_dump(include={"text", "media_url"}, exclude_defaults=True)
@@ -102,6 +212,14 @@ class MobileMessage(StepType[MobileMessageConfig]):
             short_code=config.short_code,
             phone_list=config.phone_list,
         )
+
+
+def read_number(written: str, country: str) -> str:
+    """Return a number in E.164, or "" if it is a valid one of no country."""
+    try:
+        return normalise_phone(written, country)
+    except InvalidValueError:
+        return ""
 
 
 def _sender_problems(config: MobileMessageConfig, names: Names) -> list[StepProblem]:

@@ -13,7 +13,9 @@ from pydantic import Field, model_validator
 
 from conductor.steps import (
     END,
+    HERE,
     NEXT,
+    Arrivals,
     DurationText,
     MomentText,
     Names,
@@ -125,6 +127,168 @@ class Wait(StepType[WaitConfig]):
             "year": until.year,
             "zone": zone,
         }
+
+    def execute(self, arrivals: Arrivals) -> None:
+        """Release those whose time has come; hold the others until it does."""
+        mode = arrivals.settings["mode"]
+        if mode == "for":
+            hold_for(arrivals)
+        elif mode == "until":
+            hold_until(arrivals)
+        else:
+            hold_until_field(arrivals)
+
+
+# A wake-up time by the contact's own clock reads the contact; others read nothing.
+HOLD = f"""
+    UPDATE arrivals
+    SET
+        due_at = CASE WHEN arrivals.is_due THEN arrivals.due_at WHEN {{exit}} IS NULL THEN {{due}} END,
+        exit = CASE WHEN arrivals.is_due THEN 'next' ELSE {{exit}} END
+    {{source}}
+    WHERE {HERE} {{same}}
+"""
+CONTACT = "FROM contacts_contact AS contact"
+SAME_CONTACT = "AND contact.id = arrivals.contact_id"
+
+
+def hold_for(arrivals: Arrivals) -> None:
+    """Count the duration from the arrival: of all who arrive now it ends at one instant."""
+    settings = arrivals.settings
+    zone = arrivals.zone(settings["zone"])
+    length = f"%(months)s, %(days)s, %(seconds)s::double precision, {zone}"
+    due = (
+        "CASE WHEN arrivals.arrived_at = %(now)s "
+        f"THEN add_duration(%(now)s::timestamptz, {length}) "
+        f"ELSE add_duration(arrivals.arrived_at, {length}) END"
+    )
+    _hold(
+        arrivals,
+        due=due,
+        leave=f"CASE WHEN {due} <= %(now)s THEN 'next' END",
+        months=settings["months"],
+        days=settings["days"],
+        seconds=settings["seconds"],
+    )
+
+
+def hold_until(arrivals: Arrivals) -> None:
+    """Hold until the moment; who arrives at it or later leaves by `past`."""
+    zone = arrivals.zone(arrivals.settings["zone"])
+    due = "%(until)s::timestamptz"
+    if datetime.fromisoformat(arrivals.settings["until"]).tzinfo is None:
+        due = f"local_instant(%(until)s::timestamp, {zone})"
+    leave = (
+        f"CASE WHEN {due} <= arrivals.arrived_at THEN 'past' WHEN {due} <= %(now)s THEN 'next' END"
+    )
+    _hold(arrivals, due=due, leave=leave, until=arrivals.settings["until"])
+
+
+def _hold(arrivals: Arrivals, *, due: str, leave: str, **params: Any) -> None:
+    reads_contact = "contact." in due
+    arrivals.run(
+        HOLD.format(
+            due=due,
+            exit=leave,
+            source=CONTACT if reads_contact else "",
+            same=SAME_CONTACT if reads_contact else "",
+        ),
+        **params,
+    )
+
+
+# The day is the field's date or, yearly, the first of its anniversaries from the day of
+# arrival on (29 February is 28 February in common years), moved by the offset.
+HOLD_UNTIL_FIELD = f"""
+    UPDATE arrivals
+    SET
+        due_at = CASE
+            WHEN arrivals.is_due THEN arrivals.due_at
+            WHEN wake.exit IS NULL THEN wake.due
+        END,
+        exit = CASE WHEN arrivals.is_due THEN 'next' ELSE wake.exit END
+    FROM (
+        SELECT
+            target.enrollment_id,
+            target.due,
+            CASE
+                WHEN target.day IS NULL THEN 'no_date'
+                WHEN target.day < target.today THEN 'past'
+                WHEN target.due <= %(now)s THEN 'next'
+            END AS exit
+        FROM (
+            SELECT
+                here.enrollment_id,
+                here.today,
+                moved.day,
+                local_instant(moved.day + coalesce(%(at)s::time, here.clock), here.zone) AS due
+            FROM (
+                SELECT
+                    arrivals.enrollment_id,
+                    zone.name AS zone,
+                    (arrivals.arrived_at AT TIME ZONE zone.name)::date AS today,
+                    (arrivals.arrived_at AT TIME ZONE zone.name)::time AS clock,
+                    {{field}} AS day
+                FROM arrivals
+                INNER JOIN contacts_subscription AS subscription
+                    ON subscription.id = arrivals.subscription_id
+                INNER JOIN contacts_contact AS contact ON contact.id = subscription.contact_id
+                CROSS JOIN LATERAL (SELECT {{zone}} AS name) AS zone
+                WHERE {HERE}
+            ) AS here
+            CROSS JOIN LATERAL (
+                SELECT min((candidate.day + {{offset}})::date) AS day
+                FROM (
+                    SELECT here.day + make_interval(years => turn.years) AS day
+                    FROM generate_series({{first_turn}}, {{last_turn}}) AS turn (years)
+                ) AS candidate
+                WHERE {{fits}}
+            ) AS moved
+        ) AS target
+    ) AS wake
+    WHERE {HERE} AND arrivals.enrollment_id = wake.enrollment_id
+"""
+OFFSET = "make_interval(months => %(months)s, days => %(days)s)"
+YEARS_OFF = (
+    f"extract(year FROM here.today - {OFFSET})::integer - extract(year FROM here.day)::integer"
+)
+
+
+def hold_until_field(arrivals: Arrivals) -> None:
+    """Hold until the profile's date; without one, leave by `no_date`."""
+    settings = arrivals.settings
+    yearly = settings["year"] == "next_occurrence"
+    arrivals.run(
+        HOLD_UNTIL_FIELD.format(
+            field=date_of("subscription.profile ->> %(field)s"),
+            zone=arrivals.zone(settings["zone"]),
+            offset=OFFSET,
+            first_turn=f"{YEARS_OFF} - 1" if yearly else "0",
+            last_turn=f"{YEARS_OFF} + 1" if yearly else "0",
+            fits=f"(candidate.day + {OFFSET})::date >= here.today" if yearly else "TRUE",
+        ),
+        field=str(settings["field_id"]),
+        at=settings["at"] or None,
+        months=settings["offset"]["months"],
+        days=settings["offset"]["days"],
+    )
+
+
+def date_of(text: str) -> str:
+    """Return the SQL expression of the date that a text holds, NULL where it holds none."""
+    part = f"split_part({text}, '-', %s)::integer"
+    year, month, day = (part.replace("%s", number) for number in "123")
+    return f"""
+        CASE WHEN {text} ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$' THEN
+            CASE WHEN {year} > 0 AND {month} BETWEEN 1 AND 12 AND {day} > 0 THEN
+                CASE
+                    WHEN {day} <= extract(
+                        DAY FROM make_date({year}, {month}, 1) + interval '1 month' - interval '1 day'
+                    ) THEN make_date({year}, {month}, {day})
+                END
+            END
+        END
+    """
 
 
 def _parts(duration: Duration) -> dict[str, float]:
