@@ -19,6 +19,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
+from accounts.tenancy.partitions import stray_rows
 from conductor.heartbeat import SILENT_SECONDS
 
 PATH = "/healthz"
@@ -76,7 +77,7 @@ class Probe:
             beats = dict(cursor.fetchall())
         parts = {"web": "ok"}
         parts |= {part: _pulse_of(part, beats.get(part), now) for part in ("worker", "pulse")}
-        return Health(database=version, parts={**parts, "database": "ok"})
+        return Health(database=version, parts={**parts, "database": _partitions()})
 
 
 def private_connection() -> BaseDatabaseWrapper:
@@ -101,6 +102,14 @@ def _pulse_of(part: str, beat_at: datetime | None, now: datetime) -> str:
     silent = (now - beat_at).total_seconds()
     if silent > SILENT_SECONDS:
         return f"The {part} has been silent for {silent:.0f} seconds."
+    return "ok"
+
+
+def _partitions() -> str:
+    """Say whether rows went astray because a month was not made in time."""
+    astray = [table for table, has_rows in stray_rows().items() if has_rows]
+    if astray:
+        return f"Rows of {', '.join(astray)} lie in no month: no partition was made in time."
     return "ok"
 
 

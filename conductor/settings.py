@@ -229,12 +229,11 @@ Q_CLUSTER = {
     "poll": 0.5,
     "guard_cycle": 1,
     "recycle": 500,
-    "max_rss": 400_000,
+    "max_rss": 280_000,
     "save_limit": 250,
     "catch_up": False,
     "label": "Jobs",
     "cache": "jobs",
-    "log_level": "WARNING",
 }
 
 LOGGING = {
@@ -245,7 +244,7 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("CONDUCTOR_LOG", "INFO")},
-    "loggers": {"django.server": {"level": "WARNING"}},
+    "loggers": {"django.server": {"level": "WARNING"}, "django-q": {"level": "WARNING"}},
 }
 
 SILENCED_SYSTEM_CHECKS = [

@@ -164,11 +164,12 @@ class Deployment:
         command = [str(Path(sys.executable).with_name("granian")), "--interface", "wsgi"]
         command += ["--host", self.host, "--port", str(self.port), "--no-ws"]
         command += ["--workers", os.environ.get("CONDUCTOR_WEB_WORKERS", "1")]
-        command += ["--blocking-threads", "8", "--respawn-failed-workers"]
+        threads = min(8, 2 * (os.cpu_count() or 1) + 1)
+        command += ["--blocking-threads", str(threads), "--respawn-failed-workers"]
         command += ["--workers-kill-timeout", "5", "--log-level", "warning"]
         command += ["conductor.wsgi:application"]
         environment = {**_environment(), "CONDUCTOR_ROLE": "web", "PYTHONPATH": str(CODE)}
-        return Child("web server", command, environment)
+        return Child("web", command, environment)
 
     def _background(self) -> list[Child]:
         environment = {**_environment(), "CONDUCTOR_ROLE": "worker"}
