@@ -218,6 +218,37 @@ def create_integration(
     return NewIntegration(client=client, secret=secret)
 
 
+def update_integration(
+    *,
+    client: ApiClient,
+    name: str,
+    types: Sequence[str],
+    levels: Sequence[str],
+    ip_allow: Sequence[str],
+    now: datetime,
+    by: User | None = None,
+) -> ApiClient:
+    """
+    Change what an integration is called and may do; its secret and tokens stay.
+
+    :raises InvalidValueError: for an unknown type or level, or none.
+    """
+    if not types or not set(types) <= set(IntegrationType.values):
+        raise InvalidValueError(
+            "type", f"The types are {', '.join(IntegrationType.values)}: one at least."
+        )
+    if not levels or not set(levels) <= set(AccessLevel.values):
+        raise InvalidValueError(
+            "level", f"The levels are {', '.join(AccessLevel.values)}: one at least."
+        )
+    client.name = name.strip() or client.name
+    client.types, client.levels = sorted(set(types)), list(levels)
+    client.ip_allow = list(ip_allow)
+    client.save(update_fields=["name", "types", "levels", "ip_allow"])
+    record(verb="updated", noun="integration", object_id=client.pk, now=now, by=by)
+    return client
+
+
 def rotate_secret(*, client: ApiClient, now: datetime, by: User | None = None) -> NewIntegration:
     """Give an integration a new secret; the old one and its tokens end at once."""
     secret = secrets.token_urlsafe(32)

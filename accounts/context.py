@@ -1,7 +1,8 @@
 """What the frame around every page shows: choosers, navigation, search."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, cast
 
 from django.http import HttpRequest
@@ -10,14 +11,13 @@ from django.urls import NoReverseMatch, reverse
 
 from accounts.models import Account, List
 from accounts.permissions import AccountRequest, may
-from accounts.tenancy import lookups
 
 REMEMBERED = "list_of_account"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One entry of the account or list chooser."""
+    """One entry of the list chooser."""
 
     name: str
     url: str
@@ -43,7 +43,7 @@ class NavGroup:
     """A titled part of the sidebar."""
 
     label: str
-    items: list[NavItem] = field(default_factory=list)
+    items: Sequence[NavItem] = ()
 
 
 # Pages of packages above are named here, not imported: one that does not exist is left out.
@@ -52,7 +52,7 @@ NAVIGATION = [
     NavGroup(
         "Contacts",
         [
-            NavItem("Lists", "list", "accounts:lists", per_list=False),
+            NavItem("Lists", "list", "contacts:lists", per_list=False),
             NavItem("Contacts", "users", "contacts:contacts"),
             NavItem("Profile Fields", "forms", "contacts:fields"),
             NavItem("External Events", "bolt", "contacts:events"),
@@ -103,38 +103,76 @@ def choose_list(request: AccountRequest, list_id: int) -> List:
     return chosen
 
 
-def list_in_use(request: AccountRequest, lists: Iterable[List]) -> List | None:
-    """Return the list of the address, else the one used last, else the first of `lists`."""
-    if request.list is not None:
-        return request.list
-    named = (request.resolver_match.kwargs if request.resolver_match else {}).get("list_id")
-    wanted = named or request.session.get(REMEMBERED, {}).get(request.account.slug)
-    known = list(lists)
-    return next((one for one in known if one.pk == wanted), known[0] if known else None)
+class Frame:
+    """The parts of the frame, each asked for only by a page that shows it."""
+
+    def __init__(self, request: AccountRequest) -> None:
+        self.request = request
+
+    @cached_property
+    def lists(self) -> list[List]:
+        """The account's lists, by name."""
+        return list(List.objects.order_by("name", "pk"))
+
+    @cached_property
+    def list(self) -> List | None:
+        """The list in use: the address's, else the one used last, else the first."""
+        if self.request.list is not None:
+            return self.request.list
+        match = self.request.resolver_match
+        named = match.kwargs.get("list_id") if match else None
+        wanted = named or self.request.session.get(REMEMBERED, {}).get(self.request.account.slug)
+        first = self.lists[0] if self.lists else None
+        return next((one for one in self.lists if one.pk == wanted), first)
+
+    @cached_property
+    def navigation(self) -> "Sequence[NavGroup]":
+        """The sidebar."""
+        return build_navigation(self.request, self.list)
+
+    @property
+    def list_choices(self) -> "Sequence[Choice]":
+        """The lists; choosing one stays on the same kind of page."""
+        items = [item for group in self.navigation for item in group.items]
+        here = next((item for item in items if item.current and item.per_list), None)
+        view = here.view if here else "contacts:contacts"
+        account, used = self.request.account, self.list
+        return [
+            Choice(one.name, address(view, account, one), used is not None and one.pk == used.pk)
+            for one in self.lists
+        ]
+
+    @property
+    def lists_url(self) -> str:
+        """Where lists are made and changed."""
+        return address("contacts:lists", self.request.account)
+
+    @property
+    def home_url(self) -> str:
+        """The account's home."""
+        return address("desk:home", self.request.account)
+
+    @property
+    def search_url(self) -> str:
+        """Where the search asks."""
+        return address("desk:search", self.request.account)
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Return account, list, choosers and navigation; nothing outside of an account."""
+    """Return account, list, role and the frame's parts; nothing outside of an account."""
     if getattr(request, "account", None) is None:
         return {}
     inside = cast(AccountRequest, request)
-    if inside.htmx and not inside.htmx.boosted:
-        # A fragment has no frame around it: spare it the choosers' queries.
-        return {"account": inside.account, "membership": inside.membership, "list": inside.list}
-    lists = list(List.objects.order_by("name", "pk"))
-    chosen = list_in_use(inside, lists)
-    navigation = build_navigation(inside, chosen)
+    parts = Frame(inside)
     return {
         "account": inside.account,
         "membership": inside.membership,
         "may_edit": may(inside.membership.role, "edit"),
-        "list": chosen,
-        "accounts": account_choices(inside),
-        "lists": list_choices(inside, navigation, lists, chosen),
-        "lists_url": address("accounts:lists", inside.account),
-        "home_url": address("desk:home", inside.account),
-        "search_url": address("desk:search", inside.account, chosen),
-        "navigation": navigation,
+        "may_publish": may(inside.membership.role, "publish"),
+        "may_manage": may(inside.membership.role, "manage"),
+        # A template calls it: a fragment that does not show the list asks no question.
+        "list": lambda: parts.list,
+        "frame": parts,
     }
 
 
@@ -149,16 +187,7 @@ def address(view: str, account: Account, in_list: List | None = None) -> str:
         return ""
 
 
-def account_choices(request: AccountRequest) -> list[Choice]:
-    """Return the accounts that the user is a member of, by name."""
-    ids = lookups.accounts_of_user(request.user.pk)
-    return [
-        Choice(account.name, address("desk:home", account), account.pk == request.account.pk)
-        for account in Account.objects.filter(pk__in=ids).order_by("name", "pk")
-    ]
-
-
-def build_navigation(request: AccountRequest, chosen: List | None) -> list[NavGroup]:
+def build_navigation(request: AccountRequest, chosen: List | None) -> Sequence[NavGroup]:
     """Return the sidebar: what exists, what the role may open, and where the reader is."""
     groups = []
     for group in NAVIGATION:
@@ -180,7 +209,7 @@ def item_address(item: NavItem, account: Account, chosen: List | None) -> str:
     return address(item.view, account, chosen if item.per_list else None)
 
 
-def mark_current(groups: list[NavGroup], path: str) -> list[NavGroup]:
+def mark_current(groups: Sequence[NavGroup], path: str) -> Sequence[NavGroup]:
     """Mark the link with the longest address that begins the page's own."""
     addresses = [item.url for group in groups for item in group.items if item.url]
     best = max((url for url in addresses if path.startswith(url)), key=len, default="")
@@ -190,21 +219,4 @@ def mark_current(groups: list[NavGroup], path: str) -> list[NavGroup]:
             [replace(item, current=bool(best) and item.url == best) for item in group.items],
         )
         for group in groups
-    ]
-
-
-def list_choices(
-    request: AccountRequest, navigation: list[NavGroup], lists: list[List], chosen: List | None
-) -> list[Choice]:
-    """Return the lists; choosing one stays on the same kind of page."""
-    items = [item for group in navigation for item in group.items]
-    here = next((item for item in items if item.current and item.per_list), None)
-    view = here.view if here else "contacts:contacts"
-    return [
-        Choice(
-            one.name,
-            address(view, request.account, one) or request.path,
-            chosen is not None and one.pk == chosen.pk,
-        )
-        for one in lists
     ]

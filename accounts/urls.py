@@ -1,5 +1,35 @@
-"""Addresses."""
+"""Addresses of accounts and their integrations."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from accounts import views
+
+app_name = "accounts"
+urlpatterns = [
+    path("", views.root, name="root"),
+    path("accounts/", views.chooser, name="chooser"),
+    path("accounts/choices/", views.choices, name="choices"),
+    path("a/<slug:account>/integrations/", views.integrations, name="integrations"),
+    path("a/<slug:account>/integrations/<int:client_id>/", views.integration, name="integration"),
+    path(
+        "a/<slug:account>/integrations/<int:client_id>/access/",
+        views.integration,
+        {"tab": "access"},
+        name="integration_access",
+    ),
+    path(
+        "a/<slug:account>/integrations/<int:client_id>/secret/",
+        views.integration_secret,
+        name="integration_secret",
+    ),
+    path(
+        "a/<slug:account>/integrations/<int:client_id>/pause/",
+        views.integration_pause,
+        name="integration_pause",
+    ),
+    path(
+        "a/<slug:account>/integrations/<int:client_id>/resume/",
+        views.integration_resume,
+        name="integration_resume",
+    ),
+]

@@ -11,6 +11,7 @@ urlpatterns = [
     path("sign-in/", include("allauth.account.urls")),
     path("support/", admin.site.urls),
     path("", include("accounts.urls")),
+    path("", include("conductor.desk.urls")),
     path("", include("contacts.urls")),
     path("", include("messaging.urls")),
     path("", include("conductor.conversations.urls")),

@@ -1,5 +1,30 @@
-"""Addresses."""
+"""Addresses of lists, contacts, profile fields, external events and imports."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from contacts.views import contacts, events, fields, lists
+
+LIST = "a/<slug:account>/lists/<int:list_id>/"
+
+app_name = "contacts"
+urlpatterns = [
+    path("a/<slug:account>/lists/", lists.lists, name="lists"),
+    path("a/<slug:account>/lists/new/", lists.new_list, name="new_list"),
+    path(f"{LIST}edit/", lists.edit_list, name="edit_list"),
+    path(f"{LIST}contacts/", contacts.contacts, name="contacts"),
+    path(f"{LIST}contacts/new/", contacts.new_contact, name="new_contact"),
+    path(f"{LIST}contacts/<int:contact_id>/edit/", contacts.edit_contact, name="edit_contact"),
+    path(f"{LIST}contacts/<int:contact_id>/raise-event/", contacts.raise_event, name="raise_event"),
+    path(f"{LIST}contacts/<int:contact_id>/unsubscribe/", contacts.unsubscribe, name="unsubscribe"),
+    path(f"{LIST}contacts/<int:contact_id>/subscribe/", contacts.resubscribe, name="resubscribe"),
+    path(f"{LIST}fields/", fields.fields, name="fields"),
+    path(f"{LIST}fields/new-group/", fields.new_group, name="new_group"),
+    path(f"{LIST}fields/groups/<int:group_id>/", fields.group, name="group"),
+    path(f"{LIST}fields/groups/<int:group_id>/new-field/", fields.new_field, name="new_field"),
+    path(f"{LIST}fields/<int:field_id>/", fields.field, name="field"),
+    path(f"{LIST}events/", events.events, name="events"),
+    path(f"{LIST}events/new/", events.new_event, name="new_event"),
+    path(f"{LIST}events/<int:event_id>/", events.event, name="event"),
+    path(f"{LIST}events/<int:event_id>/block/", events.block_event, name="block_event"),
+    path(f"{LIST}events/<int:event_id>/unblock/", events.unblock_event, name="unblock_event"),
+]

@@ -7,6 +7,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from accounts.models import List
+from conductor.conversations.models import Conversation, Version
 from contacts.models import (
     Contact,
     ExternalEvent,
@@ -15,7 +16,14 @@ from contacts.models import (
     ProfileFieldGroup,
     Subscription,
 )
-from messaging.models import PhoneList, PhoneSubscription, SavedMessage, ShortCode, SmsMessage
+from messaging.models import (
+    Delivery,
+    PhoneList,
+    PhoneSubscription,
+    SavedMessage,
+    ShortCode,
+    SmsMessage,
+)
 
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 
@@ -182,3 +190,44 @@ class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
 def make(kind: Any, size: int, **fields: Any) -> list[Any]:
     """Return `size` rows of a factory."""
     return list(kind.create_batch(size, **fields))
+
+
+class ConversationFactory(DjangoModelFactory[Conversation]):
+    """A drawn conversation."""
+
+    class Meta:
+        model = Conversation
+
+    list = factory.SubFactory(ListFactory)
+    name = factory.Sequence(lambda number: f"Post Purchase {number}")
+    draft = factory.LazyFunction(dict)
+    created_at = NOON
+    modified_at = NOON
+
+
+class VersionFactory(DjangoModelFactory[Version]):
+    """A frozen version of a conversation."""
+
+    class Meta:
+        model = Version
+
+    conversation = factory.SubFactory(ConversationFactory)
+    number = factory.Sequence(lambda number: number + 1)
+    document = factory.LazyFunction(dict)
+    program = factory.LazyFunction(dict)
+    published_at = NOON
+
+
+class DeliveryFactory(DjangoModelFactory[Delivery]):
+    """An email that was sent."""
+
+    class Meta:
+        model = Delivery
+
+    channel = "email"
+    list = factory.SubFactory(ListFactory)
+    contact = factory.SubFactory(ContactFactory)
+    address = factory.LazyAttribute(lambda delivery: delivery.contact.email)
+    state = "sent"
+    queued_at = NOON
+    sent_at = NOON

@@ -368,7 +368,16 @@ function showWrongTab(within) {
   if (tab) selectTab(tab);
 }
 
+// A dialog with data-open-now opens with the page: its form came back with errors.
+function openDialogs() {
+  for (const dialog of $$("dialog[data-open-now]")) {
+    dialog.removeAttribute("data-open-now");
+    dialog.showModal();
+  }
+}
+
 function arrive(within) {
+  openDialogs();
   showWrongTab(within);
   focusFirstError(within);
   restoreKept(within);

@@ -1,0 +1,204 @@
+"""Pages of accounts: which one, and its integrations."""
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts import actions
+from accounts.forms import IntegrationForm, integration_initial, show_refusal
+from accounts.models import Account, ApiClient, User
+from accounts.permissions import AccountRequest, requires
+from accounts.tenancy import in_account, lookups
+
+# A new secret travels to its one showing in a cookie of the browser that asked for it:
+# the server keeps nothing but the hash.
+SECRET_COOKIE = "new_secret"  # noqa: S105 - a cookie's name
+SECRET_SECONDS = 120
+
+
+def accounts_of(request: HttpRequest) -> list[Account]:
+    """Return the accounts that the signed-in user is a member of, by name."""
+    found = []
+    for account_id in lookups.accounts_of_user(cast(User, request.user).pk):
+        with in_account(account_id):
+            found.append(Account.objects.get(pk=account_id))
+    return sorted(found, key=lambda account: (account.name.lower(), account.pk))
+
+
+@require_GET
+@login_required
+def root(request: HttpRequest) -> HttpResponse:
+    """Go to the only account, or choose one."""
+    found = accounts_of(request)
+    if len(found) == 1:
+        return redirect("desk:home", account=found[0].slug)
+    return render(
+        request, "accounts/chooser.html", {"accounts": found, "page_title": "Choose an account"}
+    )
+
+
+@require_GET
+@login_required
+def chooser(request: HttpRequest) -> HttpResponse:
+    """Show all accounts of the user."""
+    return render(
+        request,
+        "accounts/chooser.html",
+        {"accounts": accounts_of(request), "page_title": "Choose an account"},
+    )
+
+
+@require_GET
+@login_required
+def choices(request: HttpRequest) -> HttpResponse:
+    """Fill the account menu of the frame."""
+    return render(
+        request,
+        "accounts/chooser.html#choices",
+        {"accounts": accounts_of(request), "here": request.GET.get("from", "")},
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@requires("manage")
+def integrations(request: AccountRequest) -> HttpResponse:
+    """List the integrations; create one."""
+    form = IntegrationForm(request.POST or None, initial=integration_initial(None))
+    if request.method == "POST" and form.is_valid():
+        made = actions.create_integration(
+            name=form.cleaned_data["name"],
+            types=form.cleaned_data["types"],
+            levels=form.cleaned_data["levels"],
+            ip_allow=form.cleaned_data["ip_allow"],
+            now=timezone.now(),
+            by=request.user,
+        )
+        messages.success(request, f"Integration {made.client.name} created.")
+        return show_secret_once(request, made)
+    return render(
+        request,
+        "accounts/integrations.html",
+        {
+            "page_title": "Integrations Management",
+            "breadcrumbs": [("Integrations", ""), ("Integrations Management", "")],
+            "integrations": ApiClient.objects.order_by("name", "pk"),
+            "form": form,
+            "creating": form.is_bound or "new" in request.GET,
+        },
+        status=422 if form.is_bound else 200,
+    )
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@requires("manage")
+def integration(request: AccountRequest, client_id: int, tab: str = "setup") -> HttpResponse:
+    """Show an integration's credentials, or change what it may do."""
+    client = get_object_or_404(ApiClient, pk=client_id)
+    form = IntegrationForm(request.POST or None, initial=integration_initial(client))
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.update_integration(
+                client=client, now=timezone.now(), by=request.user, **form.cleaned_data
+            )
+        except actions.InvalidValueError as refused:
+            show_refusal(form, refused, {"type": "types", "level": "levels"})
+        else:
+            messages.success(request, "Changes saved.")
+            return redirect("accounts:integration_access", request.account.slug, client.pk)
+    secret = request.get_signed_cookie(
+        SECRET_COOKIE, default="", salt=str(client.pk), max_age=SECRET_SECONDS
+    )
+    response = render(
+        request,
+        "accounts/integration.html",
+        {
+            "page_title": client.name,
+            "breadcrumbs": [
+                ("Integrations", ""),
+                ("Integrations Management", reverse_in(request, "accounts:integrations")),
+                (client.name, ""),
+            ],
+            "client": client,
+            "form": form,
+            "tab": tab,
+            "secret": secret,
+            "base_url": request.build_absolute_uri("/").rstrip("/"),
+            "tabs": [
+                ("Setup", reverse_in(request, "accounts:integration", client_id), tab == "setup"),
+                (
+                    "Access",
+                    reverse_in(request, "accounts:integration_access", client_id),
+                    tab == "access",
+                ),
+            ],
+        },
+        status=422 if form.is_bound else 200,
+    )
+    if secret:
+        response.delete_cookie(SECRET_COOKIE, path=cookie_path(request, client))
+    return response
+
+
+@require_POST
+@requires("manage")
+def integration_secret(request: AccountRequest, client_id: int) -> HttpResponse:
+    """Make a new secret; the old one ends at once."""
+    client = get_object_or_404(ApiClient, pk=client_id)
+    made = actions.rotate_secret(client=client, now=timezone.now(), by=request.user)
+    messages.success(request, "The old secret no longer works.")
+    return show_secret_once(request, made)
+
+
+@require_POST
+@requires("manage")
+def integration_pause(request: AccountRequest, client_id: int) -> HttpResponse:
+    """Refuse the integration's requests until it is resumed."""
+    client = get_object_or_404(ApiClient, pk=client_id)
+    actions.pause_integration(client=client, now=timezone.now(), by=request.user)
+    undo = reverse_in(request, "accounts:integration_resume", client.pk)
+    messages.success(request, f"{client.name} is paused.", extra_tags=f"undo:{undo}")
+    return redirect("accounts:integration", request.account.slug, client.pk)
+
+
+@require_POST
+@requires("manage")
+def integration_resume(request: AccountRequest, client_id: int) -> HttpResponse:
+    """Take the integration's requests again."""
+    client = get_object_or_404(ApiClient, pk=client_id)
+    actions.resume_integration(client=client, now=timezone.now(), by=request.user)
+    messages.success(request, f"{client.name} works again.")
+    return redirect("accounts:integration", request.account.slug, client.pk)
+
+
+def reverse_in(request: AccountRequest, view: str, *args: object) -> str:
+    """Return the address of a view in the request's account."""
+    return reverse(view, args=[request.account.slug, *args])
+
+
+def cookie_path(request: AccountRequest, client: ApiClient) -> str:
+    """Return the one address that the secret's cookie is sent to."""
+    return reverse_in(request, "accounts:integration", client.pk)
+
+
+def show_secret_once(request: AccountRequest, made: actions.NewIntegration) -> HttpResponse:
+    """Go to the integration's page with its secret, for one showing."""
+    response = redirect("accounts:integration", request.account.slug, made.client.pk)
+    response.set_signed_cookie(
+        SECRET_COOKIE,
+        made.secret,
+        salt=str(made.client.pk),
+        max_age=SECRET_SECONDS,
+        path=cookie_path(request, made.client),
+        httponly=True,
+        samesite="Strict",
+        secure=request.is_secure(),
+    )
+    return response

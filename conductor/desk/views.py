@@ -1,0 +1,311 @@
+"""Pages that look across all apps."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_GET
+
+from accounts.context import Frame, build_navigation, choose_list
+from accounts.models import List
+from accounts.permissions import AccountRequest, requires
+from conductor.conversations.models import Conversation, Enrollment
+from conductor.desk.figures import figures
+from conductor.desk.timeline import timeline
+from contacts.models import Contact, ExternalEvent, ProfileField, Subscription
+from contacts.views.contacts import list_fields, matching
+from messaging.models import (
+    Delivery,
+    PhoneList,
+    PhoneSubscription,
+    SavedMessage,
+    ShortCode,
+    SmsMessage,
+)
+
+LATEST = 8
+KINDS = [
+    ("", "Everything"),
+    ("messages", "Messages"),
+    ("orders", "Orders"),
+    ("events", "Events"),
+    ("conversations", "Conversations"),
+    ("subscriptions", "Subscriptions"),
+]
+
+
+@require_GET
+@requires("view")
+def home(request: AccountRequest) -> HttpResponse:
+    """Answer "is everything going out, and is it working?" for the list in use."""
+    in_list = Frame(request).list
+    if in_list is None:
+        return render(request, "desk/first.html", {"page_title": "Home"})
+    request.list = in_list
+    shown = figures(in_list=in_list, now=timezone.now())
+    latest = (
+        Delivery.objects.filter(list=in_list, is_test=False)
+        .select_related("message")
+        .order_by("-pk")[:LATEST]
+    )
+    return render(
+        request,
+        "desk/home.html",
+        {
+            "page_title": "Home",
+            "figures": shown,
+            "rows": [(one, conversation_url(request, one.conversation)) for one in shown.moving],
+            "deliveries_url": link(request, "messaging:deliveries", in_list.pk),
+            "latest": list(latest),
+            "steps": next_steps(request, in_list, shown.moving),
+        },
+    )
+
+
+def next_steps(
+    request: AccountRequest, in_list: List, moving: Iterable[Any]
+) -> list[dict[str, Any]]:
+    """Return what a new list still lacks, each with the page that mends it."""
+    steps = [
+        (
+            Subscription.objects.filter(list=in_list).exists(),
+            "Import your shoppers",
+            "file-import",
+            "contacts:imports",
+        ),
+        (
+            ExternalEvent.objects.filter(list=in_list).exists(),
+            "Name an external event",
+            "bolt",
+            "contacts:events",
+        ),
+        (
+            SavedMessage.objects.filter(list=in_list).exists(),
+            "Write a message",
+            "mail",
+            "messaging:saved_messages",
+        ),
+        (
+            any(one.conversation.published_id for one in moving),
+            "Draw and publish a conversation",
+            "route",
+            "conversations:conversations",
+        ),
+    ]
+    return [
+        {"words": words, "icon": icon, "url": link(request, view, in_list.pk)}
+        for done, words, icon, view in steps
+        if not done
+    ]
+
+
+@require_GET
+@requires("view")
+def contact(request: AccountRequest, list_id: int, contact_id: int) -> HttpResponse:
+    """Show who somebody is, everything that happened, and where they are."""
+    in_list = choose_list(request, list_id)
+    person = get_object_or_404(Contact, pk=contact_id)
+    kind = request.GET.get("show", "")
+    before = parse_datetime(request.GET.get("before", "").replace(" ", "+"))
+    moments, older = timeline(contact=person, in_list=in_list, before=aware(before), kind=kind)
+    subscriptions = list(
+        Subscription.objects.filter(contact=person).select_related("list").order_by("list__name")
+    )
+    subscription = next((one for one in subscriptions if one.list_id == in_list.pk), None)
+    context = {
+        "page_title": name_of(person),
+        "breadcrumbs": [
+            ("Contacts", reverse("contacts:contacts", args=[request.account.slug, list_id])),
+            (name_of(person), ""),
+        ],
+        "contact": person,
+        "subscription": subscription,
+        "elsewhere": [one for one in subscriptions if one is not subscription],
+        "profile": profile_of(in_list, subscription),
+        "consents": consents_of(person),
+        "moments": moments,
+        "older": older.isoformat() if older else "",
+        "kind": kind,
+        "kinds": [(label, f"?show={value}", value == kind) for value, label in KINDS],
+    }
+    if request.htmx:
+        return render(request, "desk/contact.html#moments", context)
+    context["places"] = places_of(request, person)
+    return render(request, "desk/contact.html", context)
+
+
+def aware(moment: datetime | None) -> datetime | None:
+    """Return a moment of the address; one without its zone is passed over."""
+    return moment if moment is not None and moment.tzinfo is not None else None
+
+
+def name_of(person: Contact) -> str:
+    """Return what a contact is called: the name, else an address."""
+    name = f"{person.first_name} {person.last_name}".strip()
+    return name or person.email or person.phone_e164 or f"Contact {person.pk}"
+
+
+def profile_of(
+    in_list: List, subscription: Subscription | None
+) -> list[tuple[str, list[tuple[ProfileField, Any]]]]:
+    """Return the profile's set values under their groups' names."""
+    values = subscription.profile if subscription else {}
+    groups: dict[str, list[tuple[ProfileField, Any]]] = {}
+    for field in list_fields(in_list):
+        if str(field.pk) in values:
+            groups.setdefault(field.group.name, []).append((field, values[str(field.pk)]))
+    return list(groups.items())
+
+
+def consents_of(person: Contact) -> list[PhoneSubscription]:
+    """Return the phone subscriptions of the contact's number, and those that name it."""
+    found = PhoneSubscription.objects.select_related("phone_list__short_code")
+    by_contact = found.filter(contact=person)
+    if not person.phone_e164:
+        return list(by_contact.order_by("pk"))
+    by_number = found.filter(phone_e164=person.phone_e164)
+    return sorted({*by_contact, *by_number}, key=lambda one: one.pk)
+
+
+def places_of(request: AccountRequest, person: Contact) -> list[dict[str, Any]]:
+    """Return the conversations that a contact is or was in: where, since, next."""
+    inside = (
+        Enrollment.objects.filter(contact_id=person.pk)
+        .select_related("conversation", "version")
+        .order_by("ended_at", "-entered_at")
+    )
+    return [
+        {
+            "enrollment": row,
+            "step": step_name(row.version.document, row.step_key),
+            "url": conversation_url(request, row.conversation),
+        }
+        for row in inside[:20]
+    ]
+
+
+def step_name(document: dict[str, Any], key: str) -> str:
+    """Return what a step is called in a version's file: its name, else its kind."""
+    for thread in document.get("threads", []):
+        for step in thread.get("steps", []):
+            if step.get("key") == key:
+                kinds = [word for word in step if word not in {"key", "name", "exits"}]
+                return str(step.get("name") or " ".join(kinds).replace("_", " ").capitalize())
+    return key
+
+
+def conversation_url(request: AccountRequest, shown: Conversation) -> str:
+    """Return the address of a conversation."""
+    return link(request, "conversations:conversation", shown.list_id, shown.pk)
+
+
+def link(request: AccountRequest, view: str, *args: object) -> str:
+    """Return the address of a view in the account; "" where no app has such a page."""
+    try:
+        return reverse(view, args=[request.account.slug, *args])
+    except NoReverseMatch:
+        return ""
+
+
+@require_GET
+@requires("view")
+def search(request: AccountRequest) -> HttpResponse:
+    """Find pages, contacts, fields, messages and conversations by what is typed."""
+    query = request.GET.get("q", "").strip()
+    in_list = Frame(request).list
+    groups = [("Pages", pages_found(request, in_list, query))]
+    if query and in_list is not None:
+        groups += found_on(request, in_list, query)
+    return render(
+        request,
+        "desk/search.html",
+        {"groups": [group for group in groups if group[1]], "query": query},
+    )
+
+
+def pages_found(
+    request: AccountRequest, in_list: List | None, query: str
+) -> list[tuple[str, str, str, str]]:
+    """Return the navigation's links whose words contain the query."""
+    items = [item for group in build_navigation(request, in_list) for item in group.items]
+    return [
+        (item.icon, item.label, "", item.url)
+        for item in items
+        if item.url and query.lower() in item.label.lower()
+    ]
+
+
+def found_on(
+    request: AccountRequest, in_list: List, query: str
+) -> list[tuple[str, list[tuple[str, str, str, str]]]]:
+    """Return what the list has under that name, five of a kind."""
+    named = {"name__icontains": query}
+
+    def at(view: str, *args: object) -> str:
+        return link(request, view, in_list.pk, *args)
+
+    people = Contact.objects.filter(pk__in=matching(query))[:5]
+    conversations = Conversation.objects.filter(list=in_list, **named)[:5]
+    saved = SavedMessage.objects.filter(list=in_list, **named)[:5]
+    fields = ProfileField.objects.filter(list=in_list, **named).select_related("group")[:5]
+    lists = List.objects.filter(**named)[:5]
+    return [
+        (
+            "Contacts",
+            [("users", name_of(one), one.email, at("desk:contact", one.pk)) for one in people],
+        ),
+        (
+            "Conversations",
+            [("route", one.name, "", conversation_url(request, one)) for one in conversations],
+        ),
+        (
+            "Saved Messages",
+            [
+                ("mail", one.name, one.subject, at("messaging:saved_message", one.pk))
+                for one in saved
+            ],
+        ),
+        (
+            "Profile Fields",
+            [
+                ("forms", f"{one.group.name}.{one.name}", "", at("contacts:group", one.group_id))
+                for one in fields
+            ],
+        ),
+        (
+            "Lists",
+            [("list", one.name, "", link(request, "contacts:contacts", one.pk)) for one in lists],
+        ),
+    ]
+
+
+@require_GET
+@requires("view")
+def api_ids(request: AccountRequest, list_id: int) -> HttpResponse:
+    """Show the ids that an integrator needs: list, fields, events, messages, phone lists."""
+    in_list = choose_list(request, list_id)
+    codes = ShortCode.objects.filter(email_list=in_list)
+    phone_lists = PhoneList.objects.filter(short_code__in=codes).select_related("short_code")
+    return render(
+        request,
+        "desk/api_ids.html",
+        {
+            "page_title": "API ID Information",
+            "breadcrumbs": [("Help & Support", ""), ("API ID Information", "")],
+            "fields": list_fields(in_list),
+            "events": ExternalEvent.objects.filter(list=in_list).order_by("name", "pk"),
+            "saved_messages": SavedMessage.objects.filter(list=in_list).order_by("name", "pk"),
+            "conversations": Conversation.objects.filter(list=in_list).order_by("name", "pk"),
+            "short_codes": codes.order_by("code"),
+            "phone_lists": phone_lists.order_by("short_code__code", "name"),
+            "sms_messages": SmsMessage.objects.filter(phone_list__in=phone_lists)
+            .select_related("phone_list")
+            .order_by("phone_list__name", "name"),
+            "base_url": request.build_absolute_uri("/").rstrip("/"),
+        },
+    )

@@ -1,0 +1,1 @@
+"""Pages of lists, contacts, profile fields, external events and imports."""

@@ -1,0 +1,270 @@
+"""Home, a contact's page, search, the ids for the API."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.urls import reverse
+
+from accounts.models import Heartbeat
+from accounts.tenancy import in_account
+from conductor.conversations.models import Enrollment
+from contacts.models import Event
+from tests.factories import (
+    NOON,
+    ContactFactory,
+    ConversationFactory,
+    DeliveryFactory,
+    ExternalEventFactory,
+    ListFactory,
+    OrderFactory,
+    PhoneListFactory,
+    PhoneSubscriptionFactory,
+    ProfileFieldFactory,
+    SavedMessageFactory,
+    SubscriptionFactory,
+    VersionFactory,
+)
+
+DOCUMENT = {
+    "threads": [
+        {"thread": "Winback", "steps": [{"key": "pause", "wait": {"for": "P3D"}}]},
+    ]
+}
+
+
+@pytest.fixture
+def customers(acme):
+    with in_account(acme.pk):
+        return ListFactory.create(name="Store Customers")
+
+
+@pytest.fixture
+def grace(acme, customers):
+    """Somebody with a history on the list."""
+    with in_account(acme.pk):
+        field = ProfileFieldFactory.create(group__list=customers, group__name="Shoe", name="Size")
+        subscription = SubscriptionFactory.create(
+            list=customers,
+            contact__email="grace@mail.example",
+            contact__last_name="Hopper",
+            contact__phone_e164="+12125550143",
+            profile={str(field.pk): "38"},
+            subscribe_method="Import",
+        )
+        contact = subscription.contact
+        OrderFactory.create(
+            contact=contact, order_number="1001", ordered_at=NOON - timedelta(days=3)
+        )
+        DeliveryFactory.create(list=customers, contact=contact, reason="")
+        event = ExternalEventFactory.create(list=customers, name="Order Imported")
+        Event.objects.create(
+            list_id=customers.pk,
+            contact_id=contact.pk,
+            external_event_id=event.pk,
+            occurred_at=NOON,
+            recorded_at=NOON,
+            source="api",
+            properties={"order": "1001"},
+        )
+        PhoneSubscriptionFactory.create(
+            phone_e164="+12125550143",
+            consent_text="Text me the news.",
+            phone_list=PhoneListFactory.create(name="News", short_code__email_list=customers),
+        )
+        conversation = ConversationFactory.create(list=customers, name="Post Purchase")
+        version = VersionFactory.create(conversation=conversation, document=DOCUMENT)
+        conversation.published = version
+        conversation.save()
+        Enrollment.objects.create(
+            conversation=conversation,
+            version=version,
+            list_id=customers.pk,
+            subscription_id=subscription.pk,
+            contact_id=contact.pk,
+            entry_number=1,
+            entry_kind="external_event",
+            entry_thread="Winback",
+            entered_at=NOON,
+            step_key="pause",
+            arrived_at=NOON,
+            due_at=NOON + timedelta(days=3),
+        )
+        return contact
+
+
+def page(view, *args):
+    return reverse(f"desk:{view}", args=["acme-shoes", *args])
+
+
+class TestHome:
+    @pytest.fixture(autouse=True)
+    def an_hour_later(self):
+        with time_machine.travel(NOON + timedelta(hours=1), tick=False):
+            yield
+
+    def test_an_account_without_a_list_says_where_to_begin(self, client, ada, acme):
+        client.force_login(ada)
+
+        assert "Create list" in client.get(page("home")).text
+
+    def test_says_that_everything_goes_out_and_how_it_works(self, client, ben, acme, grace):
+        for part in ("worker", "pulse"):
+            Heartbeat.objects.create(part=part, beat_at=NOON + timedelta(hours=1))
+        client.force_login(ben)
+
+        answer = client.get(page("home"))
+
+        figures = answer.context["figures"]
+        assert "Everything is going out." in answer.text
+        assert (figures.sent, figures.emails, figures.failed) == (1, 1, 0)
+        assert (figures.subscribed, figures.waiting) == (1, 1)
+        assert figures.next_due_at == NOON + timedelta(days=3)
+        assert "Post Purchase" in answer.text
+        assert "grace@mail.example" in answer.text
+
+    def test_counts_failures_of_the_last_day_only_and_no_tests(self, client, ben, acme, customers):
+        with in_account(acme.pk):
+            DeliveryFactory.create(list=customers, state="failed", sent_at=None)
+            DeliveryFactory.create(
+                list=customers, state="failed", sent_at=None, queued_at=NOON - timedelta(days=2)
+            )
+            DeliveryFactory.create(list=customers, state="failed", sent_at=None, is_test=True)
+        client.force_login(ben)
+
+        assert client.get(page("home")).context["figures"].failed == 1
+
+    def test_says_that_a_part_has_stopped(self, client, ben, acme, customers):
+        Heartbeat.objects.create(part="worker", beat_at=NOON)
+        Heartbeat.objects.create(part="pulse", beat_at=NOON + timedelta(hours=1))
+        client.force_login(ben)
+
+        text = client.get(page("home")).text
+
+        assert "The worker does not answer" in text
+
+    def test_a_new_list_is_told_what_is_next(self, client, mia, acme, customers):
+        client.force_login(mia)
+
+        assert "Import your shoppers" in client.get(page("home")).text
+
+    def test_stranger(self, client, zoe, acme, customers):
+        client.force_login(zoe)
+
+        assert client.get(page("home")).status_code == 404
+
+
+class TestAContactsPage:
+    def test_shows_who_they_are_what_happened_and_where_they_are(
+        self, client, ben, acme, customers, grace
+    ):
+        client.force_login(ben)
+
+        text = client.get(page("contact", customers.pk, grace.pk)).text
+
+        for words in (
+            "Grace Hopper",
+            "Order 1001: 50.00",
+            "Order Imported",
+            "Text me the news.",
+            "Entered Post Purchase",
+            "Size",
+            "Subscribed to Store Customers",
+            "Wait",
+        ):
+            assert words in text, words
+        assert "Raise event" not in text
+
+    def test_shows_one_kind_only(self, client, ben, acme, customers, grace):
+        client.force_login(ben)
+
+        answer = client.get(page("contact", customers.pk, grace.pk), {"show": "orders"})
+
+        assert {moment.kind for moment in answer.context["moments"]} == {"orders"}
+
+    def test_goes_on_page_by_page(self, client, ben, acme, customers, grace):
+        with in_account(acme.pk):
+            for day in range(50):
+                OrderFactory.create(contact=grace, ordered_at=NOON - timedelta(days=10 + day))
+        client.force_login(ben)
+        address = page("contact", customers.pk, grace.pk)
+
+        first = client.get(address)
+        second = client.get(
+            address, {"before": first.context["older"]}, headers={"HX-Request": "true"}
+        )
+
+        assert len(first.context["moments"]) == 40
+        assert "<html" not in second.text
+        seen = [moment.what for moment in (*first.context["moments"], *second.context["moments"])]
+        assert len(seen) == len(set(seen)) > 50
+
+    def test_says_what_is_unknown(self, client, ben, acme, customers):
+        with in_account(acme.pk):
+            stray = ContactFactory.create(first_name="")
+        client.force_login(ben)
+
+        text = client.get(page("contact", customers.pk, stray.pk)).text
+
+        assert "Not on this list" in text
+        assert "nobody may write to them" in text
+
+    def test_stranger(self, client, zoe, acme, customers, grace):
+        client.force_login(zoe)
+
+        assert client.get(page("contact", customers.pk, grace.pk)).status_code == 404
+
+    def test_another_accounts_contact_is_not_there(self, client, ben, globex, customers):
+        with in_account(globex.pk):
+            theirs = ContactFactory.create()
+        client.force_login(ben)
+
+        assert client.get(page("contact", customers.pk, theirs.pk)).status_code == 404
+
+
+class TestSearch:
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ("grace@", "Grace Hopper"),
+            ("+1212555", "Grace Hopper"),
+            ("post", "Post Purchase"),
+            ("imports", "Imports"),
+            ("size", "Shoe.Size"),
+            ("we miss", "We miss you now"),
+            ("store", "Store Customers"),
+        ],
+    )
+    def test_finds(self, client, ben, acme, customers, grace, query, found):
+        with in_account(acme.pk):
+            SavedMessageFactory.create(list=customers, name="We miss you now")
+        client.force_login(ben)
+
+        assert found in client.get(page("search"), {"q": query}).text
+
+    def test_says_that_nothing_was_found(self, client, ben, acme, customers):
+        client.force_login(ben)
+
+        assert "Nothing is named" in client.get(page("search"), {"q": "zzzz"}).text
+
+    def test_stranger(self, client, zoe, acme):
+        client.force_login(zoe)
+
+        assert client.get(page("search")).status_code == 404
+
+
+class TestApiIds:
+    def test_lists_what_the_api_names(self, client, ben, acme, customers, grace):
+        client.force_login(ben)
+
+        text = client.get(page("api_ids", customers.pk)).text
+
+        assert "API ID Information" in text
+        assert f'data-copy="{customers.pk}"' in text
+        for words in ("List ID", "Profile Field ID", "Shoe.Size", "Order Imported", "News"):
+            assert words in text
+
+    def test_stranger(self, client, zoe, acme, customers):
+        client.force_login(zoe)
+
+        assert client.get(page("api_ids", customers.pk)).status_code == 404
