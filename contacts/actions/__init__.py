@@ -6,6 +6,7 @@ in one transaction. Refusals are `InvalidValueError`s with `.field` and `.messag
 of `contacts.actions.errors` carry the wire's `.code`, too.
 """
 
+from contacts.actions.customers import Customer, Outcome, Remark, save_customers
 from contacts.actions.errors import (
     AddressTakenError,
     BlockedEventError,
@@ -29,6 +30,7 @@ from contacts.actions.fields import (
     update_field,
     update_field_group,
 )
+from contacts.actions.orders import NewItem, NewOrder, save_orders
 from contacts.actions.people import TWO_CONTACTS, Saved, find_contact, save_contact
 from contacts.actions.profile import clean_profile, merge_profile
 from contacts.actions.subscriptions import (
@@ -44,11 +46,16 @@ __all__ = [
     "AddressTakenError",
     "BlockedEventError",
     "ChangeUnsubscribedAddressError",
+    "Customer",
     "NewAddressPendingError",
     "NewAddressUnsubscribedError",
+    "NewItem",
+    "NewOrder",
     "NoAddressError",
     "NotSubscribedAddressError",
+    "Outcome",
     "RefusedError",
+    "Remark",
     "Saved",
     "SubscribeResult",
     "UnsubscribedAddressError",
@@ -62,6 +69,8 @@ __all__ = [
     "merge_profile",
     "raise_event",
     "save_contact",
+    "save_customers",
+    "save_orders",
     "set_profile",
     "subscribe",
     "unsubscribe",

@@ -113,7 +113,7 @@ def _check_active(external_event: ExternalEvent) -> None:
         raise errors.BlockedEventError(message=f"The event {external_event.name} is blocked.")
 
 
-def _check_name(list: List, name: str, *, other_than: int | None = None) -> None:
+def _check_name(list: List, name: str, *, other_than: int = 0) -> None:
     taken = ExternalEvent.objects.filter(list=list, name__iexact=name).exclude(pk=other_than)
     if taken.exists():
         raise InvalidValueError("eventName", f"The list has an event named {name} already.")

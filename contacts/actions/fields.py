@@ -134,7 +134,7 @@ def _read_length(max_length: int) -> int:
     return max_length
 
 
-def _free_group_name(list: List, name: str, *, other_than: int | None = None) -> str:
+def _free_group_name(list: List, name: str, *, other_than: int = 0) -> str:
     name = clean_name("segmentationFieldGroupName", name)
     groups = ProfileFieldGroup.objects.filter(list=list, name__iexact=name)
     if groups.exclude(pk=other_than).exists():
@@ -144,7 +144,7 @@ def _free_group_name(list: List, name: str, *, other_than: int | None = None) ->
     return name
 
 
-def _free_field_name(group: ProfileFieldGroup, name: str, *, other_than: int | None = None) -> str:
+def _free_field_name(group: ProfileFieldGroup, name: str, *, other_than: int = 0) -> str:
     name = clean_name("segmentationFieldName", name)
     fields = ProfileField.objects.filter(group=group, name__iexact=name)
     if fields.exclude(pk=other_than).exists():

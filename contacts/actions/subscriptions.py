@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from accounts.actions import InvalidValueError
 from accounts.models import List
 from contacts.actions import errors, facts
 from contacts.actions.events import find_events, raise_event
@@ -201,8 +202,8 @@ class _Standing:
 def _new_address(text: str) -> str:
     try:
         normalise_email(text)
-    except errors.InvalidValueError as bad:
-        raise errors.InvalidValueError("newEmailAddress", bad.message) from bad
+    except InvalidValueError as bad:
+        raise InvalidValueError("newEmailAddress", bad.message) from bad
     return text
 
 
@@ -243,9 +244,7 @@ def _take(list: List, contact: Contact, now: datetime) -> tuple[Subscription, bo
 def _wanted(state: str | None, subscription: Subscription, *, created: bool, override: bool) -> str:
     """Return the state to come; refuse to put back one who left, unless `override`."""
     if state not in {None, SUBSCRIBED, SubscriptionState.PENDING.value}:
-        raise errors.InvalidValueError(
-            "subscriptionState", f"{state!r} is no state to subscribe to."
-        )
+        raise InvalidValueError("subscriptionState", f"{state!r} is no state to subscribe to.")
     wanted = state or (SUBSCRIBED if created or override else subscription.state)
     if subscription.state == UNSUBSCRIBED != wanted and not override:
         raise errors.UnsubscribedAddressError

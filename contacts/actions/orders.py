@@ -1,0 +1,229 @@
+"""
+Orders, many at once: an order number sent again replaces the order with its items.
+
+Used by order files and by `/data/v1/Order` alike. Rows that change nothing write nothing.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+
+from accounts.actions import InvalidValueError
+from accounts.tenancy import sql
+from accounts.tenancy.wake import wake
+from contacts.actions.crowd import Registry, save_people
+from contacts.actions.customers import Outcome, Remark, again_if_overtaken, read_person
+from contacts.actions.order_rows import TEXTS, TOTALS, NewItem, NewOrder, read_order
+from contacts.actions.people import TWO_CONTACTS
+from contacts.identity import DEFAULT_REGION
+
+__all__ = ["NewItem", "NewOrder", "save_orders"]
+
+COLUMNS = ("status", "ordered_at", "shipped_at", *TOTALS, *TEXTS, "extra")
+
+MAKE_STAGE = """
+CREATE TEMP TABLE IF NOT EXISTS orders_stage (
+    person_line bigint NOT NULL,
+    order_number text NOT NULL,
+    status text NOT NULL,
+    ordered_at timestamptz NOT NULL,
+    shipped_at timestamptz,
+    total numeric NOT NULL,
+    item_total numeric NOT NULL,
+    tax_total numeric NOT NULL,
+    shipping_total numeric NOT NULL,
+    handling_total numeric NOT NULL,
+    discount_total numeric NOT NULL,
+    coupon_code text NOT NULL,
+    source text NOT NULL,
+    store_number text NOT NULL,
+    extra jsonb NOT NULL,
+    items jsonb NOT NULL
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS orders_found (
+    order_number text NOT NULL,
+    order_id bigint NOT NULL,
+    contact_id bigint NOT NULL,
+    is_new bool NOT NULL,
+    is_changed bool NOT NULL,
+    has_other_items bool NOT NULL,
+    status_before text
+) ON COMMIT DELETE ROWS;
+TRUNCATE orders_stage, orders_found
+"""
+COPY_STAGE = (
+    f"COPY orders_stage (person_line, order_number, {', '.join(COLUMNS)}, items) FROM STDIN"
+)
+
+# Items are compared as a whole, in their order: amounts as numbers, so that 10 is 10.00.
+FIND = f"""
+INSERT INTO orders_found
+SELECT
+    stage.order_number,
+    coalesce(
+        stored.id, nextval(pg_get_serial_sequence('contacts_order', 'id'))
+    ),
+    found.contact_id,
+    stored.id IS NULL,
+    stored.id IS NOT NULL AND (
+        stored.contact_id <> found.contact_id
+        OR ({", ".join(f"stored.{name}" for name in COLUMNS)})
+            IS DISTINCT FROM ({", ".join(f"stage.{name}" for name in COLUMNS)})
+    ),
+    stored.id IS NOT NULL AND stage.items <> (
+        SELECT coalesce(
+            jsonb_agg(
+                jsonb_build_array(
+                    item.sku, item.quantity, item.price::text, item.total::text, item.status,
+                    item.extra
+                )
+                ORDER BY item.position
+            ),
+            '[]'
+        )
+        FROM contacts_orderitem AS item
+        WHERE item.order_id = stored.id
+    ),
+    stored.status
+FROM orders_stage AS stage
+JOIN contacts_found AS found ON found.line = stage.person_line
+LEFT JOIN contacts_order AS stored ON stored.order_number = stage.order_number
+"""
+INSERT = f"""
+INSERT INTO contacts_order (
+    id, contact_id, order_number, {", ".join(COLUMNS)}, recorded_at, updated_at
+)
+SELECT
+    found.order_id, found.contact_id, stage.order_number,
+    {", ".join(f"stage.{name}" for name in COLUMNS)}, %(now)s, %(now)s
+FROM orders_found AS found
+JOIN orders_stage AS stage ON stage.order_number = found.order_number
+WHERE found.is_new
+"""
+UPDATE = f"""
+UPDATE contacts_order AS stored
+SET contact_id = found.contact_id, updated_at = %(now)s,
+    {", ".join(f"{name} = stage.{name}" for name in COLUMNS)}
+FROM orders_found AS found
+JOIN orders_stage AS stage ON stage.order_number = found.order_number
+WHERE stored.id = found.order_id AND (found.is_changed OR found.has_other_items)
+"""
+DELETE_ITEMS = """
+DELETE FROM contacts_orderitem AS item
+USING orders_found AS found
+WHERE item.order_id = found.order_id AND found.has_other_items
+"""
+INSERT_ITEMS = """
+INSERT INTO contacts_orderitem (
+    order_id, position, sku, quantity, price, total, status, extra
+)
+SELECT
+    found.order_id, item.position, item.row ->> 0, (item.row ->> 1)::int,
+    (item.row ->> 2)::numeric, (item.row ->> 3)::numeric, item.row ->> 4, item.row -> 5
+FROM orders_found AS found
+JOIN orders_stage AS stage ON stage.order_number = found.order_number
+CROSS JOIN LATERAL jsonb_array_elements(stage.items) WITH ORDINALITY AS item (row, position)
+WHERE found.is_new OR found.has_other_items
+"""
+# `order` fires when an order first has that status, for who listens on a list of the contact.
+ANNOUNCE = """
+INSERT INTO contacts_intake (
+    conversation_id, kind, contact_id, subscription_id, occurred_at, recorded_at, method,
+    properties, depth
+)
+SELECT
+    listener.conversation_id, 'order', found.contact_id, subscription.id, stage.ordered_at,
+    %(now)s, %(source)s,
+    jsonb_build_object(
+        'order_number', stage.order_number, 'status', stage.status, 'total', stage.total
+    ), 0
+FROM orders_found AS found
+JOIN orders_stage AS stage ON stage.order_number = found.order_number
+CROSS JOIN contacts_listener AS listener
+LEFT JOIN contacts_subscription AS subscription
+    ON subscription.list_id = listener.list_id AND subscription.contact_id = found.contact_id
+WHERE listener.kind = 'order' AND found.status_before IS DISTINCT FROM stage.status
+ORDER BY stage.ordered_at, found.order_id
+"""
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Orders by number, each with the index of its person and of its row."""
+
+    registry: Registry
+    orders: dict[str, tuple[int, dict[str, Any]]]
+
+
+def save_orders(
+    *,
+    orders: Sequence[NewOrder],
+    now: datetime,
+    source: str,
+    region: str = DEFAULT_REGION,
+    start_conversations: bool = False,
+) -> Outcome:
+    """
+    Create or replace many orders; each is taken or rejected by itself.
+
+    An order's customer is found or created. Of one number twice among `orders` the later
+    row stands. An order more than 24 hours in the future is a reject. With
+    `start_conversations` triggers on orders hear of each that first has its status.
+    """
+    return again_if_overtaken(
+        lambda: _save(orders, now, source, region, start_conversations=start_conversations)
+    )
+
+
+def _save(
+    orders: Sequence[NewOrder],
+    now: datetime,
+    source: str,
+    region: str,
+    *,
+    start_conversations: bool,
+) -> Outcome:
+    outcome = Outcome()
+    batch = _read(orders, now, region, outcome)
+    _, _, crossed = save_people(registry=batch.registry, now=now)
+    outcome.warnings += [Remark(line, "customerNumber", TWO_CONTACTS) for line in crossed]
+    _stage(batch)
+    sql.execute(FIND)
+    outcome.created = sql.execute(INSERT, now=now)
+    outcome.updated = sql.execute(UPDATE, now=now)
+    outcome.unchanged = len(orders) - len(outcome.rejects) - outcome.created - outcome.updated
+    sql.execute(DELETE_ITEMS)
+    sql.execute(INSERT_ITEMS)
+    if start_conversations and sql.execute(ANNOUNCE, now=now, source=source):
+        wake("advance")
+    return outcome
+
+
+def _read(orders: Sequence[NewOrder], now: datetime, region: str, outcome: Outcome) -> _Batch:
+    batch = _Batch(Registry(), {})
+    for index, order in enumerate(orders):
+        try:
+            columns = read_order(order, now)
+            person = read_person(order.customer, index, region, outcome.warnings)
+        except InvalidValueError as bad:
+            outcome.rejects.append(Remark(index, bad.field, bad.message))
+            continue
+        batch.orders[columns["order_number"]] = (batch.registry.add(person), columns)
+    return batch
+
+
+def _stage(batch: _Batch) -> None:
+    sql.execute(MAKE_STAGE)
+    with sql.copy_into(COPY_STAGE) as copy:
+        for number, (person_line, columns) in batch.orders.items():
+            texts = {name: _json(columns[name]) for name in ("extra", "items")}
+            row = {**columns, **texts}
+            copy.write_row([person_line, number, *(row[name] for name in COLUMNS), row["items"]])
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, cls=DjangoJSONEncoder).replace("\\u0000", "")
