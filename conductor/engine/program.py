@@ -1,0 +1,91 @@
+"""A version's program as the engine reads it: steps, where their exits lead, how entry goes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from conductor.conversations.models import Version
+from conductor.steps import StepType, step_types
+
+# Ends an enrollment wherever it is taken: a terminate step has no other exit.
+END_EXIT = "end"
+KEPT = 500
+
+
+@dataclass(frozen=True)
+class Program:
+    """What one frozen version does; it never changes, so that a process may keep it."""
+
+    version_id: int
+    conversation_id: int
+    zone: str
+    reentry: Mapping[str, Any]
+    triggers: list[dict[str, Any]]
+    steps: dict[str, dict[str, Any]]
+    expires_at: str
+
+    def kind(self, key: str) -> StepType[Any]:
+        """Return the type of a step."""
+        return step_types()[self.steps[key]["kind"]]
+
+    def is_cyclic(self, key: str) -> bool:
+        """Say whether a contact can come to a step more than once."""
+        return bool(self.steps[key].get("cyclic"))
+
+    def edges(self, key: str) -> list[dict[str, Any]]:
+        """Return the exits of a step that lead somewhere, as move_on.sql reads them."""
+        return [
+            {
+                "version_id": self.version_id,
+                "step_key": key,
+                "exit": name,
+                "target": target,
+                "passes": self.kind(target).passes or None,
+                "is_cyclic": self.is_cyclic(target),
+            }
+            for name, target in self.steps[key]["exits"].items()
+            if target is not None
+        ]
+
+    def endings(self, key: str) -> list[dict[str, Any]]:
+        """Return the exits of a step that end the enrollment, each with its reason."""
+        step = self.steps[key]
+        reasons = {name: name for name, target in step["exits"].items() if target is None}
+        if END_EXIT not in step["exits"]:
+            reasons[END_EXIT] = "goal" if step["settings"].get("goal") else "terminated"
+        return [
+            {"version_id": self.version_id, "step_key": key, "exit": name, "reason": reason}
+            for name, reason in reasons.items()
+        ]
+
+
+_kept: dict[int, Program] = {}
+
+
+def programs(version_ids: Iterable[int]) -> dict[int, Program]:
+    """Return the programs of versions of the current account, by version id."""
+    wanted = set(version_ids)
+    missing = wanted - _kept.keys()
+    if missing:
+        if len(_kept) + len(missing) > KEPT:
+            _kept.clear()
+            missing = wanted
+        rows = Version.objects.filter(pk__in=missing).values_list(
+            "pk", "conversation_id", "program"
+        )
+        for version_id, conversation_id, compiled in rows:
+            _kept[version_id] = read_program(version_id, conversation_id, compiled)
+    return {version_id: _kept[version_id] for version_id in wanted}
+
+
+def read_program(version_id: int, conversation_id: int, compiled: Mapping[str, Any]) -> Program:
+    """Read a compiled program."""
+    return Program(
+        version_id=version_id,
+        conversation_id=conversation_id,
+        zone=compiled.get("time_zone") or "account",
+        reentry=compiled.get("reentry") or {"kind": "once"},
+        triggers=list(compiled["triggers"]),
+        steps=dict(compiled["steps"]),
+        expires_at=compiled.get("expires") or "",
+    )

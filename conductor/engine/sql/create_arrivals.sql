@@ -1,0 +1,26 @@
+-- create_arrivals: the tick's arrivals, one row for each enrollment and step it comes to.
+--
+-- A row without an exit stays where it is: waiting when it has a due_at, else held. `wave`
+-- counts an enrollment's visits within the tick; `is_due` marks the one it was claimed from
+-- because its time had come.
+--
+-- Params  none
+-- Returns nothing
+-- Locks   none; the table is the session's own and empties itself at every commit
+CREATE TEMP TABLE IF NOT EXISTS arrivals (
+    enrollment_id bigint NOT NULL,
+    version_id bigint NOT NULL,
+    subscription_id bigint NOT NULL,
+    contact_id bigint NOT NULL,
+    is_new boolean NOT NULL,
+    wave integer NOT NULL,
+    step_key text NOT NULL,
+    visit_number integer NOT NULL,
+    visit_counts jsonb NOT NULL,
+    arrived_at timestamptz NOT NULL,
+    due_at timestamptz,
+    is_due boolean NOT NULL,
+    exit text,
+    end_reason text,
+    held_reason text
+) ON COMMIT DELETE ROWS;

@@ -1,0 +1,48 @@
+-- insert_enrollments: write the enrollments that began in this tick, each where it came to rest.
+--
+-- Params  now timestamptz, endings json [{version_id, step_key, exit, reason}]
+-- Returns nothing
+-- Locks   none; the two unique keys refuse a second entry
+INSERT INTO conversations_enrollment (
+    id, conversation_id, version_id, list_id, subscription_id, contact_id, entry_number,
+    entry_kind, entry_external_event_id, entry_event_id, entry_thread, entry_method,
+    entry_properties, depth, entered_at, step_key, visit_number, visit_counts, arrived_at,
+    due_at, held_reason, ended_at, end_reason
+)
+SELECT
+    enrolled.id,
+    enrolled.conversation_id,
+    enrolled.version_id,
+    enrolled.list_id,
+    enrolled.subscription_id,
+    enrolled.contact_id,
+    enrolled.entry_number,
+    enrolled.entry_kind,
+    enrolled.entry_external_event_id,
+    enrolled.entry_event_id,
+    enrolled.entry_thread,
+    enrolled.entry_method,
+    enrolled.entry_properties,
+    enrolled.depth,
+    enrolled.entered_at,
+    rest.step_key,
+    rest.visit_number,
+    rest.visit_counts,
+    rest.arrived_at,
+    rest.due_at,
+    CASE
+        WHEN rest.exit IS NULL AND rest.due_at IS NULL THEN coalesce(rest.held_reason, 'contact is gone')
+        ELSE ''
+    END,
+    CASE WHEN rest.exit IS NOT NULL THEN %(now)s END,
+    CASE WHEN rest.exit IS NOT NULL THEN coalesce(rest.end_reason, ending.reason) ELSE '' END
+FROM arrivals AS rest
+INNER JOIN enrolled ON enrolled.id = rest.enrollment_id
+LEFT JOIN jsonb_to_recordset(%(endings)s::jsonb) AS ending (
+    version_id bigint, step_key text, exit text, reason text
+)
+    ON
+        ending.version_id = rest.version_id
+        AND ending.step_key = rest.step_key
+        AND ending.exit = rest.exit
+WHERE rest.is_new AND (rest.exit IS NULL OR ending.exit IS NOT NULL);

@@ -1,0 +1,23 @@
+-- insert_visits: write every visit that ended in this tick.
+--
+-- Params  now timestamptz, programs json [{version_id, conversation_id}]
+-- Returns nothing
+-- Locks   none
+INSERT INTO conversations_visit (
+    enrollment_id, conversation_id, version_id, step_key, visit_number, arrived_at, due_at,
+    left_at, exit
+)
+SELECT
+    arrivals.enrollment_id,
+    program.conversation_id,
+    arrivals.version_id,
+    arrivals.step_key,
+    arrivals.visit_number,
+    arrivals.arrived_at,
+    arrivals.due_at,
+    %(now)s,
+    arrivals.exit
+FROM arrivals
+INNER JOIN jsonb_to_recordset(%(programs)s::jsonb) AS program (version_id bigint, conversation_id bigint)
+    ON program.version_id = arrivals.version_id
+WHERE arrivals.exit IS NOT NULL;

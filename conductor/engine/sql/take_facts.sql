@@ -1,0 +1,114 @@
+-- take_facts: take the oldest facts of each conversation from the queue and ask who may enter.
+--
+-- Whether somebody may enter is the same for all facts of a contact in one tick, since one
+-- entry is the most there is. A trigger without a filter is matched here; those with one
+-- are asked afterwards.
+--
+-- Params  now timestamptz, each int (the most of one conversation),
+--         conversations json [{conversation_id, list_id, reentry, months, days, seconds, zone, expired}],
+--         account_zone text,
+--         triggers json [{conversation_id, number, kind, external_event_id}] (unfiltered ones)
+-- Returns nothing; the rows are in the temporary table facts
+-- Locks   the rows taken; the caller holds the account's intake lock
+-- Index   intake_in_order, subscription_once_per_list_and_contact, enrollment_entry_number_once
+WITH live AS MATERIALIZED (
+    SELECT *
+    FROM jsonb_to_recordset(%(conversations)s::jsonb) AS live (
+        conversation_id bigint, list_id bigint, reentry text, months integer, days integer,
+        seconds double precision, zone text, is_expired boolean
+    )
+),
+
+wanted AS MATERIALIZED (
+    SELECT oldest.id
+    FROM live
+    CROSS JOIN LATERAL (
+        SELECT intake.id
+        FROM contacts_intake AS intake
+        WHERE
+            intake.conversation_id = live.conversation_id
+            AND intake.recorded_at <= %(now)s
+            AND intake.occurred_at <= %(now)s
+        ORDER BY intake.recorded_at, intake.id
+        LIMIT %(each)s
+    ) AS oldest
+),
+
+taken AS (
+    DELETE FROM contacts_intake AS intake
+    USING wanted
+    WHERE intake.id = wanted.id
+    RETURNING intake.*
+)
+
+INSERT INTO facts (
+    id, conversation_id, kind, external_event_id, event_id, contact_id, queued_subscription_id,
+    occurred_at, recorded_at, method, properties, depth, subscription_id, entry_number,
+    refusal, trigger_number
+)
+SELECT
+    taken.id,
+    taken.conversation_id,
+    taken.kind,
+    taken.external_event_id,
+    taken.event_id,
+    taken.contact_id,
+    taken.subscription_id,
+    taken.occurred_at,
+    taken.recorded_at,
+    taken.method,
+    taken.properties,
+    taken.depth,
+    subscription.id,
+    coalesce(latest.entry_number, 0) + 1,
+    CASE
+        WHEN subscription.id IS NULL THEN 'not on list'
+        WHEN live.is_expired THEN 'expired'
+        WHEN taken.depth >= 10 THEN 'loop'
+        WHEN latest.entry_number IS NULL THEN NULL
+        WHEN latest.ended_at IS NULL THEN 'already in'
+        WHEN live.reentry = 'once' THEN 'entered before'
+        WHEN
+            live.reentry = 'after'
+            AND add_duration(
+                latest.entered_at, live.months, live.days, live.seconds,
+                CASE
+                    WHEN live.zone = 'account' THEN %(account_zone)s
+                    WHEN live.zone = 'contact' THEN (
+                        SELECT zone_or(contact.time_zone, %(account_zone)s)
+                        FROM contacts_contact AS contact
+                        WHERE contact.id = taken.contact_id
+                    )
+                    ELSE live.zone
+                END
+            ) > %(now)s
+            THEN 'entered lately'
+    END,
+    (
+        SELECT min(trigger.number)
+        FROM jsonb_to_recordset(%(triggers)s::jsonb) AS trigger (
+            conversation_id bigint, number integer, kind text, external_event_id bigint
+        )
+        WHERE
+            trigger.conversation_id = taken.conversation_id
+            AND trigger.kind = taken.kind
+            AND trigger.external_event_id IS NOT DISTINCT FROM taken.external_event_id
+    )
+FROM taken
+INNER JOIN live ON live.conversation_id = taken.conversation_id
+LEFT JOIN contacts_subscription AS subscription
+    ON
+        subscription.list_id = live.list_id
+        AND subscription.contact_id = taken.contact_id
+LEFT JOIN LATERAL (
+    SELECT
+        enrollment.entry_number,
+        enrollment.entered_at,
+        enrollment.ended_at
+    FROM conversations_enrollment AS enrollment
+    WHERE
+        enrollment.conversation_id = taken.conversation_id
+        AND enrollment.subscription_id = subscription.id
+    ORDER BY enrollment.entry_number DESC
+    LIMIT 1
+) AS latest ON TRUE;

@@ -1,0 +1,45 @@
+-- update_enrollments: move the claimed enrollments to where they came to rest.
+--
+-- Params  now timestamptz, endings json [{version_id, step_key, exit, reason}]
+-- Returns nothing
+-- Locks   rows that the claim has locked already
+-- Index   the primary key
+UPDATE conversations_enrollment AS enrollment
+SET
+    step_key = rest.step_key,
+    visit_number = rest.visit_number,
+    visit_counts = rest.visit_counts,
+    arrived_at = rest.arrived_at,
+    due_at = rest.due_at,
+    held_reason = rest.held_reason,
+    ended_at = rest.ended_at,
+    end_reason = rest.end_reason
+FROM (
+    SELECT
+        arrivals.enrollment_id,
+        arrivals.step_key,
+        arrivals.visit_number,
+        arrivals.visit_counts,
+        arrivals.arrived_at,
+        CASE WHEN arrivals.exit IS NULL THEN arrivals.due_at END AS due_at,
+        CASE
+            WHEN arrivals.exit IS NULL AND arrivals.due_at IS NULL
+                THEN coalesce(arrivals.held_reason, 'contact is gone')
+            ELSE ''
+        END AS held_reason,
+        CASE WHEN arrivals.exit IS NOT NULL THEN %(now)s END AS ended_at,
+        CASE
+            WHEN arrivals.exit IS NOT NULL THEN coalesce(arrivals.end_reason, ending.reason)
+            ELSE ''
+        END AS end_reason
+    FROM arrivals
+    LEFT JOIN jsonb_to_recordset(%(endings)s::jsonb) AS ending (
+        version_id bigint, step_key text, exit text, reason text
+    )
+        ON
+            ending.version_id = arrivals.version_id
+            AND ending.step_key = arrivals.step_key
+            AND ending.exit = arrivals.exit
+    WHERE NOT arrivals.is_new AND (arrivals.exit IS NULL OR ending.exit IS NOT NULL)
+) AS rest
+WHERE enrollment.id = rest.enrollment_id;

@@ -1,0 +1,52 @@
+"""Tasks of the engine: coarse ones, about a second each. Lost or run twice, nothing changes."""
+
+import logging
+import time
+
+from django.db import OperationalError
+from django.utils import timezone
+
+from accounts.tenancy import lookups
+from accounts.tenancy.wake import enqueue
+from conductor.engine.turns import serve
+
+log = logging.getLogger(__name__)
+
+TASK_SECONDS = 1.0
+ACCOUNTS_AT_ONCE = 200
+
+
+def advance() -> int:
+    """
+    Serve the accounts that have due work, least recently served first, for a second.
+
+    Enqueues itself again if work is left. Returns how many enrollments and facts were
+    taken up.
+    """
+    deadline = time.monotonic() + TASK_SECONDS
+    total = 0
+    while True:
+        due = lookups.due_accounts(now=timezone.now(), most=ACCOUNTS_AT_ONCE)
+        moved = 0
+        for account_id in due:
+            moved += _serve(account_id)
+            if time.monotonic() > deadline:
+                break
+        total += moved
+        if not moved:
+            return total
+        if time.monotonic() > deadline:
+            enqueue("advance")
+            return total
+
+
+def _serve(account_id: int) -> int:
+    """Run one tick of an account; its failure is not the others' failure."""
+    try:
+        done = serve(account_id, now=timezone.now())
+    except OperationalError:
+        raise
+    except Exception:
+        log.exception("The tick of account %s failed; nothing of it was kept.", account_id)
+        return 0
+    return done.rows if done else 0

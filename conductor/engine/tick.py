@@ -1,0 +1,174 @@
+"""One tick: claim, intake, run to rest, flush; all in the caller's transaction."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from accounts.models import Account
+from accounts.tenancy import current_account_id, sql
+from conductor.engine.arrivals import StepArrivals, execute_step
+from conductor.engine.intake import Entrance, take_in
+from conductor.engine.program import Program, programs
+from conductor.steps import HERE
+
+# An enrollment that has made this many visits in one tick goes round in a circle.
+MOST_VISITS = 100
+TABLES = ("create_enrolled", "create_arrivals", "create_outbox", "create_facts")
+
+Group = tuple[int, str]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What one tick did: rows of its account."""
+
+    claimed: int = 0
+    facts: int = 0
+    entered: int = 0
+    visits: int = 0
+    deliveries: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many enrollments and facts it took up: 0 when there was nothing to do."""
+        return self.claimed + self.facts
+
+
+@dataclass
+class Journey:
+    """The steps that the tick's enrollments came through, for the flush."""
+
+    now: datetime
+    account_zone: str
+    programs: dict[int, Program]
+    passed: set[Group] = field(default_factory=set)
+
+    def endings(self) -> list[dict[str, Any]]:
+        """Return the exits of the steps passed that end an enrollment."""
+        return [row for version, key in self.passed for row in self.programs[version].endings(key)]
+
+
+def run_tick(*, now: datetime, limit: int) -> Tick:
+    """
+    Move the current account's contacts as far as they go at `now`.
+
+    Takes up to `limit` due enrollments and as many facts of live conversations. Must run
+    inside `in_account`, once a transaction: its temporary tables empty at the commit. What
+    another transaction has locked is passed over, not waited for.
+    """
+    live = sql.fetch_all(_statement("live_conversations"), now=now)
+    if not live:
+        return Tick()
+    sql.execute(";".join(_statement(table) for table in TABLES))
+    account_zone = Account.objects.values_list("time_zone", flat=True).get(pk=current_account_id())
+    claimed = _claim([row[0] for row in live if row[3]], now, limit)
+    facts, entered = _take_in([row for row in live if row[4]], account_zone, now, limit)
+    if not claimed and not entered:
+        return Tick(facts=facts)
+    journey = Journey(now=now, account_zone=account_zone, programs={})
+    _run_to_rest(journey, was_claimed=bool(claimed))
+    visits, deliveries = _flush(journey, has_claimed=bool(claimed), has_new=bool(entered))
+    return Tick(claimed, facts, entered, visits, deliveries)
+
+
+def _statement(name: str) -> str:
+    return sql.statement("conductor.engine", name)
+
+
+def _claim(conversation_ids: list[int], now: datetime, limit: int) -> int:
+    if not conversation_ids:
+        return 0
+    return sql.execute(
+        _statement("claim_due"),
+        conversation_ids=conversation_ids,
+        now=now,
+        each=max(1, limit // len(conversation_ids)),
+    )
+
+
+def _take_in(
+    live: list[tuple[Any, ...]], account_zone: str, now: datetime, limit: int
+) -> tuple[int, int]:
+    if not live:
+        return 0, 0
+    found = programs(row[1] for row in live)
+    return take_in(
+        entrances=[Entrance(row[0], row[2], found[row[1]]) for row in live],
+        account_zone=account_zone,
+        now=now,
+        limit=limit,
+    )
+
+
+def _run_to_rest(journey: Journey, *, was_claimed: bool) -> None:
+    """Run wave after wave of steps, until every enrollment waits, is held or has ended."""
+    groups = sql.fetch_all(_statement("first_wave"))
+    journey.programs = programs({row[0] for row in groups})
+    wave = 1
+    while groups:
+        for version_id, step_key, _count in groups:
+            journey.passed.add((version_id, step_key))
+            arrivals = _arrivals(journey, version_id, step_key, wave)
+            if wave == 1 and was_claimed:
+                _name_exit(arrivals)
+            execute_step(arrivals)
+        groups = _move_on(journey, groups, wave)
+        wave += 1
+        if wave > MOST_VISITS:
+            return
+
+
+def _arrivals(journey: Journey, version_id: int, step_key: str, wave: int) -> StepArrivals:
+    return StepArrivals(
+        program=journey.programs[version_id],
+        step_key=step_key,
+        wave=wave,
+        now=journey.now,
+        account_zone=journey.account_zone,
+    )
+
+
+def _name_exit(arrivals: StepArrivals) -> None:
+    """Name the exit of those who run a step again that everybody passes (a retry)."""
+    passes = arrivals.program.kind(arrivals.step_key).passes
+    if passes:
+        arrivals.run(f"UPDATE arrivals SET exit = %(passes)s WHERE {HERE}", passes=passes)
+
+
+def _move_on(
+    journey: Journey, groups: Iterable[tuple[Any, ...]], wave: int
+) -> list[tuple[Any, ...]]:
+    """Let those who left their step arrive at the next; return who is where now."""
+    edges = [edge for version, key, _ in groups for edge in journey.programs[version].edges(key)]
+    if not edges:
+        return []
+    return sql.fetch_all(
+        _statement("move_on"),
+        now=journey.now,
+        wave=wave,
+        held_reason="loop" if wave == MOST_VISITS else None,
+        edges=json.dumps(edges),
+    )
+
+
+def _flush(journey: Journey, *, has_claimed: bool, has_new: bool) -> tuple[int, int]:
+    """Write enrollments, visits and deliveries, each in one statement."""
+    endings = json.dumps(journey.endings())
+    if has_new:
+        sql.execute(_statement("insert_enrollments"), now=journey.now, endings=endings)
+    if has_claimed:
+        sql.execute(_statement("update_enrollments"), now=journey.now, endings=endings)
+    visits = sql.execute(
+        _statement("insert_visits"),
+        now=journey.now,
+        programs=json.dumps(
+            [
+                {"version_id": program.version_id, "conversation_id": program.conversation_id}
+                for program in journey.programs.values()
+            ]
+        ),
+    )
+    deliveries = sql.execute(_statement("insert_deliveries"), now=journey.now)
+    return visits, deliveries
