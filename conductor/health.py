@@ -24,6 +24,20 @@ from conductor.heartbeat import SILENT_SECONDS
 
 PATH = "/healthz"
 CONNECT_SECONDS = 3
+# The accounts that were served longest ago come first: the lag is theirs.
+LAGGING_ACCOUNTS = 50
+LAG = """
+    SELECT max(EXTRACT(EPOCH FROM %(now)s - due.due_at))
+    FROM conversations_conversation AS conversation
+    CROSS JOIN LATERAL (
+        SELECT min(enrollment.due_at) AS due_at
+        FROM conversations_enrollment AS enrollment
+        WHERE enrollment.conversation_id = conversation.id
+            AND enrollment.ended_at IS NULL
+            AND enrollment.due_at <= %(now)s
+    ) AS due
+    WHERE conversation.published_id IS NOT NULL AND conversation.paused_at IS NULL
+"""
 
 
 @dataclass
@@ -76,8 +90,12 @@ class Probe:
             cursor.execute("SELECT part, beat_at FROM accounts_heartbeat")
             beats = dict(cursor.fetchall())
         parts = {"web": "ok"}
-        parts |= {part: _pulse_of(part, beats.get(part), now) for part in ("worker", "pulse")}
-        return Health(database=version, parts={**parts, "database": _partitions()})
+        parts |= {part: _sign_of(part, beats.get(part), now) for part in ("worker", "pulse")}
+        return Health(
+            database=version,
+            due_lag_seconds=_due_lag(connection, now),
+            parts={**parts, "database": _partitions()},
+        )
 
 
 def private_connection() -> BaseDatabaseWrapper:
@@ -96,13 +114,29 @@ def unapplied(connection: BaseDatabaseWrapper) -> list[str]:
     return sorted(".".join(key) for key in wanted if key not in loader.applied_migrations)
 
 
-def _pulse_of(part: str, beat_at: datetime | None, now: datetime) -> str:
+def _sign_of(part: str, beat_at: datetime | None, now: datetime) -> str:
     if beat_at is None:
         return f"The {part} has not started yet."
     silent = (now - beat_at).total_seconds()
     if silent > SILENT_SECONDS:
         return f"The {part} has been silent for {silent:.0f} seconds."
     return "ok"
+
+
+def _due_lag(connection: BaseDatabaseWrapper, now: datetime) -> float:
+    """Return for how many seconds the contact waits that is overdue longest."""
+    lag = 0.0
+    # The account is set for this transaction, which ends with the connection.
+    connection.set_autocommit(False)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT account_id FROM lookup_due_accounts(%s, %s)", [now, LAGGING_ACCOUNTS]
+        )
+        for (account_id,) in cursor.fetchall():
+            cursor.execute("SELECT set_config('app.account_id', %s, true)", [str(account_id)])
+            cursor.execute(LAG, {"now": now})
+            lag = max(lag, float(cursor.fetchone()[0] or 0))
+    return round(lag, 1)
 
 
 def _partitions() -> str:

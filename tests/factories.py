@@ -7,7 +7,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from accounts.models import List
-from conductor.conversations.models import Conversation, Version
+from conductor.conversations.models import Conversation, Enrollment, Version
 from contacts.models import (
     Contact,
     ExternalEvent,
@@ -231,3 +231,22 @@ class DeliveryFactory(DjangoModelFactory[Delivery]):
     state = "sent"
     queued_at = NOON
     sent_at = NOON
+
+
+class EnrollmentFactory(DjangoModelFactory[Enrollment]):
+    """A contact that waits at the first step of a version."""
+
+    class Meta:
+        model = Enrollment
+
+    version = factory.SubFactory(VersionFactory)
+    conversation = factory.SelfAttribute("version.conversation")
+    list_id = factory.SelfAttribute("conversation.list_id")
+    subscription_id = factory.Sequence(lambda number: number + 1)
+    contact_id = factory.Sequence(lambda number: number + 1)
+    entry_number = 1
+    entry_kind = "import"
+    entry_thread = "Winback"
+    entered_at = NOON
+    step_key = "wait"
+    arrived_at = NOON

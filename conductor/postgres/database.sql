@@ -9,7 +9,7 @@ BEGIN
 END
 $$;
 
-REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+REVOKE CREATE ON SCHEMA public FROM public;
 GRANT USAGE ON SCHEMA public TO conductor_app;
 -- To hand it a function, a migration grants CREATE as well, for that moment.
 GRANT USAGE ON SCHEMA public TO conductor_lookup;

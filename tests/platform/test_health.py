@@ -5,8 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 
+from accounts.models import Account
+from accounts.tenancy import in_account
+from conductor.conversations.models import Conversation
 from conductor.health import Probe
 from conductor.heartbeat import beat
+from tests.factories import EnrollmentFactory, VersionFactory
 
 
 @pytest.mark.django_db(transaction=True)
@@ -51,6 +55,24 @@ class TestHealthz:
         health = Probe().look(now=now + timedelta(seconds=20))
 
         assert health.parts["worker"] == "ok"
+
+    def test_says_how_late_the_engine_is(self, acme: Account, now: datetime) -> None:
+        with in_account(acme.pk):
+            version = VersionFactory()
+            conversation = version.conversation
+            conversation.published = version
+            conversation.save()
+            for seconds in (12.5, 3, -60):
+                EnrollmentFactory(version=version, due_at=now - timedelta(seconds=seconds))
+            paused = VersionFactory()
+            Conversation.objects.filter(pk=paused.conversation_id).update(
+                published=paused, paused_at=now
+            )
+            EnrollmentFactory(version=paused, due_at=now - timedelta(hours=1))
+
+        health = Probe().look(now=now)
+
+        assert health.due_lag_seconds == 12.5
 
     def test_leaves_other_addresses_alone(self, client: Client) -> None:
         assert client.get("/healthz/more").status_code == 404
