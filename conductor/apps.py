@@ -12,6 +12,6 @@ class SiteConfig(AppConfig):
     def ready(self) -> None:
         """Have the workers of django-q2 show signs of life."""
         # It imports models, which are there only now.
-        from conductor.heartbeat import watch_workers  # noqa: PLC0415
+        from conductor.heartbeat import watch_workers
 
         watch_workers()

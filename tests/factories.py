@@ -1,7 +1,7 @@
 """One factory per model; all are used inside an account."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import factory
 from factory.django import DjangoModelFactory
@@ -25,10 +25,16 @@ from messaging.models import (
     SmsMessage,
 )
 
+# factory-boy has no types of its own: what a factory returns passes for its model.
+if TYPE_CHECKING:
+    ModelFactory: Any
+else:
+    ModelFactory = DjangoModelFactory
+
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 
 
-class ListFactory(DjangoModelFactory[List]):
+class ListFactory(ModelFactory):
     """A list."""
 
     class Meta:
@@ -40,7 +46,7 @@ class ListFactory(DjangoModelFactory[List]):
     created_at = NOON
 
 
-class ContactFactory(DjangoModelFactory[Contact]):
+class ContactFactory(ModelFactory):
     """A person with an email address."""
 
     class Meta:
@@ -53,7 +59,7 @@ class ContactFactory(DjangoModelFactory[Contact]):
     updated_at = NOON
 
 
-class SubscriptionFactory(DjangoModelFactory[Subscription]):
+class SubscriptionFactory(ModelFactory):
     """A subscribed contact on a list."""
 
     class Meta:
@@ -68,7 +74,7 @@ class SubscriptionFactory(DjangoModelFactory[Subscription]):
     updated_at = NOON
 
 
-class ProfileFieldGroupFactory(DjangoModelFactory[ProfileFieldGroup]):
+class ProfileFieldGroupFactory(ModelFactory):
     """A group of fields."""
 
     class Meta:
@@ -78,7 +84,7 @@ class ProfileFieldGroupFactory(DjangoModelFactory[ProfileFieldGroup]):
     name = factory.Sequence(lambda number: f"Profile {number}")
 
 
-class ProfileFieldFactory(DjangoModelFactory[ProfileField]):
+class ProfileFieldFactory(ModelFactory):
     """A text field."""
 
     class Meta:
@@ -90,7 +96,7 @@ class ProfileFieldFactory(DjangoModelFactory[ProfileField]):
     data_type = "Text"
 
 
-class ExternalEventFactory(DjangoModelFactory[ExternalEvent]):
+class ExternalEventFactory(ModelFactory):
     """An event that integrations raise."""
 
     class Meta:
@@ -101,7 +107,7 @@ class ExternalEventFactory(DjangoModelFactory[ExternalEvent]):
     created_at = NOON
 
 
-class OrderFactory(DjangoModelFactory[Order]):
+class OrderFactory(ModelFactory):
     """An order."""
 
     class Meta:
@@ -116,7 +122,7 @@ class OrderFactory(DjangoModelFactory[Order]):
     updated_at = NOON
 
 
-class SavedMessageFactory(DjangoModelFactory[SavedMessage]):
+class SavedMessageFactory(ModelFactory):
     """An email."""
 
     class Meta:
@@ -133,7 +139,7 @@ class SavedMessageFactory(DjangoModelFactory[SavedMessage]):
     modified_at = NOON
 
 
-class ShortCodeFactory(DjangoModelFactory[ShortCode]):
+class ShortCodeFactory(ModelFactory):
     """A US short code."""
 
     class Meta:
@@ -146,7 +152,7 @@ class ShortCodeFactory(DjangoModelFactory[ShortCode]):
     created_at = NOON
 
 
-class PhoneListFactory(DjangoModelFactory[PhoneList]):
+class PhoneListFactory(ModelFactory):
     """A transactional phone list."""
 
     class Meta:
@@ -158,7 +164,7 @@ class PhoneListFactory(DjangoModelFactory[PhoneList]):
     created_at = NOON
 
 
-class PhoneSubscriptionFactory(DjangoModelFactory[PhoneSubscription]):
+class PhoneSubscriptionFactory(ModelFactory):
     """A number that agreed to a phone list."""
 
     class Meta:
@@ -174,7 +180,7 @@ class PhoneSubscriptionFactory(DjangoModelFactory[PhoneSubscription]):
     updated_at = NOON
 
 
-class SmsMessageFactory(DjangoModelFactory[SmsMessage]):
+class SmsMessageFactory(ModelFactory):
     """A text message."""
 
     class Meta:
@@ -192,7 +198,7 @@ def make(kind: Any, size: int, **fields: Any) -> list[Any]:
     return list(kind.create_batch(size, **fields))
 
 
-class ConversationFactory(DjangoModelFactory[Conversation]):
+class ConversationFactory(ModelFactory):
     """A drawn conversation."""
 
     class Meta:
@@ -205,7 +211,7 @@ class ConversationFactory(DjangoModelFactory[Conversation]):
     modified_at = NOON
 
 
-class VersionFactory(DjangoModelFactory[Version]):
+class VersionFactory(ModelFactory):
     """A frozen version of a conversation."""
 
     class Meta:
@@ -218,7 +224,7 @@ class VersionFactory(DjangoModelFactory[Version]):
     published_at = NOON
 
 
-class DeliveryFactory(DjangoModelFactory[Delivery]):
+class DeliveryFactory(ModelFactory):
     """An email that was sent."""
 
     class Meta:
@@ -233,7 +239,7 @@ class DeliveryFactory(DjangoModelFactory[Delivery]):
     sent_at = NOON
 
 
-class EnrollmentFactory(DjangoModelFactory[Enrollment]):
+class EnrollmentFactory(ModelFactory):
     """A contact that waits at the first step of a version."""
 
     class Meta:
