@@ -39,7 +39,8 @@ KINDS_NOT_YET = {
     "promotion": "Promotion",
 }
 
-Name = Annotated[str, StringConstraints(max_length=120, pattern=r"^\S(?:[^\n]*\S)?$")]
+# A name has no blank at its ends and no two in a row, as all names are stored.
+Name = Annotated[str, StringConstraints(max_length=120, pattern=r"^\S+(?: \S+)*$")]
 
 
 class Reentry(StepConfig):

@@ -17,8 +17,11 @@ from conductor.conversations.reading import plain_value
 WIDEST = 110
 UNFOLDED = 10**9
 
-# Collections that always stand line by line, by their path (items of a list have its path).
-SPREAD = {"", "threads", "threads.steps", "messages", "sms_messages"}
+# Collections that always stand line by line, by their path.
+SPREAD = {
+    "", "threads", "threads[]", "threads[].steps", "threads[].steps[]", "messages", "messages[]",
+    "sms_messages", "sms_messages[]", "fields", "events",
+}  # fmt: skip
 
 
 class _Writer(yaml.SafeDumper):
@@ -80,7 +83,7 @@ def _fold(node: yaml.Node, path: str) -> None:
             _fold(value, f"{path}.{key.value}".strip("."))
     else:
         for item in node.value:
-            _fold(item, path)
+            _fold(item, f"{path}[]")
 
 
 def _fits(node: yaml.CollectionNode) -> bool:

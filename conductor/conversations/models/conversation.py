@@ -66,3 +66,29 @@ class Version(TenantModel):
 
     def __str__(self) -> str:
         return f"version {self.number} of conversation {self.conversation_id}"
+
+
+class Revision(TenantModel):
+    """
+    A draft as it was before an edit replaced it: what *undo* brings back.
+
+    `number` is the conversation's `revision` while it stood.
+    """
+
+    conversation = TenantForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="revisions"
+    )
+    number = models.IntegerField()
+    draft = models.JSONField()
+    commits = models.JSONField(default=dict)
+    replaced_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "conversation", "number"], name="revision_number_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"revision {self.number} of conversation {self.conversation_id}"
