@@ -106,11 +106,11 @@ def local_time(context: template.Context, value: datetime | None, style: str = "
     """
     Show an instant in the account's zone, with UTC on hover; nothing for None.
 
-    Styles: `full` (Nov 22, 2026, 10:42 a.m.), `short` (Nov 22, 10:42), `date`, `time`.
+    Styles: `full` (Nov 22, 2026, 10:42 AM), `short` (Nov 22, 10:42 AM), `date`, `time`.
     """
     if value is None:
         return ""
-    formats = {"full": "N j, Y, P", "short": "M j, H:i", "date": "N j, Y", "time": "H:i"}
+    formats = {"full": "M j, Y, g:i A", "short": "M j, g:i A", "date": "M j, Y", "time": "g:i A"}
     there = value.astimezone(_zone(context))
     return format_html(
         '<time datetime="{}" title="{} UTC">{}</time>',
@@ -222,10 +222,10 @@ def get(mapping: Any, key: object) -> Any:
 
 @register.filter
 def iso_date(value: str | date | None) -> str:
-    """Write an ISO date as people read it: 2026-11-22 becomes Nov. 22, 2026."""
+    """Write an ISO date as people read it: 2026-11-22 becomes Nov 22, 2026."""
     if isinstance(value, str):
         try:
             value = date.fromisoformat(value)
         except ValueError:
             return str(value)
-    return "" if value is None else date_format(value, "N j, Y")
+    return "" if value is None else date_format(value, "M j, Y")
