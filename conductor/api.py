@@ -21,8 +21,9 @@ from accounts import api as accounts_api
 from accounts.wire import Frame
 from accounts.wire.errors import WireError
 from accounts.wire.serving import WireAPI, on_crash, on_wire_error, serve
+from contacts import api as contacts_api
 
-FRAMES: list[Frame] = [accounts_api.lists]
+FRAMES: list[Frame] = [accounts_api.lists, *contacts_api.FRAMES]
 PREFIXES = re.compile(
     r"/(?:oauth2|email|sms|data|crosschannel|privacy|twowaysms|conductor)(?:/|\Z)", re.IGNORECASE
 )

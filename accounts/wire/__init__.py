@@ -29,8 +29,8 @@ rest by then::
 
 
     @conductor.post("/List/{list_id}/Folder", answer={201: Created, 200: Updated}, levels=["Message"])
-    def create_folder(request: WireRequest, list_id: Id, body: RaiseIn) -> Status[Created]:
-        return Status(201, created(12))           # resourceId "12"; ninja.Status chooses the code
+    def create_folder(request: WireRequest, list_id: Id, body: RaiseIn) -> Created | Updated:
+        return created(12)                        # 201 with resourceId "12"; updated(12) is 200
 
 * The other answers are `Resource[FolderOut](data=...)` and `Collection[FolderOut](data=[...])`.
 * `request.account`, `request.client` (the integration, as `by=`), `request.zone`, `request.now`

@@ -3,16 +3,25 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Router, Status
 from ninja.params.functions import Path
 
 from accounts.models import Account, ApiClient
-from accounts.wire.envelopes import Created, Deleted, Failure
+from accounts.wire.envelopes import (
+    Collection,
+    Created,
+    Deleted,
+    Failure,
+    Page,
+    Resource,
+    Updated,
+)
 from accounts.wire.errors import NotFoundError
 from accounts.wire.parsing import JSON_TYPES
 
@@ -22,6 +31,7 @@ M = TypeVar("M", bound=Model)
 # An id in a path; anything that is none names nothing, and is answered 404.
 Id = Annotated[int, Path(ge=0, lt=2**63)]
 
+ENVELOPES = (Resource, Collection, Page, Created, Updated, Deleted)
 REFUSALS = frozenset({400, 401, 404, 405, 415, 500})
 
 
@@ -94,7 +104,8 @@ class Frame:
         answers = dict(answer) if isinstance(answer, Mapping) else {200: answer}
 
         def declare(view: F) -> F:
-            view.demands = Demands(  # type: ignore[attr-defined]
+            routed = with_status(view)
+            routed.demands = Demands(  # type: ignore[attr-defined]
                 integration=integration or self.integration,
                 levels=tuple(levels),
                 accepts=tuple(accepts),
@@ -103,7 +114,7 @@ class Frame:
             self.router.add_api_operation(
                 path,
                 [method],
-                view,
+                routed,
                 response={**answers, REFUSALS: Failure},
                 by_alias=True,
                 openapi_extra=openapi_extra,
@@ -111,6 +122,17 @@ class Frame:
             return view
 
         return declare
+
+
+def with_status(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Answer with the status that stands in the envelope."""
+
+    @wraps(view)
+    def routed(*given: Any, **named: Any) -> Any:
+        result = view(*given, **named)
+        return Status(result.status, result) if isinstance(result, ENVELOPES) else result
+
+    return routed
 
 
 def found(rows: "QuerySet[M]", **wanted: Any) -> M:

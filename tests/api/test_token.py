@@ -1,7 +1,7 @@
 """POST /OAuth2/Token."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -100,5 +100,5 @@ class TestToken:
         assert json.loads(answer.content)["error"] == "ERROR_TOO_MANY_REQUESTS"
         assert 1 <= int(answer.headers["Retry-After"]) <= 61
 
-        time_machine.shift(timedelta(seconds=61))
+        time_machine.move_to(datetime.now(UTC) + timedelta(seconds=61))
         assert ask_token(wire.client, wire.client_id, wire.client_secret).status_code == 200

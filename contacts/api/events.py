@@ -1,0 +1,173 @@
+"""Event: the external events of a list; and, beyond the wire, raising one."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from pydantic import Field
+
+from accounts.actions import InvalidValueError
+from accounts.api import found_list
+from accounts.models import List
+from accounts.wire import (
+    Collection,
+    Created,
+    Frame,
+    Id,
+    InvalidParameterError,
+    Resource,
+    WireIn,
+    WireOut,
+    WireRequest,
+    created,
+    found,
+)
+from contacts import actions
+from contacts.api.reading import read_time
+from contacts.models import Contact, ExternalEvent, Subscription
+
+events = Frame("/email/v1", integration="email", tag="Event")
+raising = Frame("/conductor/v1", integration="email", tag="Event")
+
+EVENTS = "/List/{list_id}/Event"
+LEVELS = ["Event", "List"]
+
+
+class EventIn(WireIn):
+    """An external event to be."""
+
+    event_name: str
+    event_group_id: int = 0
+    status: str = "Active"
+
+
+class EventOut(WireOut):
+    """An external event; no group is group 0."""
+
+    event_id: int
+    event_name: str
+    event_group_id: int
+    status: str
+
+
+class RaiseIn(WireIn):
+    """What happened to whom: one identifier, the event's id or name, when, and what of it."""
+
+    email_address: str = ""
+    phone_number: str = ""
+    external_contact_id: str = Field("", alias="externalContactID")
+    event: int | str
+    occurred_at: str = ""
+    properties: dict[str, Any] = {}
+
+
+def events_of(list_id: int) -> "QuerySet[ExternalEvent]":
+    """Return the external events of a list."""
+    return ExternalEvent.objects.filter(list=found_list(list_id)).order_by("pk")
+
+
+def event_out(event: ExternalEvent) -> EventOut:
+    """Write an external event as the wire has it."""
+    return EventOut(event_id=event.pk, event_name=event.name, event_group_id=0, status=event.status)
+
+
+@events.get(EVENTS, answer=Collection[EventOut], levels=LEVELS)
+def all_events(request: WireRequest, list_id: Id) -> Collection[EventOut]:
+    """Return the external events of a list."""
+    return Collection[EventOut](data=[event_out(event) for event in events_of(list_id)])
+
+
+@events.post(EVENTS, levels=LEVELS)
+def create_event(request: WireRequest, list_id: Id, body: EventIn) -> Created:
+    """Create an external event."""
+    if body.event_group_id:
+        raise InvalidParameterError("eventGroupId")
+    made = actions.create_external_event(
+        list=found_list(list_id),
+        name=body.event_name,
+        status=body.status,
+        now=request.now,
+        by=request.client,
+    )
+    return created(made.pk)
+
+
+@events.get(EVENTS + "/{event_id}", answer=Resource[EventOut], levels=LEVELS)
+def one_event(request: WireRequest, list_id: Id, event_id: Id) -> Resource[EventOut]:
+    """Return an external event."""
+    return Resource[EventOut](data=event_out(found(events_of(list_id), pk=event_id)))
+
+
+@raising.post(EVENTS + "/Raise", levels=["Event"], names={"eventIds": "event"})
+def raise_event(request: WireRequest, list_id: Id, body: RaiseIn) -> Created:
+    """
+    Raise an external event for one contact; the resourceId is the event's number.
+
+    An unknown address or number becomes a contact without a subscription, which no
+    conversation of the list takes in.
+    """
+    shown = found_list(list_id)
+    occurred_at = read_time("occurredAt", body.occurred_at, request.zone)
+    event = actions.raise_event(
+        external_event=wanted_event(shown, body.event),
+        contact=wanted_contact(shown, body, request),
+        occurred_at=occurred_at,
+        properties=body.properties,
+        source="api",
+        now=request.now,
+    )
+    return created(event.pk)
+
+
+def wanted_event(shown: List, wanted: int | str) -> ExternalEvent:
+    """
+    Return the external event of that name, or of that id.
+
+    :raises InvalidParameterError: naming `event`, if the list has none.
+    """
+    rows = ExternalEvent.objects.filter(list=shown)
+    text = str(wanted).strip()
+    named = rows.filter(name__iexact=text).first() if isinstance(wanted, str) else None
+    if named is not None:
+        return named
+    is_id = text.isascii() and text.isdigit() and int(text) < 2**63
+    event = rows.filter(pk=int(text)).first() if is_id else None
+    if event is None:
+        raise InvalidParameterError("event")
+    return event
+
+
+def wanted_contact(shown: List, body: RaiseIn, request: WireRequest) -> Contact:
+    """
+    Return the contact that the one given identifier names.
+
+    :raises InvalidParameterError: naming the identifier, if it names nobody and nobody
+        can be made of it.
+    """
+    given = [body.email_address, body.phone_number, body.external_contact_id]
+    if sum(bool(identifier.strip()) for identifier in given) != 1:
+        raise InvalidParameterError("emailAddress")
+    if body.external_contact_id.strip():
+        return contact_by_external_id(shown, body.external_contact_id.strip())
+    try:
+        saved = actions.save_contact(
+            email=body.email_address, phone=body.phone_number, now=request.now
+        )
+    except InvalidValueError as unreadable:
+        parameter = "emailAddress" if body.email_address.strip() else "phoneNumber"
+        raise InvalidParameterError(parameter) from unreadable
+    return saved.contact
+
+
+def contact_by_external_id(shown: List, external_id: str) -> Contact:
+    """Return the contact of that id on the list, else the one that orders know by it."""
+    subscription = (
+        Subscription.objects.filter(list=shown, external_contact_id=external_id)
+        .select_related("contact")
+        .order_by("pk")
+        .first()
+    )
+    contact = subscription.contact if subscription else None
+    contact = contact or actions.find_contact(external_id=external_id)
+    if contact is None:
+        raise InvalidParameterError("externalContactID")
+    return contact

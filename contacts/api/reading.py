@@ -1,0 +1,51 @@
+"""What the parameters of these routes mean."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from accounts.actions import InvalidValueError
+from accounts.wire import InvalidParameterError
+from contacts.identity import read_moment
+
+
+def read_ids(parameter: str, text: str) -> list[int]:
+    """
+    Read ids between commas; each once, in the order given.
+
+    :raises InvalidParameterError: naming `parameter`, for what is no id.
+    """
+    ids: list[int] = []
+    for part in (piece.strip() for piece in text.split(",")):
+        if not part:
+            continue
+        if not (part.isascii() and part.isdigit() and int(part) < 2**63):
+            raise InvalidParameterError(parameter)
+        ids.append(int(part))
+    return list(dict.fromkeys(ids))
+
+
+def read_time(parameter: str, text: str, zone: ZoneInfo) -> datetime | None:
+    """
+    Read a moment in the account's zone; nothing for an empty text.
+
+    :raises InvalidParameterError: naming `parameter`.
+    """
+    if not text.strip():
+        return None
+    try:
+        return read_moment(text, zone)
+    except InvalidValueError as unreadable:
+        raise InvalidParameterError(parameter) from unreadable
+
+
+def one_of(parameter: str, text: str, known: Sequence[str]) -> str:
+    """
+    Return the known value that is meant, in any case.
+
+    :raises InvalidParameterError: naming `parameter`.
+    """
+    for value in known:
+        if value.lower() == text.strip().lower():
+            return value
+    raise InvalidParameterError(parameter)
