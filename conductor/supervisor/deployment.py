@@ -71,6 +71,7 @@ class Deployment:
             _refuse_taken_port(self.host, self.port)
             set_keys(self.data)
             os.environ.setdefault("CONDUCTOR_PUBLIC_URL", self.url)
+            os.environ.setdefault("CONDUCTOR_HOSTS", ",".join(_names(self.host)))
             os.environ["CONDUCTOR_DATA"] = str(self.data)
             os.environ[MARK] = str(self.data)
             (self.data / "static").mkdir(exist_ok=True)
@@ -251,6 +252,18 @@ def _reachable(host: str) -> str:
     if host in {"0.0.0.0", "::", ""}:  # noqa: S104 - compared, not bound
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
+
+
+def _names(host: str) -> list[str]:
+    """Return the names under which others reach a server that listens everywhere."""
+    if _reachable(host) == host:
+        return []
+    name = socket.gethostname()
+    try:
+        _, aliases, addresses = socket.gethostbyname_ex(name)
+    except OSError:
+        aliases, addresses = [], []
+    return [name, *aliases, *addresses]
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -18,7 +18,7 @@ from conductor.data_directory import CODE
 
 def clean_environment(data: Path | None) -> dict[str, str]:
     """Return our environment without what bin/test put into it."""
-    ours = ("DATABASE_", "CONDUCTOR_", "DJANGO_", "PYTEST_", "COVERAGE_", "COV_")
+    ours = ("DATABASE_", "CONDUCTOR_", "DJANGO_", "PYTEST_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     if data is not None:
         environment["CONDUCTOR_DATA"] = str(data)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conductor.data_directory import CODE
-from conductor.postgres.binaries import SYSTEM_DIRECTORY, system_directory
+from conductor.postgres.binaries import SYSTEM_DIRECTORY, ServerUser, identity, system_directory
 from tests.platform.installation import clean_environment, processes_of, up
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else")
@@ -79,14 +79,14 @@ class TestPlainUser:
             "PYTHONPATH": f"{CODE}:{packages}",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        identity = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        nobody_else = identity(ServerUser(uid=nobody.pw_uid, gid=nobody.pw_gid))
         probe = subprocess.run(
             [python, "-c", "import psycopg, conductor"],
             env=environment,
             capture_output=True,
             text=True,
             check=False,
-            **identity,
+            **nobody_else,
         )
         if probe.returncode:
             pytest.skip(f"no Python that a plain user could run this clone with: {probe.stderr}")
@@ -99,7 +99,7 @@ class TestPlainUser:
             capture_output=True,
             text=True,
             check=False,
-            **identity,
+            **nobody_else,
         )
 
         assert done.returncode == 0, done.stderr

@@ -81,7 +81,14 @@ class TestUp:
 
             query(data, INSERT.format(name="acknowledged"))
             postmaster = int((data / "postgres/data/postmaster.pid").read_text().split()[0])
+            # The supervisor would start it again at once.
+            installation.process.send_signal(signal.SIGSTOP)
             os.kill(postmaster, signal.SIGKILL)
+            found = installation.health()
+            assert found is not None
+            assert found[0] == 503
+            assert found[1]["status"] == "failing"
+            assert found[1]["parts"]["database"].startswith("The database does not answer: ")
             installation.process.kill()
             installation.process.wait()
             left = processes_of(data)

@@ -10,6 +10,9 @@ from django.utils import timezone
 from accounts.tenancy.partitions import make_partitions
 from conductor.postgres.roles import DATABASE_SQL
 
+OLDEST = 15
+ROLES = ("conductor_owner", "conductor_app", "conductor_lookup")
+
 
 class Command(migrate.Command):
     """Django's command, on the owner's connection."""
@@ -23,7 +26,8 @@ class Command(migrate.Command):
         """
         Grant what the plain role may do with tables to come, then migrate.
 
-        :raises CommandError: if the owner's address is not known.
+        :raises CommandError: if the owner's address is not known, or the server is not
+            one that Conductor can use.
         """
         alias = options["database"]
         if alias not in connections:
@@ -32,8 +36,30 @@ class Command(migrate.Command):
             )
         looks_only = options["plan"] or options["check_unapplied"]
         if not looks_only:
-            with connections[alias].cursor() as cursor:
-                cursor.execute(DATABASE_SQL.decode())
+            prepare(alias)
         super().handle(*args, **options)
         if not options["app_label"] and not looks_only:
             make_partitions(now=timezone.now())
+
+
+def prepare(alias: str) -> None:
+    """
+    Grant what the roles may do in the owner's database.
+
+    :raises CommandError: if the server is too old or the roles are missing.
+    """
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        version = cursor.fetchone()[0]
+        if int(version.split(".")[0]) < OLDEST:
+            raise CommandError(f"PostgreSQL {version} is too old: {OLDEST} or later is needed.")
+        cursor.execute(
+            "SELECT count(*) FROM pg_catalog.pg_roles WHERE rolname = ANY(%s)",
+            [list(ROLES)],
+        )
+        if cursor.fetchone()[0] != len(ROLES):
+            raise CommandError(
+                "The roles of Conductor are missing: run conductor/postgres/roles.sql as "
+                "the server's administrator first."
+            )
+        cursor.execute(DATABASE_SQL.decode())
