@@ -91,9 +91,12 @@ def _read_json_or_yaml(text: str, media: Media) -> Any:
     if media == "any" and text.lstrip()[:1] == "{":
         try:
             return _read_json(text)
-        except MalformedConversationError:
+        except MalformedConversationError as no_json:
             # A YAML file may begin with a brace, too.
-            return _read_yaml(text)
+            try:
+                return _read_yaml(text)
+            except MalformedConversationError:
+                raise no_json from None
     return _read_yaml(text)
 
 
