@@ -6,6 +6,7 @@ has no BYPASSRLS and may read just the columns named here, through a policy of i
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from django.db import migrations
 
@@ -79,3 +80,25 @@ def api_token(token_hash: str) -> tuple[int, int] | None:
 def all_accounts() -> list[int]:
     """Return the ids of all accounts, benchmark accounts left out."""
     return [row[0] for row in sql.fetch_all("SELECT account_id FROM lookup_accounts()")]
+
+
+def due_accounts(*, now: datetime, most: int) -> list[int]:
+    """Return up to `most` accounts with due enrollments or queued facts, longest unserved first."""
+    rows = sql.fetch_all(
+        "SELECT account_id FROM lookup_due_accounts(%(now)s, %(most)s)", now=now, most=most
+    )
+    return [row[0] for row in rows]
+
+
+def waiting_work(*, now: datetime) -> dict[str, bool]:
+    """Say for each kind of work (as `wake` names it) whether any account has some."""
+    row = sql.fetch_one(
+        """
+        SELECT
+            EXISTS (SELECT FROM lookup_due_accounts(%(now)s, 1)),
+            EXISTS (SELECT FROM lookup_sending_accounts(%(now)s, 1)),
+            EXISTS (SELECT FROM lookup_import_accounts())
+        """,
+        now=now,
+    )
+    return dict(zip(("advance", "send", "import"), row or (), strict=True))

@@ -62,7 +62,9 @@ def run_tick(*, now: datetime, limit: int) -> Tick:
     if not live:
         return Tick()
     sql.execute(";".join(_statement(table) for table in TABLES))
-    account_zone = Account.objects.values_list("time_zone", flat=True).get(pk=current_account_id())
+    account_zone = Account.objects.values_list("time_zone", flat=True).get(
+        pk=current_account_id() or 0
+    )
     claimed = _claim([row[0] for row in live if row[3]], now, limit)
     facts, entered = _take_in([row for row in live if row[4]], account_zone, now, limit)
     if not claimed and not entered:

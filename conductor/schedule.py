@@ -1,0 +1,20 @@
+"""What happens by the clock: one page of it. The pulse runs these once a day."""
+
+from datetime import datetime
+
+from django.core.management import call_command
+
+from accounts.tenancy.partitions import make_partitions
+
+
+def make_months_ahead(now: datetime) -> None:
+    """Make the month partitions of events and visits, three months ahead."""
+    make_partitions(now=now)
+
+
+def forget_sessions(_now: datetime) -> None:
+    """Remove the sessions that have expired."""
+    call_command("clearsessions")
+
+
+DAILY = (make_months_ahead, forget_sessions)

@@ -1,0 +1,181 @@
+"""Turns, tasks and the pulse: who is served when, and what a crash leaves."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from accounts.models import Account, Heartbeat
+from accounts.tenancy import in_account
+from conductor.conversations.models import Conversation, Enrollment, Turn
+from conductor.engine import tasks, turns
+from conductor.engine.pulse import Pulse
+from messaging.models import Delivery
+from tests.engine.world import World
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def grace(acme: Account, now: datetime) -> Any:
+    """A contact of acme for whom an event waits in the queue."""
+    with in_account(acme.pk):
+        world = World(now)
+        world.live("{key: hello, message: {saved_message: We miss you}}\n{key: pause, wait: {for: P3D}}")
+        person = world.person(email="grace@mail.example")
+        world.happen(person)
+    OrmQ.objects.all().delete()
+    return person
+
+
+def waiting() -> list[str]:
+    """Return the tasks that wait in the queue."""
+    return [str(queued.func()) for queued in OrmQ.objects.order_by("pk")]
+
+
+class TestServe:
+    def test_runs_a_tick_and_wakes_the_sender(self, acme: Account, grace: Any, now: datetime) -> None:
+        done = turns.serve(acme.pk, now=now)
+
+        assert done is not None
+        assert done.entered == 1
+        with in_account(acme.pk):
+            assert Delivery.objects.get().state == "queued"
+            assert Turn.objects.values_list("attempts", "served_at").get() == (0, now)
+        assert waiting() == ["messaging.tasks.send"]
+
+    def test_leaves_an_attempt_behind_when_the_tick_fails(
+        self, acme: Account, grace: Any, now: datetime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(turns, "run_tick", _fail)
+
+        for attempt in range(1, turns.MOST_ATTEMPTS + 1):
+            with pytest.raises(ZeroDivisionError):
+                turns.serve(acme.pk, now=now)
+            with in_account(acme.pk):
+                assert Turn.objects.get().attempts == attempt
+
+        assert turns.serve(acme.pk, now=now) is None
+        monkeypatch.undo()
+        later = turns.serve(acme.pk, now=now + turns.PAUSE)
+        assert later is not None
+        assert later.entered == 1
+
+    def test_takes_up_less_after_each_failure(
+        self, acme: Account, grace: Any, now: datetime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        limits: list[int] = []
+        monkeypatch.setattr(turns, "PACE", turns.Pace(limit=1024))
+        monkeypatch.setattr(turns, "run_tick", lambda *, now, limit: _fail(limits.append(limit)))
+
+        for _ in range(5):
+            with pytest.raises(ZeroDivisionError):
+                turns.serve(acme.pk, now=now)
+
+        assert limits == [1024, 256, 64, 16, 4]
+
+
+class TestAdvance:
+    def test_serves_every_account_with_work(
+        self, acme: Account, globex: Account, grace: Any, now: datetime
+    ) -> None:
+        with in_account(globex.pk):
+            world = World(now)
+            world.live("{key: hello, message: {saved_message: We miss you}}")
+            world.happen(world.person())
+
+        assert tasks.advance() == 2
+
+        for account in (acme, globex):
+            with in_account(account.pk):
+                assert Enrollment.objects.count() == 1
+
+    def test_passes_over_an_account_whose_tick_fails(
+        self, acme: Account, globex: Account, grace: Any, now: datetime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with in_account(globex.pk):
+            world = World(now)
+            world.live("{key: hello, message: {saved_message: We miss you}}")
+            world.happen(world.person())
+        serve = turns.serve
+        monkeypatch.setattr(
+            tasks,
+            "serve",
+            lambda account_id, *, now: _fail() if account_id == acme.pk else serve(account_id, now=now),
+        )
+
+        assert tasks.advance() == 1
+
+        with in_account(globex.pk):
+            assert Enrollment.objects.count() == 1
+
+    def test_enqueues_itself_when_the_second_is_over_and_work_is_left(
+        self, acme: Account, grace: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tasks, "TASK_SECONDS", 0.0)
+
+        tasks.advance()
+
+        assert "conductor.engine.tasks.advance" in waiting()
+
+    def test_leaves_paused_conversations_alone(self, acme: Account, grace: Any, now: datetime) -> None:
+        with in_account(acme.pk):
+            Conversation.objects.update(paused_at=now)
+
+        assert tasks.advance() == 0
+
+        with in_account(acme.pk):
+            Conversation.objects.update(paused_at=None)
+        assert tasks.advance() == 1
+
+    def test_leaves_benchmark_accounts_alone(self, acme: Account, grace: Any) -> None:
+        with in_account(acme.pk):
+            assert Account.objects.filter(pk=acme.pk).update(is_benchmark=True) == 1
+
+        assert tasks.advance() == 0
+
+
+class TestPulse:
+    def test_wakes_a_worker_when_work_waits(self, grace: Any) -> None:
+        pulse = Pulse(clock=timezone.now)
+
+        pulse.beat(now=timezone.now())
+
+        assert waiting() == ["conductor.engine.tasks.advance"]
+
+    def test_keeps_as_many_tasks_queued_as_there_are_workers(self, grace: Any) -> None:
+        pulse = Pulse(clock=timezone.now)
+
+        for _ in range(5):
+            pulse.beat(now=timezone.now())
+
+        assert waiting() == ["conductor.engine.tasks.advance"] * settings.Q_CLUSTER["workers"]
+
+    def test_is_silent_when_nothing_waits(self, acme: Account) -> None:
+        Pulse(clock=timezone.now).beat(now=timezone.now())
+
+        assert waiting() == []
+
+    def test_signs_every_five_seconds(self, acme: Account, now: datetime) -> None:
+        pulse = Pulse(clock=timezone.now)
+
+        for seconds in (0, 1, 4, 5, 6):
+            pulse.beat(now=now + timedelta(seconds=seconds))
+
+        assert Heartbeat.objects.get(part="pulse").beat_at == now + timedelta(seconds=5)
+
+    def test_runs_the_daily_tasks_once_a_day_each(self, acme: Account, now: datetime) -> None:
+        ran: list[datetime] = []
+        pulse = Pulse(clock=timezone.now, daily=[ran.append, lambda now: _fail()])
+
+        for moment in (now, now + timedelta(hours=1), now + timedelta(days=1)):
+            pulse.beat(now=moment)
+
+        assert ran == [now, now + timedelta(days=1)]
+
+
+def _fail(*_anything: Any, **_named: Any) -> Any:
+    return 1 / 0
