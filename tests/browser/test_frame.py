@@ -1,0 +1,182 @@
+"""The frame and the pages of contacts, with a mouse, a keyboard, a phone and axe."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from accounts.actions import create_integration
+from accounts.models import Account, List, User
+from accounts.tenancy import in_account
+from conductor.data_directory import CODE
+from contacts.models import Contact, ProfileField
+from tests.factories import (
+    ExternalEventFactory,
+    ListFactory,
+    ProfileFieldFactory,
+    SubscriptionFactory,
+)
+
+AXE = CODE / "static" / "vendor" / "axe.min.js"
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+SignIn = Callable[[User], None]
+
+
+@pytest.fixture
+def customers(live: LiveServer, acme: Account) -> List:
+    """A list with somebody on it, a field and an event."""
+    now = datetime.now(UTC)
+    with in_account(acme.pk):
+        customers = ListFactory.create(name="Transactional")
+        field = ProfileFieldFactory.create(group__list=customers, name="Size")
+        SubscriptionFactory.create(
+            list=customers,
+            contact__email="grace@mail.example",
+            contact__last_name="Hopper",
+            profile={str(field.pk): "38"},
+        )
+        ExternalEventFactory.create(list=customers, name="Order Imported")
+        create_integration(name="Shop", types=["email"], now=now)
+    return customers
+
+
+def test_an_audience_field_is_made_and_its_ids_found(
+    live: LiveServer, page: Page, mia: User, acme: Account, customers: List, sign_in: SignIn
+) -> None:
+    sign_in(mia)
+    page.goto(f"{live.url}/a/acme-shoes/")
+
+    page.get_by_role("link", name="Profile Fields").click()
+    page.get_by_role("button", name="Create Field Group").click()
+    expect(page.get_by_label("Name", exact=True)).to_be_focused()
+    page.keyboard.type("Engage Audiences")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_label("Field Name").fill("VIP")
+    page.get_by_label("Data Type").select_option("Check Box")
+    page.get_by_role("button", name="Update").click()
+    expect(page.get_by_role("rowheader", name="VIP")).to_be_visible()
+    expect(page.get_by_text("Field Engage Audiences.VIP added.")).to_be_visible()
+
+    page.get_by_role("link", name="API ID Information").click()
+    with in_account(acme.pk):
+        field = ProfileField.objects.get(name="VIP")
+    row = page.get_by_role("row").filter(has_text="Engage Audiences.VIP")
+    expect(row).to_contain_text(str(field.pk))
+
+
+def test_the_search_finds_a_contact_by_keyboard_alone(
+    live: LiveServer, page: Page, mia: User, customers: List, sign_in: SignIn
+) -> None:
+    sign_in(mia)
+    page.goto(f"{live.url}/a/acme-shoes/lists/{customers.pk}/fields/")
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type("grace@")
+    expect(page.get_by_role("link", name="Grace Hopper")).to_be_visible()
+    page.keyboard.press("Enter")
+
+    page.wait_for_url("**/contacts/*/")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Grace Hopper")
+
+
+def test_an_undone_unsubscribing_leaves_the_contact_subscribed(
+    live: LiveServer, page: Page, mia: User, acme: Account, customers: List, sign_in: SignIn
+) -> None:
+    sign_in(mia)
+    with in_account(acme.pk):
+        contact = Contact.objects.get()
+    page.goto(f"{live.url}/a/acme-shoes/lists/{customers.pk}/contacts/{contact.pk}/")
+
+    page.get_by_role("button", name="Unsubscribe").click()
+    page.get_by_role("button", name="Undo").click()
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile("Subscribed$"))
+
+
+def test_a_phone_has_a_drawer_that_escape_closes(
+    live: LiveServer, page: Page, mia: User, customers: List, sign_in: SignIn
+) -> None:
+    sign_in(mia)
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(f"{live.url}/a/acme-shoes/")
+
+    link = page.get_by_role("link", name="Profile Fields")
+    expect(link).to_be_hidden()
+    page.get_by_role("button", name="Navigation").click()
+    expect(link).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(link).to_be_hidden()
+
+
+def test_the_theme_and_the_folded_sidebar_are_remembered(
+    live: LiveServer, page: Page, mia: User, customers: List, sign_in: SignIn
+) -> None:
+    sign_in(mia)
+    page.goto(f"{live.url}/a/acme-shoes/")
+
+    page.locator(".user-button").click()
+    page.get_by_role("button", name="Dark").click()
+    page.get_by_role("button", name="Fold or unfold the navigation").click()
+    page.reload()
+
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(page.locator("html")).to_have_attribute("data-sidebar", "folded")
+    assert page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
+
+
+def test_the_account_menu_lists_the_accounts(
+    live: LiveServer, page: Page, mia: User, customers: List, sign_in: SignIn
+) -> None:
+    sign_in(mia)
+    page.goto(f"{live.url}/a/acme-shoes/")
+
+    page.get_by_label("Account: Acme Shoes").click()
+
+    expect(page.get_by_role("link", name="Acme Shoes", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (360, "dark")])
+def test_pages_are_accessible_and_fit(
+    live: LiveServer,
+    page: Page,
+    ada: User,
+    acme: Account,
+    customers: List,
+    sign_in: SignIn,
+    width: int,
+    theme: str,
+) -> None:
+    sign_in(ada)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    with in_account(acme.pk):
+        contact = Contact.objects.get()
+    root, listed = "/a/acme-shoes/", f"/a/acme-shoes/lists/{customers.pk}/"
+    found = {}
+    for address in (
+        root,
+        f"{root}lists/",
+        f"{root}integrations/?new",
+        f"{listed}contacts/",
+        f"{listed}contacts/new/",
+        f"{listed}contacts/{contact.pk}/",
+        f"{listed}fields/",
+        f"{listed}events/",
+        f"{listed}help/api-ids/",
+        "/sign-in/password/change/",
+    ):
+        page.goto(live.url + address)
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        result = page.evaluate("rules => axe.run(rules)", RULES)
+        if result["violations"]:
+            found[address] = [
+                (one["id"], [node["html"] for node in one["nodes"]]) for one in result["violations"]
+            ]
+        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if overflow > 0:
+            found[f"{address} is too wide by"] = overflow
+    assert found == {}
