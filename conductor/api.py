@@ -23,8 +23,14 @@ from accounts.wire.errors import WireError
 from accounts.wire.serving import WireAPI, on_crash, on_wire_error, serve
 from conductor.conversations import api as conversations_api
 from contacts import api as contacts_api
+from messaging import api as messaging_api
 
-FRAMES: list[Frame] = [accounts_api.lists, *contacts_api.FRAMES, conversations_api.conversations]
+FRAMES: list[Frame] = [
+    accounts_api.lists,
+    *contacts_api.FRAMES,
+    *messaging_api.FRAMES,
+    conversations_api.conversations,
+]
 PREFIXES = re.compile(
     r"/(?:oauth2|email|sms|data|crosschannel|privacy|twowaysms|conductor)(?:/|\Z)", re.IGNORECASE
 )
