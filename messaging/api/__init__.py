@@ -1,0 +1,11 @@
+"""The API of messages: saved messages, short codes, phone lists, SMS contacts, deliveries."""
+
+from messaging.api.deliveries import deliveries
+from messaging.api.phone_contacts import phone_contacts
+from messaging.api.saved_messages import saved_messages
+from messaging.api.short_codes import short_codes
+from messaging.api.sms_messages import sending, sms_messages
+
+FRAMES = [saved_messages, short_codes, phone_contacts, sms_messages, sending, deliveries]
+
+__all__ = ["FRAMES"]
