@@ -51,6 +51,10 @@ class Reason(models.TextChoices):
         "connection lost",
         "The connection broke after the message was handed over: it may have arrived.",
     )
+    SENDER_DIED = (
+        "sender died",
+        "The sender was stopped while the message was on its way: it may have arrived.",
+    )
 
 
 def sentence(reason: str) -> str:

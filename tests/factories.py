@@ -17,6 +17,7 @@ from contacts.models import (
     Subscription,
 )
 from messaging.models import (
+    CommittedMessage,
     Delivery,
     PhoneList,
     PhoneSubscription,
@@ -256,3 +257,61 @@ class EnrollmentFactory(ModelFactory):
     entered_at = NOON
     step_key = "wait"
     arrived_at = NOON
+
+
+class CommittedMessageFactory(ModelFactory):
+    """A frozen email."""
+
+    class Meta:
+        model = CommittedMessage
+
+    list = factory.SubFactory(ListFactory)
+    channel = "email"
+    name = "We miss you"
+    content = factory.LazyFunction(
+        lambda: {
+            "subject": "Come back, {{ contact.first_name }}",
+            "preheader": "",
+            "from_name": "Acme",
+            "from_email": "shop@acme.example",
+            "reply_to": "",
+            "html": "<p>Hi {{ contact.first_name | default('there') }}</p>",
+            "text": "Hi",
+        }
+    )
+    content_hash = factory.Sequence(lambda number: f"{number:064x}")
+    committed_at = NOON
+
+
+class QueuedEmailFactory(ModelFactory):
+    """A queued email to a subscribed contact."""
+
+    class Meta:
+        model = Delivery
+
+    channel = "email"
+    list = factory.SubFactory(ListFactory)
+    contact = factory.LazyAttribute(lambda made: SubscriptionFactory(list=made.list).contact)
+    address = factory.LazyAttribute(lambda made: made.contact.email_norm)
+    message = factory.SubFactory(CommittedMessageFactory, list=factory.SelfAttribute("..list"))
+    state = "queued"
+    step_key = "reminder"
+    enrollment_id = factory.Sequence(lambda number: number + 1)
+    queued_at = NOON
+
+
+class QueuedTextFactory(QueuedEmailFactory):
+    """A queued text to a number that agreed."""
+
+    channel = "sms"
+    phone_list = factory.SubFactory(PhoneListFactory)
+    list = factory.SelfAttribute("phone_list.short_code.email_list")
+    address = factory.LazyAttribute(
+        lambda made: PhoneSubscriptionFactory(phone_list=made.phone_list).phone_e164
+    )
+    message = factory.SubFactory(
+        CommittedMessageFactory,
+        list=factory.SelfAttribute("..list"),
+        channel="sms",
+        content={"text": "{{ contact.first_name }}, 10% off.", "media_url": ""},
+    )

@@ -19,10 +19,13 @@ from messaging.actions.phones import (
     update_phone_list,
     update_short_code,
 )
+from messaging.actions.providers import carrier_of, set_provider
+from messaging.actions.trials import send_test_email, send_test_sms
 
 __all__ = [
     "Consent",
     "PhoneCounts",
+    "carrier_of",
     "commit_email",
     "commit_sms",
     "create_phone_list",
@@ -31,6 +34,9 @@ __all__ = [
     "delete_message",
     "delete_sms_message",
     "save_message",
+    "send_test_email",
+    "send_test_sms",
+    "set_provider",
     "subscribe_phone",
     "subscribe_phones",
     "unsubscribe_phone",

@@ -1,6 +1,6 @@
 """What we say: messages, short codes, phone lists; and what became of it: deliveries."""
 
-from messaging.models.delivery import Delivery, DeliveryState, SandboxMessage
+from messaging.models.delivery import Delivery, DeliveryState, SandboxMessage, SendingTurn
 from messaging.models.message import CommittedMessage, SavedMessage
 from messaging.models.provider import Provider
 from messaging.models.sms import PhoneList, PhoneSubscription, ShortCode, SmsMessage
@@ -14,6 +14,7 @@ __all__ = [
     "Provider",
     "SandboxMessage",
     "SavedMessage",
+    "SendingTurn",
     "ShortCode",
     "SmsMessage",
 ]

@@ -62,6 +62,8 @@ class Delivery(TenantModel):
     not_before = models.DateTimeField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
     claimed_by = models.CharField(max_length=80, blank=True, default="")
+    # Counted with the claim, before anything is sent: what kills its sender is given up.
+    attempts = models.SmallIntegerField(default=0, db_default=0)
     sent_at = models.DateTimeField(null=True, blank=True)
     provider = models.CharField(max_length=40, blank=True, default="")
     provider_message_id = models.CharField(max_length=200, blank=True, default="")
@@ -104,6 +106,18 @@ class Delivery(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.channel} delivery {self.pk}: {self.state}"
+
+
+class SendingTurn(TenantModel):
+    """When an account's messages were last sent: the least recently served comes next."""
+
+    served_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint("account", name="sending_turn_once")]
+
+    def __str__(self) -> str:
+        return f"turn of account {self.account_id}"
 
 
 class SandboxMessage(TenantModel):

@@ -1,0 +1,150 @@
+"""
+MIME by hand: what is the same for all is put together once, then filled per recipient.
+
+Building an `EmailMessage` per recipient makes 240 a second; joining bytes 28,000. What
+comes out is checked against `email.parser` in the tests. Bodies are base64, so that any
+text survives: long lines, dots, eight-bit letters.
+"""
+
+import base64
+import html as markup
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+
+WORD_BYTES = 45  # of one encoded word, which then has 72 characters
+PLAIN_CHARACTERS = 60  # a longer line of a header is written as encoded words
+ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
+PRINTABLE = re.compile(r"[ -~]*")
+BODY_TAG = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+HIDDEN = (
+    '<div style="display:none;max-height:0;max-width:0;opacity:0;overflow:hidden;mso-hide:all">'
+    "{text}{filler}</div>"
+)
+FILLER = "&#847;&zwnj;&nbsp;" * 60  # keeps the body's first words out of the inbox row
+
+
+@dataclass(frozen=True)
+class Letter:
+    """The parts of one email, filled in."""
+
+    subject: str
+    from_name: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Whom one email goes to, and how it is named."""
+
+    to: str
+    message_id: str
+    at: datetime
+
+
+class Skeleton:
+    """What all copies of one message share."""
+
+    def __init__(self, *, from_email: str, reply_to: str) -> None:
+        self.from_email = one_line(from_email)
+        self.boundary = f"=_conductor_{secrets.token_hex(12)}"
+        shared = ["MIME-Version: 1.0"]
+        if reply_to:
+            shared.append(f"Reply-To: <{one_line(reply_to)}>")
+        self.shared = "\r\n".join(shared)
+
+    def fill(self, letter: Letter, envelope: Envelope) -> bytes:
+        """Return one email as bytes with CRLF line ends, ready for SMTP's DATA."""
+        head = "\r\n".join(
+            [
+                f"From: {mailbox(letter.from_name, self.from_email)}",
+                f"To: <{one_line(envelope.to)}>",
+                f"Subject: {unstructured(letter.subject)}",
+                f"Date: {format_datetime(envelope.at)}",
+                f"Message-ID: <{envelope.message_id}>",
+                self.shared,
+            ]
+        )
+        return f"{head}\r\n".encode() + self.body(letter)
+
+    def body(self, letter: Letter) -> bytes:
+        """Return the content's headers and the content: text first, the better last."""
+        parts = [
+            part(kind, content)
+            for kind, content in (("plain", letter.text), ("html", letter.html))
+            if content
+        ] or [part("plain", "")]
+        if len(parts) == 1:
+            return parts[0]
+        opening = f'Content-Type: multipart/alternative; boundary="{self.boundary}"\r\n'
+        fence = f"\r\n--{self.boundary}\r\n".encode()
+        return b"".join(
+            [
+                opening.encode(),
+                *(piece for one in parts for piece in (fence, one)),
+                f"\r\n--{self.boundary}--\r\n".encode(),
+            ]
+        )
+
+
+def part(kind: str, content: str) -> bytes:
+    """Return one part, its headers before it."""
+    lines = content.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
+    encoded = base64.encodebytes(lines.encode(errors="replace")).replace(b"\n", b"\r\n")
+    head = (
+        f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+    )
+    return head.encode() + encoded
+
+
+def unstructured(value: str) -> str:
+    """Return a header's text, as encoded words where it is not short plain ASCII."""
+    text = one_line(value)
+    if PRINTABLE.fullmatch(text) and "=?" not in text and len(text) <= PLAIN_CHARACTERS:
+        return text
+    return encoded_words(text)
+
+
+def mailbox(name: str, address: str) -> str:
+    """Return `Name <address>`, the name quoted or encoded as it needs."""
+    name = one_line(name)
+    if not name:
+        return f"<{address}>"
+    if not PRINTABLE.fullmatch(name) or "=?" in name or len(name) > PLAIN_CHARACTERS:
+        return f"{encoded_words(name)} <{address}>"
+    if ATOMS.fullmatch(name):
+        return f"{name} <{address}>"
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}" <{address}>'
+
+
+def encoded_words(text: str) -> str:
+    """Return RFC 2047 words of at most 75 characters, folded, no letter torn in two."""
+    chunks: list[bytes] = []
+    current = b""
+    for letter in text:
+        encoded = letter.encode(errors="replace")
+        if len(current) + len(encoded) > WORD_BYTES:
+            chunks.append(current)
+            current = b""
+        current += encoded
+    chunks.append(current)
+    return "\r\n ".join(f"=?utf-8?b?{base64.b64encode(chunk).decode()}?=" for chunk in chunks)
+
+
+def one_line(value: str) -> str:
+    """Return a value that cannot begin a header of its own: one line, no controls."""
+    return " ".join("".join(c if c.isprintable() else " " for c in value).split())
+
+
+def with_preheader(html: str, preheader: str) -> str:
+    """Put the preheader, hidden, where mail programs look for it: first in the body."""
+    if not preheader.strip() or not html:
+        return html
+    hidden = HIDDEN.format(text=markup.escape(preheader), filler=FILLER)
+    body = BODY_TAG.search(html)
+    at = body.end() if body else 0
+    return html[:at] + hidden + html[at:]

@@ -1,0 +1,75 @@
+"""Sandbox: nothing leaves the house; what would have been sent is read in a page."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from django.db import DatabaseError
+
+from accounts.tenancy import in_account
+from messaging.models import SandboxMessage
+from messaging.providers import Carrier, Outcome, Outgoing
+
+
+class Sandbox(Carrier):
+    """Keeps each message once, by its delivery."""
+
+    kind = "sandbox"
+    label = "Sandbox"
+    channels = ("email", "sms")
+    idempotent = True
+    batch_size = 500
+
+    def send(self, batch: Sequence[Outgoing], *, now: datetime) -> Iterator[Outcome]:
+        """Write the batch in one statement; what is there already stays as it is."""
+        try:
+            write(batch, now)
+            failed: set[int] = set()
+        except DatabaseError:
+            # One row that cannot be kept (its list was deleted meanwhile) fails alone.
+            failed = {message.delivery_id for message in batch if not is_written(message, now)}
+        for message in batch:
+            if message.delivery_id in failed:
+                yield Outcome(message.delivery_id, "failed", "provider rejected (not kept)")
+            else:
+                yield Outcome(
+                    message.delivery_id, provider_message_id=f"sandbox-{message.delivery_id}"
+                )
+
+
+def write(batch: Sequence[Outgoing], now: datetime) -> None:
+    """Keep messages of one account in one transaction."""
+    if batch:
+        with in_account(batch[0].account_id):
+            SandboxMessage.objects.bulk_create(
+                [kept(message, now) for message in batch], ignore_conflicts=True
+            )
+
+
+def is_written(message: Outgoing, now: datetime) -> bool:
+    """Keep one message; say whether that was possible."""
+    try:
+        write([message], now)
+    except DatabaseError:
+        return False
+    return True
+
+
+def kept(message: Outgoing, now: datetime) -> SandboxMessage:
+    """Return a message as the inbox shows it."""
+    return SandboxMessage(
+        delivery_id=message.delivery_id,
+        channel=message.channel,
+        address=message.address,
+        sender=message.sender[:254],
+        subject=message.subject,
+        preheader=message.preheader,
+        html=message.html,
+        text=message.text,
+        media_url=message.media_url,
+        raw=message.raw or None,
+        contact_id=message.contact_id,
+        sent_at=now,
+    )
+
+
+CARRIER = Sandbox

@@ -1,0 +1,221 @@
+"""
+SMTP: any mail server, over one connection that is kept.
+
+A server that answers 4xx or 5xx to one recipient fails that message alone. A connection
+that breaks before the message was handed over costs nothing (it is tried again later);
+one that breaks afterwards leaves the outcome unknown, since SMTP has no way to ask.
+Private addresses are allowed on purpose: most relays stand in the sender's own network,
+and only an owner, or the shell, can set one.
+"""
+
+import contextlib
+import os
+import smtplib
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from email.utils import parseaddr
+from typing import Any
+
+from accounts.actions import InvalidValueError
+from messaging.providers import Carrier, Outcome, Outgoing, ProviderError
+
+SECONDS = 30.0  # for each answer; well below the 60 s after which a sender counts as dead
+FRESH_SECONDS = 5.0  # a connection used so recently is not asked whether it lives
+SECURITIES = ("none", "starttls", "tls")
+TOO_BUSY = 421
+NO_CONNECTION = "provider rejected (no connection)"
+LOST = "connection lost"
+
+
+class Smtp(Carrier):
+    """A mail server: host, port, security (none, starttls, tls), user and password."""
+
+    kind = "smtp"
+    label = "SMTP server"
+    channels = ("email",)
+    idempotent = False
+    batch_size = 50
+
+    @classmethod
+    def clean(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return host, port, security, user; refuse what cannot be a mail server."""
+        host = str(settings.get("host", "")).strip().rstrip(".")
+        if not host or any(letter.isspace() or letter in "/@" for letter in host):
+            raise InvalidValueError("host", "Give the mail server's name, such as mail.acme.com.")
+        security = str(settings.get("security") or "starttls")
+        if security not in SECURITIES:
+            raise InvalidValueError("security", "Security is none, starttls or tls.")
+        return {
+            "host": host,
+            "port": clean_port(settings.get("port"), security),
+            "security": security,
+            "user": str(settings.get("user", "")).strip(),
+        }
+
+    def send(self, batch: Sequence[Outgoing], *, now: datetime) -> Iterator[Outcome]:
+        """Send one after the other; see the module's docstring for what breaks when."""
+        for place, message in enumerate(batch):
+            try:
+                connection = self.connected()
+            except ProviderError:
+                yield from (postponed(rest.delivery_id) for rest in batch[place:])
+                raise
+            yield self.hand_over(connection, message)
+
+    def hand_over(self, connection: smtplib.SMTP, message: Outgoing) -> Outcome:
+        """Send one message."""
+        number = message.delivery_id
+        is_handed_over = False
+        try:
+            refused = announce(connection, message)
+            if refused is not None:
+                return self.refusal(connection, number, *refused)
+            is_handed_over = True
+            connection.send(stuffed(message.raw))
+            code, answer = connection.getreply()
+        except (OSError, smtplib.SMTPException):
+            self.forget()
+            if is_handed_over:
+                return Outcome(number, "unknown", LOST)
+            return postponed(number)
+        if code != 250:
+            return self.refusal(connection, number, code, answer)
+        return Outcome(number, provider_message_id=answer.decode(errors="replace")[:200])
+
+    def refusal(self, connection: smtplib.SMTP, number: int, code: int, answer: bytes) -> Outcome:
+        """Return what a refusing answer means, and make the connection fit for the next."""
+        words = " ".join(answer.decode(errors="replace").split())[:150]
+        reason = f"provider rejected ({code} {words})"
+        if code == TOO_BUSY:
+            self.forget()
+            return postponed(number)
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            connection.rset()
+        return Outcome(number, "failed", reason)
+
+    def connected(self) -> smtplib.SMTP:
+        """Return the connection of this process, opened if there is none or it has died."""
+        kept = CONNECTIONS.get(self.key)
+        if kept is not None and is_alive(kept):
+            kept.used_at = time.monotonic()
+            return kept.connection
+        self.forget()
+        connection = self.open()
+        CONNECTIONS[self.key] = Kept(connection)
+        return connection
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What makes two connections the same; a forked process has its own."""
+        return (os.getpid(), tuple(sorted(self.settings.items())), self.secret)
+
+    def forget(self) -> None:
+        """Close the connection."""
+        kept = CONNECTIONS.pop(self.key, None)
+        if kept is not None:
+            kept.connection.close()
+
+    def open(self) -> smtplib.SMTP:
+        """
+        Connect, secure and sign in.
+
+        :raises ProviderError: in words for the marketer.
+        """
+        host, port = self.settings["host"], int(self.settings["port"])
+        try:
+            connection = self.greet(host, port)
+            if self.settings.get("user"):
+                connection.login(self.settings["user"], self.secret)
+        except smtplib.SMTPAuthenticationError as refused:
+            raise ProviderError(f"{host} did not accept user and password.") from refused
+        except smtplib.SMTPNotSupportedError as missing:
+            raise ProviderError(f"{host} does not offer what is set up: {missing}") from missing
+        except (OSError, smtplib.SMTPException) as broken:
+            raise ProviderError(f"{host}:{port} cannot be reached: {broken}") from broken
+        return connection
+
+    def greet(self, host: str, port: int) -> smtplib.SMTP:
+        """Connect with the security that is set up."""
+        context = ssl.create_default_context()
+        if self.settings["security"] == "tls":
+            return smtplib.SMTP_SSL(host, port, timeout=SECONDS, context=context)
+        connection = smtplib.SMTP(host, port, timeout=SECONDS)
+        if self.settings["security"] == "starttls":
+            connection.starttls(context=context)
+        return connection
+
+
+def postponed(delivery_id: int) -> Outcome:
+    """Return the outcome of a message that was not handed over."""
+    return Outcome(delivery_id, "deferred", NO_CONNECTION, is_attempted=False)
+
+
+class Kept:
+    """An open connection and when it was last used."""
+
+    def __init__(self, connection: smtplib.SMTP) -> None:
+        self.connection = connection
+        self.used_at = time.monotonic()
+
+
+CONNECTIONS: dict[tuple[Any, ...], Kept] = {}
+
+
+def is_alive(kept: Kept) -> bool:
+    """Ask a connection that has not been used for a while whether it lives."""
+    if time.monotonic() - kept.used_at < FRESH_SECONDS:
+        return True
+    try:
+        return bool(kept.connection.noop()[0] == 250)
+    except (OSError, smtplib.SMTPException):
+        return False
+
+
+def announce(connection: smtplib.SMTP, message: Outgoing) -> tuple[int, bytes] | None:
+    """Say sender and recipient and ask for DATA; return the answer that refuses, if any."""
+    options = [] if message.address.isascii() else ["SMTPUTF8"]
+    connection.ehlo_or_helo_if_needed()
+    if options and not connection.has_extn("smtputf8"):
+        return 550, b"the mail server takes no international addresses"
+    code, answer = connection.mail(parseaddr(message.sender)[1], options)
+    if code != 250:
+        return code, answer
+    code, answer = connection.rcpt(message.address)
+    if code not in {250, 251}:
+        return code, answer
+    code, answer = connection.docmd("data")
+    return None if code == 354 else (code, answer)
+
+
+def stuffed(raw: bytes) -> bytes:
+    """Return a message as DATA takes it: leading dots doubled, a dot alone at the end."""
+    doubled = raw.replace(b"\r\n.", b"\r\n..")
+    return doubled + (b"" if doubled.endswith(b"\r\n") else b"\r\n") + b".\r\n"
+
+
+def clean_port(port: Any, security: str) -> int:
+    """Return a port, the usual one of the security where none is given."""
+    if port in {None, ""}:
+        return {"tls": 465, "starttls": 587}.get(security, 25)
+    try:
+        number = int(port)
+    except (TypeError, ValueError):
+        number = 0
+    if not 1 <= number <= 65535:
+        raise InvalidValueError("port", "A port is a number from 1 to 65535.")
+    return number
+
+
+def reachable(carrier: Smtp) -> str:
+    """Try to connect and sign in; return "" or what is wrong."""
+    try:
+        carrier.open().close()
+    except (ProviderError, socket.gaierror) as wrong:
+        return str(wrong)
+    return ""
+
+
+CARRIER = Smtp

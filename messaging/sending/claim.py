@@ -1,0 +1,209 @@
+"""Claim queued deliveries, ask again whether they may be sent, settle what died."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from accounts.tenancy import sql
+from messaging.eligibility import email_refusal, sms_refusal
+from messaging.providers import carriers
+
+DEAD_SECONDS = 60
+GIVEN_UP_AFTER = timedelta(days=3)
+MOST_ATTEMPTS = 5
+
+# claim: turn queued deliveries into `sending`, or `skipped` with why not.
+#
+# Params  now timestamptz, sender text, channel text, provider text, most int (rows),
+#         attempts int (tries before a delivery is given up)
+# Returns what a sender needs of the deliveries that are now `sending`
+# Locks   only the rows taken; rows locked elsewhere are skipped, never waited for
+# Index   delivery_to_send (account_id, queued_at, id) WHERE state = 'queued'
+CLAIM = f"""
+WITH due AS MATERIALIZED (
+    SELECT delivery.id
+    FROM messaging_delivery AS delivery
+    WHERE delivery.state = 'queued' AND delivery.channel = %(channel)s
+    ORDER BY delivery.queued_at, delivery.id
+    LIMIT %(most)s
+    FOR UPDATE SKIP LOCKED
+),
+
+asked AS MATERIALIZED (
+    SELECT
+        delivery.id,
+        contact.email,
+        contact.email_norm,
+        contact.phone_e164,
+        contact.external_id,
+        contact.first_name,
+        contact.last_name,
+        contact.birthday,
+        contact.postal_code,
+        contact.time_zone,
+        contact.locale,
+        subscription.profile,
+        short_code.code AS short_code,
+        CASE
+            WHEN delivery.message_id IS NULL THEN 'template error (no message)'
+            WHEN delivery.channel = 'email' AND delivery.is_test THEN NULL
+            WHEN delivery.channel = 'email' THEN {email_refusal()}
+            WHEN contact.id IS NULL AND NOT delivery.is_test THEN 'contact deleted'
+            WHEN NOT phone_list.is_active THEN 'no consent for this list/purpose'
+            ELSE {sms_refusal()}
+        END AS refusal
+    FROM due
+    INNER JOIN messaging_delivery AS delivery ON due.id = delivery.id
+    LEFT JOIN contacts_contact AS contact ON delivery.contact_id = contact.id
+    LEFT JOIN contacts_subscription AS subscription
+        ON delivery.list_id = subscription.list_id AND delivery.contact_id = subscription.contact_id
+    LEFT JOIN messaging_phonelist AS phone_list ON delivery.phone_list_id = phone_list.id
+    LEFT JOIN messaging_shortcode AS short_code ON phone_list.short_code_id = short_code.id
+    LEFT JOIN messaging_phonesubscription AS phone_subscription
+        ON delivery.phone_list_id = phone_subscription.phone_list_id
+        AND delivery.address = phone_subscription.phone_e164
+),
+
+claimed AS (
+    UPDATE messaging_delivery AS delivery
+    SET
+        state = CASE
+            WHEN asked.refusal IS NOT NULL THEN 'skipped'
+            WHEN delivery.attempts >= %(attempts)s THEN 'failed'
+            ELSE 'sending'
+        END,
+        reason = CASE
+            WHEN asked.refusal IS NOT NULL THEN asked.refusal
+            WHEN delivery.attempts >= %(attempts)s THEN 'sender died'
+            ELSE ''
+        END,
+        attempts = delivery.attempts + 1,
+        claimed_by = %(sender)s,
+        claimed_at = %(now)s,
+        provider = %(provider)s
+    FROM asked
+    WHERE delivery.id = asked.id
+    RETURNING
+        delivery.id,
+        delivery.state,
+        delivery.account_id,
+        delivery.channel,
+        delivery.address,
+        delivery.list_id,
+        delivery.contact_id,
+        delivery.message_id,
+        delivery.event_properties,
+        delivery.resend_unknown,
+        delivery.attempts,
+        asked.email,
+        asked.email_norm,
+        asked.phone_e164,
+        asked.external_id,
+        asked.first_name,
+        asked.last_name,
+        asked.birthday,
+        asked.postal_code,
+        asked.time_zone,
+        asked.locale,
+        asked.profile,
+        asked.short_code
+)
+
+SELECT claimed.* FROM claimed ORDER BY claimed.id
+"""
+
+PERSON = (
+    *("email", "first_name", "last_name", "birthday", "postal_code"),
+    *("external_id", "time_zone", "locale"),
+)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """One delivery that is now `sending`: `contact` and `profile` as they are stored."""
+
+    id: int
+    account_id: int
+    channel: str
+    address: str
+    list_id: int
+    contact_id: int | None
+    message_id: int
+    event: dict[str, Any]
+    contact: dict[str, Any]
+    profile: dict[str, Any]
+    short_code: str
+    resend_unknown: bool
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one claim did: `seen` deliveries were looked at, `sending` are to be sent."""
+
+    seen: int
+    sending: list[Claimed]
+
+
+def settle_and_release(*, now: datetime) -> None:
+    """Settle what dead senders left of the current account, and queue what was deferred."""
+    sql.execute(
+        sql.statement("messaging", "settle_abandoned"),
+        dead_before=now - timedelta(seconds=DEAD_SECONDS),
+        idempotent=[kind for kind, carrier in carriers().items() if carrier.idempotent],
+        most=MOST_ATTEMPTS,
+    )
+    sql.execute(
+        sql.statement("messaging", "release_deferred"),
+        now=now,
+        given_up_before=now - GIVEN_UP_AFTER,
+    )
+    sql.execute(sql.statement("messaging", "take_turn"), now=now)
+
+
+def claim(*, channel: str, provider: str, sender: str, most: int, now: datetime) -> Claim:
+    """
+    Claim up to `most` queued deliveries of one channel, oldest first.
+
+    Eligibility is asked again: consent can be withdrawn between step and sending.
+    """
+    rows = sql.fetch_dicts(
+        CLAIM,
+        channel=channel,
+        provider=provider,
+        sender=sender,
+        most=most,
+        attempts=MOST_ATTEMPTS,
+        now=now,
+    )
+    return Claim(len(rows), [as_claimed(row) for row in rows if row["state"] == "sending"])
+
+
+def as_claimed(row: dict[str, Any]) -> Claimed:
+    """Turn a row of the claim into what sending works with."""
+    contact = {key: row[key] or "" for key in PERSON}
+    contact["birthday"] = row["birthday"].isoformat() if row["birthday"] else ""
+    contact["email"] = row["email"] or row["email_norm"] or ""
+    contact["phone"] = row["phone_e164"] or ""
+    return Claimed(
+        id=row["id"],
+        account_id=row["account_id"],
+        channel=row["channel"],
+        address=row["address"],
+        list_id=row["list_id"],
+        contact_id=row["contact_id"],
+        message_id=row["message_id"],
+        event=as_object(row["event_properties"]),
+        contact=contact,
+        profile=as_object(row["profile"]),
+        short_code=row["short_code"] or "",
+        resend_unknown=row["resend_unknown"],
+        attempts=row["attempts"],
+    )
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    """Return stored JSON as a dictionary; raw statements get it as text."""
+    loaded = json.loads(value) if isinstance(value, str) else value
+    return loaded if isinstance(loaded, dict) else {}

@@ -1,0 +1,33 @@
+-- write_outcomes: what became of a batch, where it is still its sender's.
+--
+-- Params  now timestamptz, sender text, retry_at timestamptz,
+--         ids bigint[], states text[], reasons text[], provider_message_ids text[],
+--         attempted boolean[] (all in the same order)
+-- Returns nothing; a batch that was settled meanwhile is left as it is
+-- Index   messaging_delivery (primary key)
+UPDATE messaging_delivery AS delivery
+SET
+    state = outcome.state,
+    reason = outcome.reason,
+    provider_message_id = outcome.provider_message_id,
+    sent_at = CASE WHEN outcome.state = 'sent' THEN %(now)s::timestamptz END,
+    not_before = CASE WHEN outcome.state = 'deferred' THEN %(retry_at)s::timestamptz END,
+    -- What was handed back unattempted has cost no attempt.
+    attempts = CASE
+        WHEN outcome.is_attempted THEN delivery.attempts
+        ELSE delivery.attempts - 1
+    END,
+    claimed_by = '',
+    claimed_at = NULL
+FROM
+    unnest(
+        %(ids)s::bigint [],
+        %(states)s::text [],
+        %(reasons)s::text [],
+        %(provider_message_ids)s::text [],
+        %(attempted)s::boolean []
+    ) AS outcome (id, state, reason, provider_message_id, is_attempted)
+WHERE
+    delivery.id = outcome.id
+    AND delivery.state = 'sending'
+    AND delivery.claimed_by = %(sender)s;
