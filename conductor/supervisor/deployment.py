@@ -176,7 +176,7 @@ class Deployment:
         environment = {**_environment(), "CONDUCTOR_ROLE": "worker"}
         return [
             Child("worker", [*MANAGE, "qcluster", "--skip-checks"], environment),
-            Child("pulse", [*MANAGE, "pulse", "--skip-checks"], environment),
+            Child("pulse", [*MANAGE, "pulse"], environment),
         ]
 
     def _description(self) -> dict[str, Any]:
