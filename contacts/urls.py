@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from contacts.views import contacts, events, fields, lists
+from contacts.views import contacts, events, fields, imports, lists
 
 LIST = "a/<slug:account>/lists/<int:list_id>/"
 
@@ -27,4 +27,10 @@ urlpatterns = [
     path(f"{LIST}events/<int:event_id>/", events.event, name="event"),
     path(f"{LIST}events/<int:event_id>/block/", events.block_event, name="block_event"),
     path(f"{LIST}events/<int:event_id>/unblock/", events.unblock_event, name="unblock_event"),
+    path(f"{LIST}imports/", imports.imports, name="imports"),
+    path(f"{LIST}imports/new/", imports.new_import, name="new_import"),
+    path(f"{LIST}imports/<int:import_id>/", imports.show_import, name="import"),
+    path(f"{LIST}imports/<int:import_id>/start/", imports.start_import, name="start_import"),
+    path(f"{LIST}imports/<int:import_id>/read-again/", imports.read_again, name="read_again"),
+    path(f"{LIST}imports/<int:import_id>/rejects.csv", imports.rejects, name="rejects"),
 ]
