@@ -95,7 +95,7 @@ def read_cursor(cursor: str) -> dict[str, Any]:
 
 def with_query_of_cursor(query: QueryDict) -> QueryDict:
     """Return the query, completed by what the cursor remembers of the first request."""
-    cursor = next((query[key] for key in query if key.lower() == "cursor"), "")
+    cursor = next((str(query[key]) for key in query if key.lower() == "cursor"), "")
     if not cursor or cursor.lower() == START:
         return query
     completed = query.copy()

@@ -2,7 +2,7 @@
 
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
@@ -77,13 +77,14 @@ class WireAPI(NinjaAPI):
         )
         for number, frame in enumerate(frames):
             self.add_router(frame.prefix, frame.router, url_name_prefix=str(number))
-        for kind, handler in (
+        handlers: list[tuple[type[Exception], Callable[[HttpRequest, Any], HttpResponse]]] = [
             (WireError, on_wire_error),
             (ValidationError, on_invalid),
             (HttpError, on_unreadable),
             (InvalidValueError, on_invalid_value),
             (Exception, on_crash),
-        ):
+        ]
+        for kind, handler in handlers:
             self.add_exception_handler(kind, handler)
         self._templates: dict[int, list[Template]] = {}
 
@@ -172,7 +173,7 @@ def _run(
         check_content_type(request, demands.accepts)
         if not all(storable(given) for given in parameters.values()):
             raise NotFoundError
-        request.GET = with_query_of_cursor(request.GET)
+        request.GET = with_query_of_cursor(request.GET)  # type: ignore[assignment]
         response = operation.run(request, **parameters)
         if response.status_code >= 400:
             raise RollBackError(response)

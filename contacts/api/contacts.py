@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
@@ -160,19 +160,19 @@ def contacts_of(
     state = one_of("subscriptionState", wanted.subscription_state, SubscriptionState.values)
     start = read_time("startDate", wanted.start_date, request.zone)
     end = read_time("endDate", wanted.end_date, request.zone)
-    rows = Subscription.objects.filter(list=shown, state=state).select_related("contact")
+    rows: Any = Subscription.objects.filter(list=shown, state=state).select_related("contact")
     if wanted.external_contact_id:
         rows = rows.filter(external_contact_id=wanted.external_contact_id)
-    since = F("unsubscribed_at") if state == UNSUBSCRIBED else F("subscribed_at")
+    since: Any = F("unsubscribed_at") if state == UNSUBSCRIBED else F("subscribed_at")
     ends_inside = True
     if state != UNSUBSCRIBED and not wanted.use_original_subscribe_date:
-        since, ends_inside = Coalesce("resubscribed_at", "subscribed_at"), False  # type: ignore[assignment]
+        since, ends_inside = Coalesce("resubscribed_at", "subscribed_at"), False
     rows = rows.annotate(since=since) if start or end else rows
     if start:
         rows = rows.filter(since__gte=start)
     if end:
         rows = rows.filter(since__lt=end + MILLISECOND if ends_inside else end)
-    return rows
+    return cast("QuerySet[Subscription]", rows)
 
 
 def find_subscription(shown: List, identifier: str) -> Subscription:
@@ -236,7 +236,7 @@ def contact_out(subscription: Subscription, fields: Sequence[ProfileField]) -> C
         if left
         else None,
         unsubscribe_method=(subscription.unsubscribe_method or None) if left else None,
-        external_contact_id=subscription.external_contact_id or None,
+        externalContactID=subscription.external_contact_id or None,
         segmentation_field_values=[
             FieldValueOut(
                 segmentation_field_group_id=field.group_id,

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from accounts import actions
-from accounts.models import Account, IntegrationType, List
+from accounts.models import Account, IntegrationType
 from accounts.tenancy import in_account
 from tests.factories import ListFactory
 
@@ -25,7 +24,7 @@ class Wire:
     client_id: str = ""
     client_secret: str = ""
 
-    def call(self, method: str, path: str, body: Any = None, **options: Any) -> HttpResponse:
+    def call(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
         """Send JSON (or `data=` as it is) and return the answer."""
         options.setdefault("content_type", "application/json")
         if self.token:
@@ -69,7 +68,7 @@ class Wire:
         return envelope["status"], envelope["error"], envelope["message"]
 
 
-def ask_token(client: Client, client_id: str, client_secret: str, **options: Any) -> HttpResponse:
+def ask_token(client: Client, client_id: str, client_secret: str, **options: Any) -> Any:
     """Ask for a token as most clients do."""
     body = f"grant_type=client_credentials&client_id={client_id}&client_secret={client_secret}"
     return client.generic("POST", "/OAuth2/Token", data=body, content_type=FORM, **options)
@@ -93,14 +92,14 @@ def wire(acme: Account, now: Any) -> Wire:
 
 
 @pytest.fixture
-def shop(acme: Account) -> List:
+def shop(acme: Account) -> Any:
     """A list of acme."""
     with in_account(acme.pk):
         return ListFactory.create(name="Store Customers")
 
 
 @pytest.fixture
-def foreign(globex: Account) -> List:
+def foreign(globex: Account) -> Any:
     """A list of somebody else."""
     with in_account(globex.pk):
         return ListFactory.create(name="Globex Customers")

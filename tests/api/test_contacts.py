@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -337,7 +338,8 @@ class TestAllContacts:
         with in_account(acme.pk):
             SubscriptionFactory.create_batch(5, list=shop)
 
-        seen, cursor = [], "Start"
+        seen: list[str] = []
+        cursor: Any = "Start"
         while cursor is not None:
             page = wire.page(contact_url, cursor=cursor, count=2)
             assert list(page) == ["status", "nextPageCursor", "data"]
@@ -347,7 +349,6 @@ class TestAllContacts:
                 if len(seen) == 2:
                     SubscriptionFactory.create(list=shop)
         assert len(seen) == len(set(seen)) == 6
-        assert cursor is None
 
     def test_gives_a_cursor_that_goes_into_a_url_as_it_is_and_keeps_the_query(
         self, wire, contact_url, acme, shop
