@@ -307,9 +307,10 @@ def _version(conversation: Conversation, wanted: str) -> Version | None:
     if not wanted:
         return None
     if wanted.lower() == "published":
-        if conversation.published is None:
+        version: Version | None = conversation.published
+        if version is None:
             raise NotFoundError
-        return conversation.published
+        return version
     if not wanted.isascii() or not wanted.isdigit() or len(wanted) > 9:
         raise InvalidParameterError("version")
     return found(Version.objects.filter(conversation=conversation), number=int(wanted))

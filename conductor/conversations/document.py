@@ -303,7 +303,7 @@ def _repetitions(threads: list[ThreadNode], heading: Heading | None) -> Iterator
     """Find keys and names that stand twice, and too many steps."""
     steps: dict[str, str] = {}
     names: dict[str, str] = {}
-    document = Document(heading or Heading(conversation="x"), threads)
+    document = Document(heading or Heading.read({"conversation": "x"}), threads)
     for number, thread in enumerate(threads):
         first = names.setdefault(thread.name, f"threads[{number}]")
         if thread.name and first != f"threads[{number}]":

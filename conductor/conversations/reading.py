@@ -21,6 +21,7 @@ MOST_ALIASES = 100
 MOST_NODES = 300_000
 DEEPEST = 64
 LARGEST_NUMBER = 1e15
+LONGEST_NUMBER = 1000
 
 Media = Literal["any", "json", "yaml"]
 
@@ -244,19 +245,19 @@ def plain_value(text: str, *, plain: bool) -> Any:
 CORE_BOOLEANS = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
-INTEGER = re.compile(r"[-+]?[0-9]{1,4000}")
-OCTAL = re.compile(r"0o[0-7]{1,4000}")
-HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]{1,3000}")
+INTEGER = re.compile(r"[-+]?[0-9]+")
+OCTAL = re.compile(r"0o[0-7]+")
+HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 INFINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 
 def _number(text: str) -> Any:
     """Return the number that a plain scalar writes, or the text itself."""
-    if INTEGER.fullmatch(text):
-        return int(text)
-    if OCTAL.fullmatch(text) or HEXADECIMAL.fullmatch(text):
-        return int(text, 0)
+    is_decimal = INTEGER.fullmatch(text)
+    if is_decimal or OCTAL.fullmatch(text) or HEXADECIMAL.fullmatch(text):
+        # Longer ones are out of range whatever they are.
+        return int(text, 10 if is_decimal else 0) if len(text) < LONGEST_NUMBER else math.inf
     if FLOAT.fullmatch(text):
         return float(text)
     if INFINITE.fullmatch(text):
@@ -290,7 +291,7 @@ def _text_faults(text: str, path: str) -> Iterator[Fault]:
 
 def _place(event: yaml.Event) -> str:
     mark = event.start_mark
-    return f"Line {mark.line + 1}, column {mark.column + 1}: "
+    return f"Line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
 
 
 def _shown(key: Any) -> str:

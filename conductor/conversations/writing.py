@@ -39,7 +39,7 @@ def _represent_text(writer: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = None
     if _is_block(text):
         style = "|"
-    elif "\n" in text or not isinstance(plain_value(text, plain=True), str):
+    elif not text.isprintable() or not isinstance(plain_value(text, plain=True), str):
         style = '"'
     return writer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
@@ -52,6 +52,8 @@ def _is_block(text: str) -> bool:
 
 
 _Writer.add_representer(str, _represent_text)
+# What was read comes in a dict of its own kind.
+_Writer.add_multi_representer(dict, yaml.SafeDumper.represent_dict)
 
 
 def write_yaml(structure: dict[str, Any]) -> str:

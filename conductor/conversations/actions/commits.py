@@ -17,6 +17,7 @@ from conductor.steps import MessageUse
 from messaging.actions import commit_email, commit_sms
 from messaging.actions.commits import keep
 from messaging.models import CommittedMessage, SavedMessage
+from messaging.models.message import Channel
 
 By = User | ApiClient | None
 Commits = dict[str, int]
@@ -149,7 +150,7 @@ def _folded(
     if base is not None:
         return keep(
             in_list=base.list,
-            channel=base.channel,
+            channel=Channel(base.channel),
             name=base.name,
             content={**base.content, **use.overrides},
             now=now,

@@ -34,7 +34,7 @@ def create_conversation(
     :raises InvalidValueError: for a bad name, or one that the list has already.
     """
     name = free_name(list, name)
-    heading = Heading(conversation=name, description=description.strip())
+    heading = Heading.read({"conversation": name, "description": description.strip()})
     return add_conversation(list=list, document=Document(heading), commits={}, now=now, by=by)
 
 

@@ -131,9 +131,9 @@ class _Creator:
         for place, name in enumerate(heading.events):
             if self.names.event(name) is None:
                 self.attempt(f"events[{place}]", lambda name=name: self.event(name))
-        for place, entry in enumerate(heading.messages):
-            if self.names.saved_message(entry.saved_message) is None:
-                self.attempt(f"messages[{place}]", lambda entry=entry: self.message(entry))
+        for place, message in enumerate(heading.messages):
+            if self.names.saved_message(message.saved_message) is None:
+                self.attempt(f"messages[{place}]", lambda message=message: self.message(message))
         return self.sms_messages(document)
 
     def attempt(self, path: str, create: Any) -> None:

@@ -98,8 +98,9 @@ class Command(BaseCommand):
 
 
 def _read(file: str) -> Document:
+    media: Media = "any"
     if file == "-":
-        content, media = sys.stdin.buffer.read(LARGEST_FILE + 1), "any"
+        content = sys.stdin.buffer.read(LARGEST_FILE + 1)
     else:
         path = Path(file)
         try:
