@@ -1,0 +1,178 @@
+"""A body that is half good stores nothing, on any route."""
+
+import pytest
+
+from accounts.tenancy import in_account, sql
+from accounts.wire.frame import Demands
+from conductor.api import api
+from messaging.models import ShortCode
+from tests.factories import (
+    ExternalEventFactory,
+    PhoneListFactory,
+    ProfileFieldFactory,
+    ShortCodeFactory,
+)
+
+PHONE = "12125552368"
+
+# What a route takes until, late, something in it is wrong.
+HALF_GOOD = {
+    "POST /email/v1/List": {"listName": "Half", "folderId": 999999},
+    "POST /email/v1/List/{list_id}/SegmentationFieldGroup": {
+        "segmentationFieldGroupName": "x" * 101
+    },
+    "POST /email/v1/List/{list_id}/SegmentationFieldGroup/{segmentation_field_group_id}"
+    "/SegmentationField": {"segmentationFieldName": "Half", "dataType": "Fraction"},
+    "POST /email/v1/List/{list_id}/Contact?eventIds={event_id}": {
+        "emailAddress": "half@mail.example",
+        "segmentationFieldValues": [
+            {"segmentationFieldId": "{segmentation_field_id}", "value": "good"},
+            {"segmentationFieldId": 999999, "value": "bad"},
+        ],
+    },
+    "POST /email/v1/List/{list_id}/Event": {"eventName": "Half", "status": "Asleep"},
+    "POST /email/v1/List/{list_id}/SavedMessage": {
+        "savedMessageName": "Half",
+        "subject": "Good",
+        "fromName": "Acme",
+        "fromEmail": "shop@acme.example",
+        "bodyHtml": "{% bad",
+    },
+    "POST /conductor/v1/List/{list_id}/Event/Raise": {
+        "emailAddress": "half@mail.example",
+        "event": "{event_id}",
+        "properties": {"bad": "\x00"},
+    },
+    "POST /conductor/v1/ShortCode": {
+        "code": "77777",
+        "country": "US",
+        "emailListId": "{list_id}",
+        "messageTypes": ["Transactional", "Bad"],
+    },
+    "POST /conductor/v1/ShortCode/{sender_code_id}/PhoneList": {
+        "phoneListName": "Half",
+        "smsListType": "Bad",
+    },
+    "POST /conductor/v1/ShortCode/{sender_code_id}/PhoneList/{phone_list_id}/SmsMessage": {
+        "name": "Half",
+        "text": "Good",
+        "mediaUrl": "bad",
+    },
+    "POST /sms/v1/ShortCode/{sender_code_id}/PhoneList/{phone_list_id}/Contact": {
+        "phoneNumber": PHONE,
+        "firstName": "Good",
+        "segmentationFieldValues": [{"segmentationFieldId": 999999, "value": "bad"}],
+    },
+    "POST /sms/v1/ShortCode/{sender_code_id}/Contact/{phone_number}/PhoneList/{phone_list_id}": None,
+    "DELETE /sms/v1/ShortCode/{sender_code_id}/ContactUnsubscribe/{phone_number}"
+    "/PhoneList/{phone_list_id}": None,
+    "POST /conductor/v1/List/{list_id}/Conversation": {
+        "conversation": "Half",
+        "list": "Store Customers",
+        "threads": [
+            {
+                "thread": "Winback",
+                "steps": [{"key": "start", "trigger": {"none": True}}, {"key": "end", "bad": {}}],
+            }
+        ],
+    },
+    "POST /conductor/v1/List/{list_id}/Conversation/{conversation_id}/Publication": None,
+    "DELETE /conductor/v1/List/{list_id}/Conversation/{conversation_id}/Publication": None,
+}
+
+
+def writing_routes() -> list[str]:
+    """Return every route that may write."""
+    return sorted(
+        f"{method} {bound.prefix}{path}"
+        for bound in api()._get_bound_routers()
+        for path, view in bound.path_operations.items()
+        for operation in view.operations
+        for method in operation.methods
+        if method != "GET"
+    )
+
+
+def everything_stored():
+    """Count the rows of every tenant table."""
+    tables = [
+        row[0]
+        for row in sql.fetch_all(
+            """
+            SELECT columns.table_name
+            FROM information_schema.columns AS columns
+            JOIN pg_catalog.pg_class AS class ON class.relname = columns.table_name
+            WHERE columns.column_name = 'account_id'
+                AND columns.table_schema = 'public' AND NOT class.relispartition
+            ORDER BY columns.table_name
+            """
+        )
+    ]
+    assert len(tables) > 20
+    return {table: sql.fetch_value(f'SELECT count(*) FROM "{table}"') for table in tables}
+
+
+@pytest.fixture
+def ids(acme, shop):
+    with in_account(acme.pk):
+        code: ShortCode = ShortCodeFactory.create(email_list=shop)
+        field = ProfileFieldFactory.create(group__list=shop)
+        return {
+            "list_id": shop.pk,
+            "segmentation_field_group_id": field.group_id,
+            "segmentation_field_id": field.pk,
+            "event_id": ExternalEventFactory.create(list=shop).pk,
+            "sender_code_id": code.pk,
+            "phone_list_id": PhoneListFactory.create(short_code=code).pk,
+            "phone_number": PHONE,
+            "conversation_id": 999999,
+        }
+
+
+def filled(value, ids):
+    """Put the ids into a body."""
+    if isinstance(value, dict):
+        return {key: filled(each, ids) for key, each in value.items()}
+    if isinstance(value, list):
+        return [filled(each, ids) for each in value]
+    name = value[1:-1] if isinstance(value, str) and value.startswith("{") else ""
+    return ids.get(name, value)
+
+
+def test_every_writing_route_has_a_half_good_body():
+    assert writing_routes() == sorted(route.partition("?")[0] for route in HALF_GOOD)
+
+
+def test_every_route_says_what_it_demands():
+    for bound in api()._get_bound_routers():
+        for view in bound.path_operations.values():
+            for operation in view.operations:
+                assert isinstance(operation.view_func.demands, Demands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("route", sorted(HALF_GOOD))
+def test_a_half_good_body_stores_nothing(wire, acme, ids, route):
+    method, path = route.format(**ids).split()
+    with in_account(acme.pk):
+        before = everything_stored()
+
+    refusal = wire.refused(method, path, filled(HALF_GOOD[route], ids))
+
+    assert refusal[0] in {400, 404}
+    with in_account(acme.pk):
+        assert everything_stored() == before
+
+
+def test_an_exception_after_the_act_undoes_it(wire, acme, monkeypatch):
+    """The route has written its row when the answer turns out to be impossible."""
+    from accounts import api as lists
+
+    monkeypatch.setattr(lists, "created", lambda _: object())
+    with in_account(acme.pk):
+        before = everything_stored()
+
+    refusal = wire.refused("POST", "/email/v1/List", {"listName": "Half"})
+
+    assert refusal[:2] == (500, "ERROR_UNHANDLED_EXCEPTION")
+    with in_account(acme.pk):
+        assert everything_stored() == before
