@@ -47,10 +47,12 @@ class Program:
             if target is not None
         ]
 
-    def endings(self, key: str) -> list[dict[str, Any]]:
-        """Return the exits of a step that end the enrollment, each with its reason."""
+    def exits(self, key: str) -> list[dict[str, Any]]:
+        """Return every exit of a step, those that end the enrollment with the reason."""
         step = self.steps[key]
-        reasons = {name: name for name, target in step["exits"].items() if target is None}
+        reasons = {
+            name: name if target is None else None for name, target in step["exits"].items()
+        }
         if END_EXIT not in step["exits"]:
             reasons[END_EXIT] = "goal" if step["settings"].get("goal") else "terminated"
         return [

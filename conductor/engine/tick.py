@@ -45,9 +45,9 @@ class Journey:
     programs: dict[int, Program]
     passed: set[Group] = field(default_factory=set)
 
-    def endings(self) -> list[dict[str, Any]]:
-        """Return the exits of the steps passed that end an enrollment."""
-        return [row for version, key in self.passed for row in self.programs[version].endings(key)]
+    def exits(self) -> list[dict[str, Any]]:
+        """Return the exits of the steps passed, as the flush reads them."""
+        return [row for version, key in self.passed for row in self.programs[version].exits(key)]
 
 
 def run_tick(*, now: datetime, limit: int) -> Tick:
@@ -157,11 +157,11 @@ def _move_on(
 
 def _flush(journey: Journey, *, has_claimed: bool, has_new: bool) -> tuple[int, int]:
     """Write enrollments, visits and deliveries, each in one statement."""
-    endings = json.dumps(journey.endings())
+    exits = json.dumps(journey.exits())
     if has_new:
-        sql.execute(_statement("insert_enrollments"), now=journey.now, endings=endings)
+        sql.execute(_statement("insert_enrollments"), now=journey.now, exits=exits)
     if has_claimed:
-        sql.execute(_statement("update_enrollments"), now=journey.now, endings=endings)
+        sql.execute(_statement("update_enrollments"), now=journey.now, exits=exits)
     visits = sql.execute(
         _statement("insert_visits"),
         now=journey.now,

@@ -25,8 +25,9 @@ from messaging.models import PhoneList, SavedMessage, ShortCode, SmsMessage
 KEY_PATTERN = r"[a-z][a-z0-9_-]{0,62}"
 
 # Where an exit leads when the file says nothing: the step that follows, or nowhere.
-NEXT = "next"
-END = "end"
+# Neither is a step key, which begins with a letter: a step may well be called `end`.
+NEXT = ">next"
+END = ">end"
 
 EARLIEST_YEAR, LATEST_YEAR = 1970, 2200
 

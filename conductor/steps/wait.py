@@ -88,7 +88,7 @@ class Wait(StepType[WaitConfig]):
         if config.until:
             return {"next": NEXT, "past": NEXT}
         if config.until_field is not None:
-            return {"next": NEXT, "no_date": END}
+            return {"next": NEXT, "past": NEXT, "no_date": END}
         return {"next": NEXT}
 
     def exit_names(self, config: WaitConfig) -> set[str]:

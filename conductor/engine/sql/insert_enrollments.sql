@@ -1,6 +1,9 @@
 -- insert_enrollments: write the enrollments that began in this tick, each where it came to rest.
 --
--- Params  now timestamptz, endings json [{version_id, step_key, exit, reason}]
+-- At rest is who took no exit, an exit that ends, or one that the program does not know.
+--
+-- Params  now timestamptz, exits json [{version_id, step_key, exit, reason}]: every exit of the
+--         steps passed, with a reason where it ends the enrollment
 -- Returns nothing
 -- Locks   none; the two unique keys refuse a second entry
 INSERT INTO conversations_enrollment (
@@ -35,14 +38,14 @@ SELECT
         ELSE ''
     END,
     CASE WHEN rest.exit IS NOT NULL THEN %(now)s END,
-    CASE WHEN rest.exit IS NOT NULL THEN coalesce(rest.end_reason, ending.reason) ELSE '' END
+    CASE WHEN rest.exit IS NOT NULL THEN coalesce(rest.end_reason, way.reason, rest.exit) ELSE '' END
 FROM arrivals AS rest
 INNER JOIN enrolled ON enrolled.id = rest.enrollment_id
-LEFT JOIN jsonb_to_recordset(%(endings)s::jsonb) AS ending (
+LEFT JOIN jsonb_to_recordset(%(exits)s::jsonb) AS way (
     version_id bigint, step_key text, exit text, reason text
 )
     ON
-        ending.version_id = rest.version_id
-        AND ending.step_key = rest.step_key
-        AND ending.exit = rest.exit
-WHERE rest.is_new AND (rest.exit IS NULL OR ending.exit IS NOT NULL);
+        way.version_id = rest.version_id
+        AND way.step_key = rest.step_key
+        AND way.exit = rest.exit
+WHERE rest.is_new AND (rest.exit IS NULL OR way.exit IS NULL OR way.reason IS NOT NULL);

@@ -1,6 +1,9 @@
 -- update_enrollments: move the claimed enrollments to where they came to rest.
 --
--- Params  now timestamptz, endings json [{version_id, step_key, exit, reason}]
+-- At rest is who took no exit, an exit that ends, or one that the program does not know.
+--
+-- Params  now timestamptz, exits json [{version_id, step_key, exit, reason}]: every exit of the
+--         steps passed, with a reason where it ends the enrollment
 -- Returns nothing
 -- Locks   rows that the claim has locked already
 -- Index   the primary key
@@ -29,17 +32,17 @@ FROM (
         END AS held_reason,
         CASE WHEN arrivals.exit IS NOT NULL THEN %(now)s END AS ended_at,
         CASE
-            WHEN arrivals.exit IS NOT NULL THEN coalesce(arrivals.end_reason, ending.reason)
+            WHEN arrivals.exit IS NOT NULL THEN coalesce(arrivals.end_reason, way.reason, arrivals.exit)
             ELSE ''
         END AS end_reason
     FROM arrivals
-    LEFT JOIN jsonb_to_recordset(%(endings)s::jsonb) AS ending (
+    LEFT JOIN jsonb_to_recordset(%(exits)s::jsonb) AS way (
         version_id bigint, step_key text, exit text, reason text
     )
         ON
-            ending.version_id = arrivals.version_id
-            AND ending.step_key = arrivals.step_key
-            AND ending.exit = arrivals.exit
-    WHERE NOT arrivals.is_new AND (arrivals.exit IS NULL OR ending.exit IS NOT NULL)
+            way.version_id = arrivals.version_id
+            AND way.step_key = arrivals.step_key
+            AND way.exit = arrivals.exit
+    WHERE NOT arrivals.is_new AND (arrivals.exit IS NULL OR way.exit IS NULL OR way.reason IS NOT NULL)
 ) AS rest
 WHERE enrollment.id = rest.enrollment_id;
