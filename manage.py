@@ -1,16 +1,20 @@
-#!/usr/bin/env python
+#!/usr/bin/env python3
 """Run a command of Conductor; the database is found, or started for the command."""
 
 import os
 import sys
+from pathlib import Path
 
-from conductor.data_directory import UnreadableSecretsError
-from conductor.environment import command_environment
-from conductor.postgres import PostgresError
+ENVIRONMENT = Path(__file__).resolve().parent / ".venv"
 
 
 def main() -> None:
     """Prepare the environment and hand over to Django."""
+    enter_environment()
+    from conductor.data_directory import UnreadableSecretsError
+    from conductor.environment import command_environment
+    from conductor.postgres import PostgresError
+
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conductor.settings")
     try:
         with command_environment(sys.argv[1:]):
@@ -20,6 +24,14 @@ def main() -> None:
             execute_from_command_line(sys.argv)
     except (PostgresError, UnreadableSecretsError) as problem:
         sys.exit(str(problem))
+
+
+def enter_environment() -> None:
+    """Go on with the Python of `.venv`, whichever Python was called."""
+    python = ENVIRONMENT / "bin" / "python"
+    if Path(sys.prefix).resolve() == ENVIRONMENT or not python.exists():
+        return
+    os.execv(python, [str(python), *sys.argv])  # noqa: S606 - no shell is wanted
 
 
 if __name__ == "__main__":
