@@ -1,5 +1,6 @@
 """What a condition is compiled in: its parameters, its zone, its clock."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -66,6 +67,10 @@ class Scope:
     def number(self, value: float) -> str:
         """Bind a number of a profile field."""
         return self.bind(float(value), "float8")
+
+    def json_number(self, value: float) -> str:
+        """Bind a number as jsonb holds it."""
+        return self.bind(json.dumps(value), "jsonb")
 
     def amount(self, value: float) -> str:
         """Bind an amount of money, a count: exactly as it was written."""

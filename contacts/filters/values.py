@@ -13,23 +13,12 @@ from typing import Any, Literal
 from contacts.durations import Duration, parse_duration
 from contacts.filters.reading import Reader, within
 from contacts.filters.scope import Scope, Test
+from contacts.filters.subject import Subject, normal
 
 Family = Literal["text", "choice", "number", "date", "check"]
 Operators = dict[str, Any]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-SPACES = r" \t\n\r\f\v"
-
-# What a cast takes without failing: a finite float8, a day of the calendar.
-NUMBER = (
-    "^[ \\t\\n\\r\\f\\v]*[+-]?([0-9]{1,150}([.][0-9]{0,150})?|[.][0-9]{1,150})([eE][+-]?[0-9]{1,2})?"
-    "[ \\t\\n\\r\\f\\v]*$"
-)
-DATE = (
-    "^(?!0000)([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
-    "|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
-    "|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)$"
-)
 
 CHOICE = ("is", "is_not", "in", "not_in", "empty")
 FAMILIES: dict[Family, tuple[str, ...]] = {
@@ -157,8 +146,11 @@ def family_of(operators: Operators) -> Family:
     return "text"
 
 
-def value_tests(operators: Operators, family: Family, value: str, scope: Scope) -> list[Test]:
-    """Compile operators on a text expression; the value of a date may be of type date."""
+def value_tests(
+    operators: Operators, family: Family, value: str | Subject, scope: Scope
+) -> list[Test]:
+    """Compile operators on a text expression."""
+    subject = value if isinstance(value, Subject) else Subject(value)
     compile_one = {
         "text": _text,
         "choice": _text,
@@ -166,22 +158,7 @@ def value_tests(operators: Operators, family: Family, value: str, scope: Scope) 
         "date": _date,
         "check": _check,
     }[family]
-    return [compile_one(name, argument, value, scope) for name, argument in operators.items()]
-
-
-def as_date(text: str) -> str:
-    """Return a text expression's date; NULL where it is none."""
-    return f"CASE WHEN {text} ~ '{DATE}' THEN ({text})::date END"
-
-
-def as_number(text: str) -> str:
-    """Return a text expression's number; NULL where it is none."""
-    return f"CASE WHEN {text} ~ '{NUMBER}' THEN ({text})::float8 END"
-
-
-def normal(text: str) -> str:
-    """Return a text expression as texts are compared: trimmed, in lower case."""
-    return f"lower(btrim({text}, E'{SPACES}'))"
+    return [compile_one(name, argument, subject, scope) for name, argument in operators.items()]
 
 
 def _literal(value: str | float, scope: Scope) -> str:
@@ -199,8 +176,8 @@ def _is_blank(value: str | float) -> bool:
     return not _written(value).strip(" \t\n\r\f\v")
 
 
-def _text(name: str, argument: Any, value: str, scope: Scope) -> Test:
-    subject = normal(value)
+def _text(name: str, argument: Any, value: Subject, scope: Scope) -> Test:
+    subject = value.normal
     if name == "empty":
         return Test(f"nullif({subject}, '') IS {'' if argument else 'NOT '}NULL")
     if name in {"in", "not_in", "is", "is_not"}:
@@ -216,15 +193,15 @@ def _text(name: str, argument: Any, value: str, scope: Scope) -> Test:
     return Test(f"({found}) IS NOT TRUE")
 
 
-def _one_of(name: str, arguments: list[Any], value: str, scope: Scope) -> Test:
+def _one_of(name: str, arguments: list[Any], value: Subject, scope: Scope) -> Test:
     # An empty value equals nothing, not even an empty text.
     sought = [_literal(argument, scope) for argument in arguments if not _is_blank(argument)]
     if not sought:
         return Test("true" if name in {"is_not", "not_in"} else "false")
     if len(sought) == 1:
-        found = f"{normal(value)} = {sought[0]}"
+        found = f"{value.normal} = {sought[0]}"
     else:
-        found = f"{normal(value)} = ANY (ARRAY[{', '.join(sought)}])"
+        found = f"{value.normal} = ANY (ARRAY[{', '.join(sought)}])"
     if name in {"is_not", "not_in"}:
         return Test(f"({found}) IS NOT TRUE")
     return Test(found, nullable=True)
@@ -243,19 +220,34 @@ def compare_number(name: str, argument: Any, number: str, bind: Callable[[float]
     return Test(f"({number}) {COMPARISONS[name]} {bind(argument)}", nullable=True)
 
 
-def _number(name: str, argument: Any, value: str, scope: Scope) -> Test:
-    return compare_number(name, argument, as_number(value), scope.number)
+def _number(name: str, argument: Any, value: Subject, scope: Scope) -> Test:
+    test = compare_number(name, argument, value.number, scope.number)
+    if not value.json:
+        return test
+    # Typed when written, as nearly all are, it is compared as it is, without a cast.
+    typed = compare_number(name, argument, value.json, scope.json_number)
+    return Test(
+        f"CASE jsonb_typeof({value.json}) WHEN 'number' THEN {typed.sql} ELSE {test.sql} END",
+        nullable=name != "empty",
+    )
 
 
-def _check(name: str, argument: Any, value: str, scope: Scope) -> Test:
+def _check(name: str, argument: Any, value: Subject, scope: Scope) -> Test:
     if name == "empty":
         return _text(name, argument, value, scope)
-    found = f"{normal(value)} = 'on'"
+    found = f"{value.normal} = 'on'"
     return Test(found, nullable=True) if argument else Test(f"({found}) IS NOT TRUE")
 
 
-def _date(name: str, argument: Any, value: str, scope: Scope) -> Test:
-    return compare_date(name, argument, as_date(value), scope)
+def _date(name: str, argument: Any, value: Subject, scope: Scope) -> Test:
+    if name in {"on", "before", "after", "between"}:
+        # Dates in this form sort as texts, at half the price of a cast.
+        ends = argument if isinstance(argument, list) else [argument]
+        bound = [scope.bind(end, "text") for end in ends]
+        in_range = f'({value.text}) COLLATE "C" {_range(name, bound)}'
+        # In one CASE the planner weighs it as a whole, and asks what is cheaper first.
+        return Test(f"CASE WHEN {in_range} THEN {value.is_date} END", nullable=True)
+    return compare_date(name, argument, value.date, scope)
 
 
 def compare_date(name: str, argument: Any, date: str, scope: Scope) -> Test:
@@ -268,19 +260,21 @@ def compare_date(name: str, argument: Any, date: str, scope: Scope) -> Test:
         return Test(f"extract({part} FROM {date}) = {number}", nullable=True)
     if name == "anniversary_in":
         return _anniversary(parse_duration(argument), date, scope)
-    return Test(f"({date}) {_range(name, argument, scope)}", nullable=True)
+    if name in {"in_last", "in_next"}:
+        bound = [scope.today, scope.today]
+        shift = parse_duration(argument)
+        bound[name == "in_next"] = _shifted(-shift if name == "in_last" else shift, scope)
+        return Test(f"({date}) {_range('between', bound)}", nullable=True)
+    ends = argument if isinstance(argument, list) else [argument]
+    bound = [scope.bind(end, "date") for end in ends]
+    return Test(f"({date}) {_range(name, bound)}", nullable=True)
 
 
-def _range(name: str, argument: Any, scope: Scope) -> str:
+def _range(name: str, bound: list[str]) -> str:
     if name == "between":
-        low, high = (scope.bind(end, "date") for end in argument)
-        return f"BETWEEN {low} AND {high}"
-    if name == "in_last":
-        return f"BETWEEN {_shifted(-parse_duration(argument), scope)} AND {scope.today}"
-    if name == "in_next":
-        return f"BETWEEN {scope.today} AND {_shifted(parse_duration(argument), scope)}"
+        return f"BETWEEN {bound[0]} AND {bound[1]}"
     sign = {"on": "=", "before": "<", "after": ">="}[name]
-    return f"{sign} {scope.bind(argument, 'date')}"
+    return f"{sign} {bound[0]}"
 
 
 def _anniversary(duration: Duration, date: str, scope: Scope) -> Test:

@@ -7,6 +7,7 @@ from contacts.filters.leaf import Config, LeafType
 from contacts.filters.reading import Fault, Reader, within
 from contacts.filters.scope import Names, Scope, Test, every
 from contacts.filters.sentences import operators_sentence
+from contacts.filters.subject import Subject
 from contacts.filters.values import FAMILY_OF_TYPE, misfits, read_operators, value_tests
 
 
@@ -44,7 +45,12 @@ class Field(LeafType):
 
     def test(self, resolved: Config, scope: Scope) -> Test:
         """Read the value out of the subscription's profile."""
-        value = f"(subscription.profile ->> {scope.bind(str(int(resolved['field_id'])), 'text')})"
+        key = scope.bind(str(int(resolved["field_id"])), "text")
+        value = Subject(
+            text=f"(subscription.profile ->> {key})",
+            json=f"(subscription.profile -> {key})",
+            clean=True,
+        )
         return every(value_tests(resolved["operators"], resolved["family"], value, scope))
 
     def sentence(self, config: Config, *, negated: bool) -> str:

@@ -207,9 +207,7 @@ def _entries() -> Any:
 
 
 def leaves() -> Any:
-    return st.one_of(
-        _fields(), _contacts(), _subscriptions(), _purchases(), _events(), _entries()
-    )
+    return st.one_of(_fields(), _contacts(), _subscriptions(), _purchases(), _events(), _entries())
 
 
 def rules() -> Any:
@@ -253,7 +251,9 @@ class Population:
 
     def add(self) -> None:
         pick = self.chance.choice
-        profile = {name: pick(values) for name, values in VALUES.items() if self.chance.random() < 0.8}
+        profile = {
+            name: pick(values) for name, values in VALUES.items() if self.chance.random() < 0.8
+        }
         contact = ContactFactory(
             first_name=pick(["Grace", "ada ", "", "Graham"]),
             birthday=pick([None, *map(date.fromisoformat, DATES)]),
