@@ -5,12 +5,19 @@ The conversation file as a value: parsed from structure, written back canonicall
 document lacks is told elsewhere (`problems.py`), with the list's names at hand.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    ValidationError,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from conductor.conversations.reading import Fault, MalformedConversationError, step_path
 from conductor.steps import (
@@ -22,6 +29,7 @@ from conductor.steps import (
     StepType,
     ZoneText,
     invalid,
+    shape,
     step_types,
 )
 from contacts import filters
@@ -41,6 +49,9 @@ KINDS_NOT_YET = {
 
 # A name has no blank at its ends and no two in a row, as all names are stored.
 Name = Annotated[str, StringConstraints(max_length=120, pattern=r"^\S+(?: \S+)*$")]
+
+
+REENTRY = "This is once, unlimited or {after: duration}."
 
 
 class Reentry(StepConfig):
@@ -91,7 +102,11 @@ class Heading(StepConfig):
     description: Annotated[str, StringConstraints(max_length=2000)] = ""
     list_: Annotated[str, StringConstraints(max_length=120)] = Field("", alias="list")
     campaign: NameText = ""
-    reentry: Literal["once", "unlimited"] | Reentry = "once"
+    reentry: Annotated[
+        Annotated[Literal["once", "unlimited"], Tag("literal")]
+        | Annotated[Reentry, Tag("mapping")],
+        Discriminator(shape, custom_error_type="shape", custom_error_message=REENTRY),
+    ] = "once"
     while_in: Literal["refuse", "restart"] = "refuse"
     time_zone: ZoneText = "account"
     expires: MomentText = ""
@@ -335,7 +350,6 @@ def _content_repetitions(heading: Heading) -> Iterator[Fault]:
             yield Fault(f"messages[{place}]", "A message has either html or mjml.")
 
 
-NAME = re.compile("[a-z_]+")
 Model = Any
 
 
@@ -351,22 +365,25 @@ def _read(model: Model, structure: Any, path: str, faults: list[Fault]) -> Any:
         return model.read(structure)
     except ValidationError as invalid_part:
         faults += _faults(invalid_part, structure, path)
-        return None
+    except PydanticCustomError as invalid_whole:
+        faults.append(Fault(path, invalid_whole.message()))
+    return None
 
 
 def _faults(error: ValidationError, structure: Any, path: str) -> Iterator[Fault]:
     for detail in error.errors(include_url=False, include_context=True, include_input=False):
-        yield Fault(_path(detail["loc"], structure, path), _sentence(dict(detail)))
+        where = _path(detail["loc"], structure, path)
+        if detail["type"] == "missing":
+            where = step_path(where, detail["loc"][-1])
+        yield Fault(where, _sentence(dict(detail)))
 
 
 def _path(loc: tuple[int | str, ...], structure: Any, path: str) -> str:
-    """Turn pydantic's place into a path: names of union branches are not in the file."""
+    """Turn pydantic's place into a path: tags of its unions are not in the file."""
     for part in loc:
         inside = isinstance(structure, dict) and part in structure
         if inside or (isinstance(structure, list) and isinstance(part, int)):
             path, structure = step_path(path, part), structure[part]
-        elif isinstance(structure, dict) and part == loc[-1] and NAME.fullmatch(str(part)):
-            path, structure = step_path(path, part), None
     return path
 
 

@@ -244,6 +244,13 @@ def invalid(text: str) -> PydanticCustomError:
     return PydanticCustomError("invalid", "{text}", {"text": text})
 
 
+def shape(value: object) -> str:
+    """Say how a value is written, for settings that take several shapes (a Discriminator)."""
+    if isinstance(value, dict | BaseModel):
+        return "mapping"
+    return "list" if isinstance(value, list) else "literal"
+
+
 def _duration(written: str) -> str:
     try:
         parse_duration(written)

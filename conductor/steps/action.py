@@ -7,9 +7,9 @@ steps see the new value at once.
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Tag, model_validator
 
 from accounts.actions import InvalidValueError
 from conductor.steps import (
@@ -23,6 +23,7 @@ from conductor.steps import (
     StepType,
     empty,
     invalid,
+    shape,
     unknown,
 )
 from contacts.durations import parse_duration
@@ -95,6 +96,10 @@ TEXT_TYPES = {"Text", "CommentArea", "ContentBlock"}
 READABLE = {*TEXT_TYPES, "RadioButton"}
 
 
+Scalar = str | int | float | bool | None
+VALUE = "This is a text, a number, true, false, null, or {from_field: Group.Field}."
+
+
 class FromField(StepConfig):
     """The value of another field."""
 
@@ -105,7 +110,10 @@ class SetField(StepConfig):
     """A field and its new value; `value: null` clears it, no `value` is not set yet."""
 
     field: NameText = ""
-    value: FromField | str | int | float | bool | None = Field(None, union_mode="left_to_right")
+    value: Annotated[
+        Annotated[Scalar, Tag("literal")] | Annotated[FromField, Tag("mapping")],
+        Discriminator(shape, custom_error_type="shape", custom_error_message=VALUE),
+    ] = None
 
     def write(self) -> Any:
         """Return the settings as a file has them."""

@@ -5,9 +5,9 @@ import brings it, or, with `none`, only by a Go To of another thread. A filter n
 is let in; who does not match has not entered and may enter later.
 """
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from conductor.steps import (
     Names,
@@ -20,6 +20,7 @@ from conductor.steps import (
     invalid,
     resolved_rule,
     rule_problems,
+    shape,
     unknown,
 )
 
@@ -28,6 +29,9 @@ LIST_FACTS = {
     "resubscribed": "Subscribe again",
     "profile_updated": "Segment Update",
 }
+
+
+NAME_OR_NAMES = "This is the name of an event, or a list of names."
 
 
 class TriggerConfig(StepConfig):
@@ -41,7 +45,10 @@ class TriggerConfig(StepConfig):
         "date": "a trigger by date",
     }
 
-    external_event: NameText | list[NameText] = ""
+    external_event: Annotated[
+        Annotated[NameText, Tag("literal")] | Annotated[list[NameText], Tag("list")],
+        Discriminator(shape, custom_error_type="shape", custom_error_message=NAME_OR_NAMES),
+    ] = ""
     list_: Literal["", "subscribed", "resubscribed", "profile_updated"] = Field("", alias="list")
     import_: bool = Field(default=False, alias="import")
     none: bool = False
