@@ -331,7 +331,7 @@ def rule_problems(path: str, rule: Rule, names: Names) -> list[StepProblem]:
     from contacts import filters
 
     return [
-        StepProblem(f"{path}.{within}".strip("."), "unknown_name", text)
+        StepProblem(f"{path}.{within}".strip("."), "rule", text)
         for within, text in filters.problems(filters.parse(rule), names)
     ]
 

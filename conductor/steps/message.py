@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints
 
+from accounts.actions import InvalidValueError
 from conductor.steps import (
     HERE,
     Arrivals,
@@ -24,6 +25,7 @@ from conductor.steps import (
     unknown,
 )
 from messaging import eligibility
+from messaging.actions.messages import check_email
 
 # Whoever has vanished from the list meanwhile still gets a row, with the reason.
 WRITE_EMAILS = f"""
@@ -92,12 +94,13 @@ class Message(StepType[MessageConfig]):
         return f"Send “{config.saved_message}”" if config.saved_message else "Choose a message"
 
     def problems(self, config: MessageConfig, names: Names) -> list[StepProblem]:
-        """Find a missing or unknown message."""
+        """Find a missing or unknown message, and changes that cannot be sent."""
+        found = _override_problems(self.message(config).overrides)
         if not config.saved_message:
-            return [empty("saved_message", "Choose the message to send.")]
+            return [empty("saved_message", "Choose the message to send."), *found]
         if names.saved_message(config.saved_message) is None:
-            return [unknown("saved_message", "message", config.saved_message)]
-        return []
+            return [unknown("saved_message", "message", config.saved_message), *found]
+        return found
 
     def compile(self, config: MessageConfig, names: Names) -> dict[str, Any]:
         """Return how to send; what is sent is added from the step's commit."""
@@ -117,6 +120,17 @@ class Message(StepType[MessageConfig]):
         """Return the saved message and what the step changes in it."""
         written = config.model_dump(include=set(OVERRIDES), exclude_defaults=True)
         return MessageUse("email", config.saved_message, written, bool(config.commit))
+
+
+def _override_problems(overrides: dict[str, str]) -> list[StepProblem]:
+    """Find templates that do not compile."""
+    found = []
+    for part, text in overrides.items():
+        try:
+            check_email({part: text})
+        except InvalidValueError as fault:
+            found.append(StepProblem(part, "template", fault.message))
+    return found
 
 
 STEP = Message()

@@ -27,6 +27,7 @@ from conductor.steps import (
 )
 from contacts.identity import normalise_phone
 from messaging import eligibility
+from messaging.actions.messages import check_sms_text
 from messaging.models import PhoneList, ShortCode
 
 # A number that has a consent was read when the consent was given: it stands as it is
@@ -157,6 +158,11 @@ class MobileMessage(StepType[MobileMessageConfig]):
         found = _sender_problems(config, names)
         if not config.sms_message and not config.text:
             found.append(empty("sms_message", "Choose a text message or write the text."))
+        if config.text:
+            try:
+                check_sms_text(config.text)
+            except InvalidValueError as fault:
+                found.append(StepProblem("text", "template", fault.message))
         found += _field_problems(config.phone_field, names)
         return found
 
