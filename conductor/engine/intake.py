@@ -16,10 +16,11 @@ from contacts import filters
 # The first key of the advisory locks that let one intake at a time into an account.
 INTAKE_LOCK = 7_302
 
-# A rule on how the enrollment began is asked of the fact itself.
+# A rule on how the enrollment began is asked of the fact itself. The rule stands in SET: in
+# WHERE the planner may ask it of contacts that have no fact here, and err on them.
 ASK_TRIGGER = """
     UPDATE facts
-    SET trigger_number = %(number)s
+    SET trigger_number = CASE WHEN {condition} THEN %(number)s ELSE facts.trigger_number END
     FROM (
         SELECT
             fact.id AS fact_id,
@@ -46,7 +47,7 @@ ASK_TRIGGER = """
     INNER JOIN contacts_subscription AS subscription
         ON subscription.id = enrollment.subscription_id
     INNER JOIN contacts_contact AS contact ON contact.id = subscription.contact_id
-    WHERE facts.id = enrollment.fact_id AND ({condition})
+    WHERE facts.id = enrollment.fact_id
 """
 
 

@@ -50,9 +50,7 @@ class Program:
     def exits(self, key: str) -> list[dict[str, Any]]:
         """Return every exit of a step, those that end the enrollment with the reason."""
         step = self.steps[key]
-        reasons = {
-            name: name if target is None else None for name, target in step["exits"].items()
-        }
+        reasons = {name: name if target is None else None for name, target in step["exits"].items()}
         if END_EXIT not in step["exits"]:
             reasons[END_EXIT] = "goal" if step["settings"].get("goal") else "terminated"
         return [

@@ -237,7 +237,13 @@ HOLD_UNTIL_FIELD = f"""
                 WHERE {HERE}
             ) AS here
             CROSS JOIN LATERAL (
-                SELECT min((candidate.day + {{offset}})::date) AS day
+                SELECT
+                    CASE
+                        WHEN min((candidate.day + {{offset}})::date) <= '9999-12-31'
+                            THEN min((candidate.day + {{offset}})::date)
+                        -- No clock of ours can be set to it: an error, which holds the contact.
+                        ELSE (min(candidate.day)::text || ' is too late')::date
+                    END AS day
                 FROM (
                     SELECT here.day + make_interval(years => turn.years) AS day
                     FROM generate_series({{first_turn}}, {{last_turn}}) AS turn (years)

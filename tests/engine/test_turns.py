@@ -1,11 +1,10 @@
 """Turns, tasks and the pulse: who is served when, and what a crash leaves."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.utils import timezone
 from django_q.models import OrmQ
 
 from accounts.models import Account, Heartbeat
@@ -24,7 +23,9 @@ def grace(acme: Account, now: datetime) -> Any:
     """A contact of acme for whom an event waits in the queue."""
     with in_account(acme.pk):
         world = World(now)
-        world.live("{key: hello, message: {saved_message: We miss you}}\n{key: pause, wait: {for: P3D}}")
+        world.live(
+            "{key: hello, message: {saved_message: We miss you}}\n{key: pause, wait: {for: P3D}}"
+        )
         person = world.person(email="grace@mail.example")
         world.happen(person)
     OrmQ.objects.all().delete()
@@ -36,8 +37,15 @@ def waiting() -> list[str]:
     return [str(queued.func()) for queued in OrmQ.objects.order_by("pk")]
 
 
+def clock() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
 class TestServe:
-    def test_runs_a_tick_and_wakes_the_sender(self, acme: Account, grace: Any, now: datetime) -> None:
+    def test_runs_a_tick_and_wakes_the_sender(
+        self, acme: Account, grace: Any, now: datetime
+    ) -> None:
         done = turns.serve(acme.pk, now=now)
 
         assert done is not None
@@ -94,7 +102,12 @@ class TestAdvance:
                 assert Enrollment.objects.count() == 1
 
     def test_passes_over_an_account_whose_tick_fails(
-        self, acme: Account, globex: Account, grace: Any, now: datetime, monkeypatch: pytest.MonkeyPatch
+        self,
+        acme: Account,
+        globex: Account,
+        grace: Any,
+        now: datetime,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         with in_account(globex.pk):
             world = World(now)
@@ -104,7 +117,9 @@ class TestAdvance:
         monkeypatch.setattr(
             tasks,
             "serve",
-            lambda account_id, *, now: _fail() if account_id == acme.pk else serve(account_id, now=now),
+            lambda account_id, *, now: (
+                _fail() if account_id == acme.pk else serve(account_id, now=now)
+            ),
         )
 
         assert tasks.advance() == 1
@@ -121,7 +136,9 @@ class TestAdvance:
 
         assert "conductor.engine.tasks.advance" in waiting()
 
-    def test_leaves_paused_conversations_alone(self, acme: Account, grace: Any, now: datetime) -> None:
+    def test_leaves_paused_conversations_alone(
+        self, acme: Account, grace: Any, now: datetime
+    ) -> None:
         with in_account(acme.pk):
             Conversation.objects.update(paused_at=now)
 
@@ -140,27 +157,27 @@ class TestAdvance:
 
 class TestPulse:
     def test_wakes_a_worker_when_work_waits(self, grace: Any) -> None:
-        pulse = Pulse(clock=timezone.now)
+        pulse = Pulse(clock=clock)
 
-        pulse.beat(now=timezone.now())
+        pulse.beat(now=clock())
 
         assert waiting() == ["conductor.engine.tasks.advance"]
 
     def test_keeps_as_many_tasks_queued_as_there_are_workers(self, grace: Any) -> None:
-        pulse = Pulse(clock=timezone.now)
+        pulse = Pulse(clock=clock)
 
         for _ in range(5):
-            pulse.beat(now=timezone.now())
+            pulse.beat(now=clock())
 
         assert waiting() == ["conductor.engine.tasks.advance"] * settings.Q_CLUSTER["workers"]
 
     def test_is_silent_when_nothing_waits(self, acme: Account) -> None:
-        Pulse(clock=timezone.now).beat(now=timezone.now())
+        Pulse(clock=clock).beat(now=clock())
 
         assert waiting() == []
 
     def test_signs_every_five_seconds(self, acme: Account, now: datetime) -> None:
-        pulse = Pulse(clock=timezone.now)
+        pulse = Pulse(clock=clock)
 
         for seconds in (0, 1, 4, 5, 6):
             pulse.beat(now=now + timedelta(seconds=seconds))
@@ -169,7 +186,7 @@ class TestPulse:
 
     def test_runs_the_daily_tasks_once_a_day_each(self, acme: Account, now: datetime) -> None:
         ran: list[datetime] = []
-        pulse = Pulse(clock=timezone.now, daily=[ran.append, lambda now: _fail()])
+        pulse = Pulse(clock=clock, daily=[ran.append, lambda now: _fail()])
 
         for moment in (now, now + timedelta(hours=1), now + timedelta(days=1)):
             pulse.beat(now=moment)

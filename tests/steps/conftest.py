@@ -1,14 +1,5 @@
-"""The world of one list, inside acme."""
+"""Contacts in, exits out: the world of the engine's tests."""
 
-from datetime import datetime
+from tests.engine.conftest import world
 
-import pytest
-
-from accounts.models import Account
-from tests.engine.world import World
-
-
-@pytest.fixture
-def world(inside_acme: Account, now: datetime) -> World:
-    """A list of acme and what conversations need there."""
-    return World(now)
+__all__ = ["world"]

@@ -12,7 +12,7 @@
 -- Locks   the rows taken; the caller holds the account's intake lock
 -- Index   intake_in_order, subscription_once_per_list_and_contact, enrollment_entry_number_once
 WITH live AS MATERIALIZED (
-    SELECT *
+    SELECT live.*
     FROM jsonb_to_recordset(%(conversations)s::jsonb) AS live (
         conversation_id bigint, list_id bigint, reentry text, months integer, days integer,
         seconds double precision, zone text, is_expired boolean
@@ -53,13 +53,13 @@ SELECT
     taken.external_event_id,
     taken.event_id,
     taken.contact_id,
-    taken.subscription_id,
+    taken.subscription_id AS queued_subscription_id,
     taken.occurred_at,
     taken.recorded_at,
     taken.method,
     taken.properties,
     taken.depth,
-    subscription.id,
+    subscription.id AS subscription_id,
     coalesce(latest.entry_number, 0) + 1,
     CASE
         WHEN subscription.id IS NULL THEN 'not on list'
