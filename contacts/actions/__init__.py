@@ -30,6 +30,14 @@ from contacts.actions.fields import (
     update_field,
     update_field_group,
 )
+from contacts.actions.imports import (
+    create_import,
+    read_import_again,
+    rejects_csv,
+    run_import,
+    set_mapping,
+    start_import,
+)
 from contacts.actions.orders import NewItem, NewOrder, save_orders
 from contacts.actions.people import TWO_CONTACTS, Saved, find_contact, save_contact
 from contacts.actions.profile import clean_profile, merge_profile
@@ -64,14 +72,20 @@ __all__ = [
     "create_external_event",
     "create_field",
     "create_field_group",
+    "create_import",
     "find_contact",
     "find_events",
     "merge_profile",
     "raise_event",
+    "read_import_again",
+    "rejects_csv",
+    "run_import",
     "save_contact",
     "save_customers",
     "save_orders",
+    "set_mapping",
     "set_profile",
+    "start_import",
     "subscribe",
     "unsubscribe",
     "update_external_event",

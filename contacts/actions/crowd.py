@@ -154,6 +154,7 @@ FROM contacts_found AS found
 JOIN contacts_stage AS stage ON stage.line = found.line
 WHERE contact.id = found.contact_id AND found.turn = %(turn)s AND NOT found.contact_is_new
     AND ({differences})
+RETURNING found.line
 """
 # What a row brings and what the contact keeps where it brings nothing.
 BROUGHT = {
@@ -200,6 +201,32 @@ class Person:
 PERSON_COLUMNS = tuple(field.name for field in fields(Person))
 
 
+class Claims:
+    """Who of a batch holds which external id and phone: the first that brings it."""
+
+    def __init__(self) -> None:
+        self._holders: dict[str, str] = {}
+
+    def take(self, person: Person) -> bool:
+        """
+        Note what a person brings, and take away what an earlier one holds.
+
+        Returns whether something was taken away. A person who is named by an identifier
+        and has no better one follows its holder instead.
+        """
+        crossed = False
+        identity = person.identity
+        for column, mark in (("external_id", "#"), ("phone_e164", "+")):
+            value = getattr(person, column)
+            if not value:
+                continue
+            holder = self._holders.setdefault(f"{mark}{value}", identity)
+            if identity not in (holder, f"{mark}{value}"):
+                setattr(person, column, "")
+                crossed = True
+        return crossed
+
+
 class Registry:
     """
     The people of one batch: one row per identity, an identifier held by one of them.
@@ -212,34 +239,21 @@ class Registry:
         self.people: dict[str, Person] = {}
         self.crossed: list[int] = []
         self.columns: set[str] = set()
-        self._holders: dict[str, str] = {}
+        self._claims = Claims()
 
     def add(self, person: Person) -> int:
         """Take a person; return the line under which its contact is found."""
         for column in PERSON_COLUMNS[1:]:
             if getattr(person, column):
                 self.columns.add(column)
-        identity = person.identity
-        if person.email_norm:
-            self._hold(person, identity)
-        known = self.people.setdefault(identity, person)
+        if self._claims.take(person):
+            self.crossed.append(person.line)
+        known = self.people.setdefault(person.identity, person)
         if known is not person:
             for column in PERSON_COLUMNS[2:]:
                 if getattr(person, column):
                     setattr(known, column, getattr(person, column))
-        elif not person.email_norm:
-            self._hold(person, identity)
         return known.line
-
-    def _hold(self, person: Person, identity: str) -> None:
-        for column, mark in (("external_id", "#"), ("phone_e164", "+")):
-            value = getattr(person, column)
-            if not value or f"{mark}{value}" == identity:
-                # Named by it, not holding it: it follows the earlier holder, if any.
-                self._holders.setdefault(f"{mark}{value}", identity)
-            elif self._holders.setdefault(f"{mark}{value}", identity) != identity:
-                setattr(person, column, "")
-                self.crossed.append(person.line)
 
 
 def prepare() -> None:
@@ -256,13 +270,18 @@ def stage_people(people: Iterable[Person]) -> None:
 
 
 def resolve(
-    *, identifiers: Sequence[str], list_id: int | None = None, keep_profile: bool = False
+    *,
+    identifiers: Sequence[str],
+    list_id: int | None = None,
+    keep_profile: bool = False,
+    mixed: bool = True,
 ) -> int:
     """
     Find each staged row's contact, and its subscription to the list; return the turns.
 
     `identifiers` are those that occur, among `email_norm`, `external_id`, `phone_e164`.
-    Contacts that do not exist get an id here, before they exist.
+    Contacts that do not exist get an id here, before they exist. `mixed` says that some
+    rows have no email: only then can two rows be one contact.
     """
     asked = [name for name in JOINS if name in identifiers]
     cases = [f"WHEN stage.{name} <> '' THEN {HOLDERS[name]}" for name in asked]
@@ -276,7 +295,7 @@ def resolve(
         list_id=list_id,
         keep_profile=keep_profile,
     )
-    if asked == ["email_norm"]:
+    if not mixed or asked == ["email_norm"]:
         return 1
     for name in asked:
         if name in NAMED_BY:
@@ -297,8 +316,8 @@ def create_missing(*, now: datetime) -> int:
     return missing
 
 
-def update_known(*, columns: Iterable[str], turn: int, now: datetime) -> int:
-    """Give known contacts what the rows of a turn bring; return how many changed."""
+def update_known(*, columns: Iterable[str], turn: int, now: datetime) -> set[int]:
+    """Give known contacts what the rows of a turn bring; return the lines that changed one."""
     brought = [name for name in BROUGHT if name in set(columns)]
     settings = [
         f"{name} = coalesce(nullif({BROUGHT[name]}, ''), contact.{name})" for name in brought
@@ -310,11 +329,11 @@ def update_known(*, columns: Iterable[str], turn: int, now: datetime) -> int:
         settings.append("birthday = coalesce(stage.birthday, contact.birthday)")
         differences.append("stage.birthday <> coalesce(contact.birthday, '-infinity')")
     if not settings:
-        return 0
+        return set()
     statement = UPDATE_KNOWN.format(
         settings=", ".join(settings), differences=" OR ".join(differences)
     )
-    return sql.execute(statement, turn=turn, now=now)
+    return {line for (line,) in sql.fetch_all(statement, turn=turn, now=now)}
 
 
 def crossed_lines() -> Iterator[tuple[int, str]]:
@@ -337,7 +356,8 @@ def save_people(*, registry: Registry, now: datetime) -> tuple[int, int, list[in
     turns = resolve(identifiers=sorted(registry.columns))
     created = create_missing(now=now)
     changed = sum(
-        update_known(columns=registry.columns, turn=turn, now=now) for turn in range(1, turns + 1)
+        len(update_known(columns=registry.columns, turn=turn, now=now))
+        for turn in range(1, turns + 1)
     )
     crossed = {line for line, _ in crossed_lines()} | set(registry.crossed)
     return created, changed, sorted(crossed)

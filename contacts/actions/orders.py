@@ -24,6 +24,12 @@ from contacts.identity import DEFAULT_REGION
 __all__ = ["NewItem", "NewOrder", "save_orders"]
 
 COLUMNS = ("status", "ordered_at", "shipped_at", *TOTALS, *TEXTS, "extra")
+# The import that wrote an order stands in its `extra`, under this key, and is not compared.
+BY_IMPORT = "import"
+MARK = f"""(stage.extra || CASE
+        WHEN %(import_id)s::bigint IS NULL THEN '{{}}'::jsonb
+        ELSE jsonb_build_object('{BY_IMPORT}', %(import_id)s::bigint)
+    END)"""
 
 MAKE_STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS orders_stage (
@@ -59,6 +65,31 @@ COPY_STAGE = (
     f"COPY orders_stage (person_line, order_number, {', '.join(COLUMNS)}, items) FROM STDIN"
 )
 
+ITEMS = """SELECT coalesce(
+    jsonb_agg(
+        jsonb_build_array(
+            item.sku, item.quantity, item.price::text, item.total::text, item.status,
+            item.extra
+        )
+        ORDER BY item.position
+    ),
+    '[]'
+)
+FROM contacts_orderitem AS item
+WHERE item.order_id = stored.id"""
+# What an earlier chunk of this import wrote of the same order is gone on with.
+GO_ON = f"""
+UPDATE orders_stage AS stage
+SET items = written.items || stage.items,
+    total = CASE
+        WHEN stage.total = stage.item_total THEN stored.total + stage.total ELSE stage.total
+    END,
+    item_total = stored.item_total + stage.item_total
+FROM contacts_order AS stored
+CROSS JOIN LATERAL ({ITEMS}) AS written (items)
+WHERE stored.order_number = stage.order_number
+    AND stored.extra -> '{BY_IMPORT}' = to_jsonb(%(import_id)s::bigint)
+"""
 # Items are compared as a whole, in their order: amounts as numbers, so that 10 is 10.00.
 FIND = f"""
 INSERT INTO orders_found
@@ -71,22 +102,11 @@ SELECT
     stored.id IS NULL,
     stored.id IS NOT NULL AND (
         stored.contact_id <> found.contact_id
-        OR ({", ".join(f"stored.{name}" for name in COLUMNS)})
+        OR ({", ".join(f"stored.{name}" for name in COLUMNS[:-1])}, stored.extra - '{BY_IMPORT}')
             IS DISTINCT FROM ({", ".join(f"stage.{name}" for name in COLUMNS)})
     ),
     stored.id IS NOT NULL AND stage.items <> (
-        SELECT coalesce(
-            jsonb_agg(
-                jsonb_build_array(
-                    item.sku, item.quantity, item.price::text, item.total::text, item.status,
-                    item.extra
-                )
-                ORDER BY item.position
-            ),
-            '[]'
-        )
-        FROM contacts_orderitem AS item
-        WHERE item.order_id = stored.id
+        {ITEMS}
     ),
     stored.status
 FROM orders_stage AS stage
@@ -99,7 +119,7 @@ INSERT INTO contacts_order (
 )
 SELECT
     found.order_id, found.contact_id, stage.order_number,
-    {", ".join(f"stage.{name}" for name in COLUMNS)}, %(now)s, %(now)s
+    {", ".join(f"stage.{name}" for name in COLUMNS[:-1])}, {MARK}, %(now)s, %(now)s
 FROM orders_found AS found
 JOIN orders_stage AS stage ON stage.order_number = found.order_number
 WHERE found.is_new
@@ -107,7 +127,7 @@ WHERE found.is_new
 UPDATE = f"""
 UPDATE contacts_order AS stored
 SET contact_id = found.contact_id, updated_at = %(now)s,
-    {", ".join(f"{name} = stage.{name}" for name in COLUMNS)}
+    {", ".join(f"{name} = stage.{name}" for name in COLUMNS[:-1])}, extra = {MARK}
 FROM orders_found AS found
 JOIN orders_stage AS stage ON stage.order_number = found.order_number
 WHERE stored.id = found.order_id AND (found.is_changed OR found.has_other_items)
@@ -166,6 +186,7 @@ def save_orders(
     source: str,
     region: str = DEFAULT_REGION,
     start_conversations: bool = False,
+    import_id: int | None = None,
 ) -> Outcome:
     """
     Create or replace many orders; each is taken or rejected by itself.
@@ -173,34 +194,22 @@ def save_orders(
     An order's customer is found or created. Of one number twice among `orders` the later
     row stands. An order more than 24 hours in the future is a reject. With
     `start_conversations` triggers on orders hear of each that first has its status.
+    Orders that an earlier chunk of the same import (`import_id`) brought are gone on with:
+    their items are added.
     """
-    return again_if_overtaken(
-        lambda: _save(orders, now, source, region, start_conversations=start_conversations)
-    )
 
+    def save() -> Outcome:
+        outcome = Outcome()
+        batch = _read(orders, now, region, outcome)
+        _, _, crossed = save_people(registry=batch.registry, now=now)
+        outcome.warnings += [Remark(line, "customerNumber", TWO_CONTACTS) for line in crossed]
+        _write(batch, now, outcome, import_id)
+        outcome.unchanged = len(orders) - len(outcome.rejects) - outcome.created - outcome.updated
+        if start_conversations and sql.execute(ANNOUNCE, now=now, source=source):
+            wake("advance")
+        return outcome
 
-def _save(
-    orders: Sequence[NewOrder],
-    now: datetime,
-    source: str,
-    region: str,
-    *,
-    start_conversations: bool,
-) -> Outcome:
-    outcome = Outcome()
-    batch = _read(orders, now, region, outcome)
-    _, _, crossed = save_people(registry=batch.registry, now=now)
-    outcome.warnings += [Remark(line, "customerNumber", TWO_CONTACTS) for line in crossed]
-    _stage(batch)
-    sql.execute(FIND)
-    outcome.created = sql.execute(INSERT, now=now)
-    outcome.updated = sql.execute(UPDATE, now=now)
-    outcome.unchanged = len(orders) - len(outcome.rejects) - outcome.created - outcome.updated
-    sql.execute(DELETE_ITEMS)
-    sql.execute(INSERT_ITEMS)
-    if start_conversations and sql.execute(ANNOUNCE, now=now, source=source):
-        wake("advance")
-    return outcome
+    return again_if_overtaken(save)
 
 
 def _read(orders: Sequence[NewOrder], now: datetime, region: str, outcome: Outcome) -> _Batch:
@@ -223,6 +232,17 @@ def _stage(batch: _Batch) -> None:
             texts = {name: _json(columns[name]) for name in ("extra", "items")}
             row = {**columns, **texts}
             copy.write_row([person_line, number, *(row[name] for name in COLUMNS), row["items"]])
+
+
+def _write(batch: _Batch, now: datetime, outcome: Outcome, import_id: int | None) -> None:
+    _stage(batch)
+    if import_id is not None:
+        sql.execute(GO_ON, import_id=import_id)
+    sql.execute(FIND)
+    outcome.created = sql.execute(INSERT, now=now, import_id=import_id)
+    outcome.updated = sql.execute(UPDATE, now=now, import_id=import_id)
+    sql.execute(DELETE_ITEMS)
+    sql.execute(INSERT_ITEMS)
 
 
 def _json(value: Any) -> str:

@@ -69,14 +69,19 @@ def merge_profile(
 
 
 def append_text(stored: Any, added: str, max_length: int) -> str:
-    """Return the text with `added` after a comma; the text alone where it has it or is full."""
+    """Return the text with those parts of `added` that it has not, after commas, while it fits."""
     if stored in (None, ""):
         return added
     text = str(stored)
-    longer = f"{text},{added}"
-    if added in text.split(",") or (max_length and len(longer) > max_length):
-        return text
-    return longer
+    known = text.split(",")
+    for part in added.split(","):
+        if part in known:
+            continue
+        if max_length and len(text) + 1 + len(part) > max_length:
+            break
+        text = f"{text},{part}"
+        known.append(part)
+    return text
 
 
 def changed_fields(before: Profile, after: Profile) -> list[str]:

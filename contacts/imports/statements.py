@@ -1,0 +1,195 @@
+"""
+The statements of one chunk of a contact file.
+
+All run over the temporary `contacts_stage` and `contacts_found` (`contacts.actions.crowd`)
+and say what they would change before they change it.
+"""
+
+# The address of the list's subscription is the contact's; where every row brings one it
+# need not be looked up.
+ADDRESS_OF_ROW = ("stage.email_norm", "")
+ADDRESS_OF_CONTACT = (
+    "contact.email_norm",
+    "JOIN contacts_contact AS contact ON contact.id = found.contact_id",
+)
+
+WITHOUT_ADDRESS = """
+SELECT stage.line, stage.raw
+FROM contacts_found AS found
+JOIN contacts_stage AS stage ON stage.line = found.line
+LEFT JOIN contacts_contact AS contact ON contact.id = found.contact_id
+WHERE stage.email_norm = '' AND stage.others = '{}'
+    AND coalesce(contact.email_norm, '') = ''
+    AND NOT EXISTS (
+        SELECT FROM contacts_stage AS other
+        JOIN contacts_found AS other_found ON other_found.line = other.line
+        WHERE other_found.contact_id = found.contact_id AND other.email_norm <> ''
+    )
+ORDER BY stage.line
+"""
+FORGET = "DELETE FROM contacts_found WHERE line = ANY(%(lines)s)"
+LEAVE_OUT = """
+WITH passed AS (
+    DELETE FROM contacts_found WHERE contact_is_new RETURNING line
+)
+SELECT coalesce(sum(stage.row_count), 0)
+FROM passed JOIN contacts_stage AS stage ON stage.line = passed.line
+"""
+SUBSCRIBE = """
+INSERT INTO contacts_subscription (
+    list_id, contact_id, state, email_key, external_contact_id, profile, subscribed_at,
+    subscribe_method, unsubscribe_method, created_at, updated_at
+)
+SELECT
+    %(list_id)s, found.contact_id, 'Subscribed', {email_key}, stage.external_contact_id,
+    {profile}, %(now)s, %(method)s, '', %(now)s, %(now)s
+FROM contacts_found AS found
+JOIN contacts_stage AS stage ON stage.line = found.line
+{contact}
+WHERE found.subscription_id IS NULL AND found.turn = 1 AND {address} <> ''
+ON CONFLICT DO NOTHING
+"""
+COUNT_NEW = """
+SELECT count(*)
+FROM contacts_found AS found
+JOIN contacts_stage AS stage ON stage.line = found.line
+{contact}
+WHERE found.subscription_id IS NULL AND found.turn = 1 AND {address} <> ''
+"""
+# Rows of a later turn meet what an earlier one has made.
+MEET = """
+UPDATE contacts_found AS found
+SET subscription_id = subscription.id, state = subscription.state
+FROM contacts_subscription AS subscription
+WHERE found.turn > 1 AND subscription.list_id = %(list_id)s
+    AND subscription.contact_id = found.contact_id
+"""
+UPDATE = """
+UPDATE contacts_subscription AS subscription
+SET profile = {profile}, external_contact_id = {external_contact_id}, updated_at = %(now)s
+FROM contacts_found AS found
+JOIN contacts_stage AS stage ON stage.line = found.line
+WHERE subscription.id = found.subscription_id AND found.turn = %(turn)s
+    AND subscription.state = ANY(%(states)s)
+    AND (subscription.profile, subscription.external_contact_id)
+        IS DISTINCT FROM ({profile}, {external_contact_id})
+RETURNING found.line
+"""
+EXTERNAL_CONTACT_ID = (
+    "coalesce(nullif(stage.external_contact_id, ''), subscription.external_contact_id)"
+)
+PROFILES = {
+    "Update": "subscription.profile || stage.profile",
+    "Overwrite": "stage.profile",
+    # Part by part, as `contacts.actions.profile.append_text` does.
+    "Append": """(
+        SELECT subscription.profile || coalesce(jsonb_object_agg(given.key, CASE
+            WHEN NOT given.key = ANY(%(text_keys)s) OR stored.text = '' THEN given.value
+            ELSE to_jsonb(stored.text || (
+                SELECT coalesce(string_agg(',' || part.text, '' ORDER BY part.place), '')
+                FROM (
+                    SELECT
+                        new.text,
+                        new.place,
+                        sum(length(new.text) + 1) OVER (ORDER BY new.place) AS room
+                    FROM unnest(string_to_array(given.value #>> '{}', ','))
+                        WITH ORDINALITY AS new (text, place)
+                    WHERE new.text <> ALL(string_to_array(stored.text, ','))
+                ) AS part
+                WHERE NOT %(limits)s::jsonb ? given.key
+                    OR length(stored.text) + part.room <= (%(limits)s::jsonb ->> given.key)::int
+            )) END), '{}')
+        FROM jsonb_each(stage.profile) AS given
+        CROSS JOIN LATERAL (
+            SELECT coalesce(subscription.profile ->> given.key, '') AS text
+        ) AS stored
+    )""",
+}
+UNSUBSCRIBE = """
+UPDATE contacts_subscription AS subscription
+SET state = 'Unsubscribed', unsubscribed_at = %(now)s, unsubscribe_method = %(method)s,
+    updated_at = %(now)s
+FROM contacts_found AS found
+WHERE subscription.id = found.subscription_id AND subscription.state <> 'Unsubscribed'
+RETURNING found.line
+"""
+COUNT = """
+SELECT
+    coalesce(sum(stage.row_count) FILTER (WHERE found.state = 'Unsubscribed'), 0),
+    coalesce(sum(stage.row_count) FILTER (WHERE found.state <> 'Unsubscribed'), 0),
+    coalesce(sum(stage.row_count) FILTER (WHERE found.state IS NULL), 0)
+FROM contacts_found AS found
+JOIN contacts_stage AS stage ON stage.line = found.line
+"""
+RAISE = """
+WITH raised AS (
+    INSERT INTO contacts_event (
+        list_id, contact_id, external_event_id, occurred_at, recorded_at, source, properties
+    )
+    SELECT
+        %(list_id)s, found.contact_id, named.external_event_id, %(now)s, %(now)s, 'import', '{}'::jsonb
+    FROM contacts_found AS found
+    JOIN contacts_stage AS stage ON stage.line = found.line
+    CROSS JOIN LATERAL unnest(stage.event_ids) WITH ORDINALITY AS named (external_event_id, place)
+    ORDER BY stage.line, named.place
+    RETURNING id, contact_id, external_event_id
+), queued AS (
+    INSERT INTO contacts_intake (
+        conversation_id, kind, external_event_id, event_id, contact_id, subscription_id,
+        occurred_at, recorded_at, method, properties, depth
+    )
+    SELECT
+        listener.conversation_id, listener.kind, raised.external_event_id, raised.id,
+        raised.contact_id, subscription.id, %(now)s, %(now)s, 'import', '{}'::jsonb, 0
+    FROM raised
+    JOIN contacts_listener AS listener
+        ON listener.list_id = %(list_id)s AND listener.kind = 'external_event'
+        AND listener.external_event_id = raised.external_event_id
+    LEFT JOIN contacts_subscription AS subscription
+        ON subscription.list_id = %(list_id)s AND subscription.contact_id = raised.contact_id
+    ORDER BY raised.id, listener.id
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM raised), (SELECT count(*) FROM queued)
+"""
+NOT_TOLD = """NOT EXISTS (
+    SELECT FROM contacts_intake AS told
+    WHERE told.conversation_id = listener.conversation_id AND told.recorded_at = %(now)s
+        AND told.kind = listener.kind AND told.contact_id = found.contact_id
+)"""
+# In the order of a single request: subscribed, profile_updated; then the import itself.
+FACTS = {
+    "subscribed": "found.subscription_id IS NULL AND found.turn = 1",
+    "profile_updated": f"found.turn = 1 AND fields.changed <> '[]' AND {NOT_TOLD}",
+    "import": "subscription.state = 'Subscribed'",
+}
+QUEUE_FACTS = """
+INSERT INTO contacts_intake (
+    conversation_id, kind, contact_id, subscription_id, occurred_at, recorded_at, method,
+    properties, depth
+)
+SELECT
+    listener.conversation_id, listener.kind, found.contact_id, subscription.id, %(now)s, %(now)s,
+    %(method)s, {properties}, 0
+FROM contacts_found AS found
+JOIN contacts_stage AS stage ON stage.line = found.line
+JOIN contacts_subscription AS subscription
+    ON subscription.list_id = %(list_id)s AND subscription.contact_id = found.contact_id
+JOIN contacts_listener AS listener ON listener.list_id = %(list_id)s AND listener.kind = %(kind)s
+{source}
+WHERE {condition}
+ORDER BY stage.line, listener.id
+"""
+CHANGED_FIELDS = """
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_agg(keys.key ORDER BY keys.key::bigint), '[]') AS changed
+    FROM (
+        SELECT jsonb_object_keys(coalesce(found.profile_before, '{}') || subscription.profile) AS key
+    ) AS keys
+    WHERE coalesce(found.profile_before, '{}') -> keys.key
+        IS DISTINCT FROM subscription.profile -> keys.key
+) AS fields
+"""
+EACH_ROW = "CROSS JOIN LATERAL generate_series(1, stage.row_count) AS each (number)"
+
+CREATED_LINES = "SELECT line FROM contacts_found WHERE subscription_id IS NULL AND turn = 1"
