@@ -47,10 +47,10 @@ class LayoutForm(forms.Form):
     delimiter = forms.ChoiceField(choices=DELIMITERS, label="Columns are separated by")
     has_header = forms.BooleanField(required=False, label="The first line names the columns")
 
-    def __init__(self, *args: Any, imported: Import, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, imported: Import) -> None:
         mapping = imported.mapping
         initial = {name: mapping.get(name) for name in ("encoding", "delimiter", "has_header")}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(data, initial=initial)
         known = {value for value, _ in ENCODINGS}
         found = str(mapping.get("encoding") or "utf-8")
         if found not in known:

@@ -152,9 +152,9 @@ def _words(counts: dict[str, int]) -> str:
 
 
 @register.filter
-def number(value: float | Decimal | None) -> str:
-    """Write a count with thousands separators: 12,345; nothing for None."""
-    return "" if value is None else f"{value:,}"
+def number(value: float | Decimal | str | None) -> str:
+    """Write a count with thousands separators: 12,345; nothing for None or ""."""
+    return "" if value is None or isinstance(value, str) else f"{value:,}"
 
 
 @register.filter

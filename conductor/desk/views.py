@@ -55,7 +55,7 @@ def home(request: AccountRequest) -> HttpResponse:
     )
     return render(
         request,
-        "desk/home.html",
+        "desk/home.html#figures" if request.htmx else "desk/home.html",
         {
             "page_title": "Home",
             "figures": shown,

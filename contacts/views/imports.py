@@ -1,10 +1,10 @@
 """Imports: a file, what its columns are, what came of it."""
 
-import csv
 from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,15 +18,15 @@ from accounts.forms import show_refusal
 from accounts.models import List
 from accounts.permissions import AccountRequest, requires
 from accounts.tenancy import in_account
-from contacts import actions
+from contacts.actions import imports as actions
 from contacts.import_forms import ColumnsForm, LayoutForm, UploadForm
 from contacts.imports.columns import target_choices
+from contacts.imports.rejects import rejects_csv
 from contacts.models import Import, ImportReject
 from contacts.models.imports import ImportKind, ImportStatus
 
 SHOWN_IMPORTS = 100
 SHOWN_REJECTS = 50
-REJECTS_AT_A_TIME = 1000
 UNDER_WAY = {ImportStatus.READY.value, ImportStatus.PROCESSING.value}
 # What the counters of an import mean to a reader, in this order; zeros are left out.
 COUNTS = [
@@ -42,12 +42,17 @@ COUNTS = [
 ]
 
 
+def imports_of(in_list: List) -> QuerySet[Import]:
+    """Return the imports of a list, and the account's own: batches that came by the API."""
+    return Import.objects.filter(Q(list=in_list) | Q(list=None))
+
+
 @require_GET
 @requires("view")
 def imports(request: AccountRequest, list_id: int) -> HttpResponse:
     """Show the imports of the list, newest first."""
     in_list = choose_list(request, list_id)
-    found = Import.objects.filter(list=in_list).order_by("-pk")[:SHOWN_IMPORTS]
+    found = imports_of(in_list).order_by("-pk")[:SHOWN_IMPORTS]
     return render(
         request,
         "contacts/imports.html",
@@ -101,7 +106,7 @@ def new_import(request: AccountRequest, list_id: int) -> HttpResponse:
 def show_import(request: AccountRequest, list_id: int, import_id: int) -> HttpResponse:
     """Show an import: its columns before it runs, then its bar, then what came of it."""
     in_list = choose_list(request, list_id)
-    shown = get_object_or_404(Import, pk=import_id, list=in_list)
+    shown = get_object_or_404(imports_of(in_list), pk=import_id)
     if shown.status == ImportStatus.UPLOADED:
         return columns_page(request, in_list, shown, columns_form(in_list, shown))
     context = progress(shown)
@@ -168,51 +173,21 @@ def read_again(request: AccountRequest, list_id: int, import_id: int) -> HttpRes
 def rejects(request: AccountRequest, list_id: int, import_id: int) -> HttpResponseBase:
     """Download the rejects as CSV: line, severity, reason, the row as it came."""
     in_list = choose_list(request, list_id)
-    shown = get_object_or_404(Import, pk=import_id, list=in_list)
+    shown = get_object_or_404(imports_of(in_list), pk=import_id)
     name = f"{shown.file_name.rpartition('.')[0] or shown.file_name}-rejects.csv"
     response = StreamingHttpResponse(
-        reject_lines(request.account.pk, shown.pk), content_type="text/csv; charset=utf-8"
+        reject_lines(request.account.pk, shown), content_type="text/csv; charset=utf-8"
     )
     response["Content-Disposition"] = content_disposition_header(True, name)  # noqa: FBT003
     return response
 
 
-def reject_lines(account_id: int, import_id: int) -> Iterator[str]:
-    """Yield the lines of the file of rejects; each portion in a transaction of its own."""
+def reject_lines(account_id: int, shown: Import) -> Iterator[str]:
+    """Yield the lines of the file of rejects, in the account, after the view has ended."""
     # Excel takes UTF-8 for what it is only after this mark.
-    yield "\ufeff" + csv_line(["Line", "Severity", "Code", "Reason", "Row"])
-    last = (0, 0)
-    while True:
-        with in_account(account_id):
-            found = ImportReject.objects.filter(imported_id=import_id, line__gte=last[0])
-            rows = [
-                row
-                for row in found.order_by("line", "pk")[: REJECTS_AT_A_TIME + 1000]
-                if (row.line, row.pk) > last
-            ]
-        if not rows:
-            return
-        for row in rows:
-            yield csv_line([row.line, row.severity, row.code, row.reason, row.raw])
-        last = (rows[-1].line, rows[-1].pk)
-
-
-class Echo:
-    """A file that gives back what is written to it."""
-
-    def write(self, value: str) -> str:
-        """Return the value."""
-        return value
-
-
-def csv_line(values: list[Any]) -> str:
-    """Return one line of CSV; what a spreadsheet would calculate becomes text."""
-    safe = [
-        f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
-        for value in values
-    ]
-    line: str = csv.writer(Echo()).writerow(safe)
-    return line
+    yield "\ufeff"
+    with in_account(account_id):
+        yield from rejects_csv(shown)
 
 
 def columns_form(in_list: List, imported: Import, data: Any = None) -> ColumnsForm:

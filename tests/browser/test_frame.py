@@ -31,7 +31,7 @@ def customers(live: LiveServer, acme: Account) -> List:
     """A list with somebody on it, a field and an event."""
     now = datetime.now(UTC)
     with in_account(acme.pk):
-        customers = ListFactory.create(name="Transactional")
+        customers: List = ListFactory.create(name="Transactional")
         field = ProfileFieldFactory.create(group__list=customers, name="Size")
         SubscriptionFactory.create(
             list=customers,

@@ -149,6 +149,16 @@ class TestHome:
 
         assert "Import your shoppers" in client.get(page("home")).text
 
+    def test_its_numbers_are_live(self, client, ben, acme, customers):
+        client.force_login(ben)
+
+        whole = client.get(page("home")).text
+        part = client.get(page("home"), headers={"HX-Request": "true"}).text
+
+        assert 'data-poll="15000"' in whole
+        assert part.strip().startswith("<div")
+        assert "Latest messages" in part
+
     def test_stranger(self, client, zoe, acme, customers):
         client.force_login(zoe)
 
