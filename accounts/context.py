@@ -82,7 +82,8 @@ NAVIGATION = [
                 "accounts:integrations",
                 per_list=False,
                 verb="manage",
-            )
+            ),
+            NavItem("Connect Apps", "send", "messaging:apps", per_list=False, verb="manage"),
         ],
     ),
     NavGroup("Help & Support", [NavItem("API ID Information", "id", "desk:api_ids")]),

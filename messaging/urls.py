@@ -1,5 +1,56 @@
-"""Addresses."""
+"""Addresses of saved messages, SMS, the sandbox inbox, deliveries and providers."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from messaging.views import (
+    apps,
+    deliveries,
+    phone_lists,
+    sandbox,
+    saved_messages,
+    short_codes,
+    sms_messages,
+)
+
+LIST = "a/<slug:account>/lists/<int:list_id>/"
+SAVED = f"{LIST}messages/"
+SMS = f"{LIST}sms/"
+PHONES = f"{SMS}phone-lists/<int:phone_list_id>/"
+TEXT = f"{SMS}messages/<int:message_id>/"
+
+app_name = "messaging"
+urlpatterns = [
+    path(SAVED, saved_messages.saved_messages, name="saved_messages"),
+    path(f"{SAVED}new/", saved_messages.new_message, name="new_message"),
+    path(f"{SAVED}preview/", saved_messages.preview, name="preview_email"),
+    path(f"{SAVED}<int:message_id>/", saved_messages.message, name="message"),
+    path(f"{SAVED}<int:message_id>/html/", saved_messages.message_html, name="message_html"),
+    path(f"{SAVED}<int:message_id>/test/", saved_messages.test_message, name="test_message"),
+    path(f"{SAVED}<int:message_id>/copy/", saved_messages.copy_message, name="copy_message"),
+    path(f"{SAVED}<int:message_id>/delete/", saved_messages.delete_message, name="delete_message"),
+    path(SMS, short_codes.sms, name="sms"),
+    path(f"{SMS}preview/", sms_messages.preview, name="preview_sms"),
+    path(f"{SMS}short-codes/new/", short_codes.new_short_code, name="new_short_code"),
+    path(f"{SMS}short-codes/<int:short_code_id>/", short_codes.short_code, name="short_code"),
+    path(
+        f"{SMS}short-codes/<int:short_code_id>/phone-lists/new/",
+        phone_lists.new_phone_list,
+        name="new_phone_list",
+    ),
+    path(PHONES, phone_lists.phone_list, name="phone_list"),
+    path(f"{PHONES}edit/", phone_lists.edit_phone_list, name="edit_phone_list"),
+    path(f"{PHONES}subscribers/", phone_lists.subscribe, name="subscribe_phone"),
+    path(f"{PHONES}opt-outs/", phone_lists.unsubscribe, name="unsubscribe_phone"),
+    path(f"{PHONES}messages/new/", sms_messages.new_sms_message, name="new_sms_message"),
+    path(TEXT, sms_messages.sms_message, name="sms_message"),
+    path(f"{TEXT}test/", sms_messages.test_sms_message, name="test_sms_message"),
+    path(f"{TEXT}delete/", sms_messages.delete_sms_message, name="delete_sms_message"),
+    path(f"{LIST}sandbox/", sandbox.inbox, name="sandbox"),
+    path(f"{LIST}sandbox/replies/", sandbox.reply, name="sandbox_reply"),
+    path(f"{LIST}sandbox/mail/<int:sandbox_id>/", sandbox.mail, name="sandbox_mail"),
+    path(f"{LIST}sandbox/mail/<int:sandbox_id>/html/", sandbox.mail_html, name="sandbox_html"),
+    path(f"{LIST}sandbox/mail/<int:sandbox_id>/raw/", sandbox.mail_raw, name="sandbox_raw"),
+    path(f"{LIST}deliveries/", deliveries.deliveries, name="deliveries"),
+    path("a/<slug:account>/integrations/apps/", apps.apps, name="apps"),
+    path("a/<slug:account>/integrations/apps/test/", apps.test_app, name="test_app"),
+]

@@ -20,6 +20,7 @@ from messaging.actions.phones import (
     update_short_code,
 )
 from messaging.actions.providers import carrier_of, set_provider
+from messaging.actions.replies import is_stop, opt_out
 from messaging.actions.trials import send_test_email, send_test_sms
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "create_sms_message",
     "delete_message",
     "delete_sms_message",
+    "is_stop",
+    "opt_out",
     "save_message",
     "send_test_email",
     "send_test_sms",

@@ -193,7 +193,7 @@ def subscribe_phone(
         source or wording.
     """
     checked_e164(phone_e164)
-    check_consent(consent)
+    check_consent(consent, now=now)
     subscription = (
         PhoneSubscription.objects.select_for_update()
         .filter(phone_list=phone_list, phone_e164=phone_e164)
@@ -247,7 +247,7 @@ def subscribe_phones(
 
     :raises InvalidValueError: for a consent without source or wording.
     """
-    check_consent(consent)
+    check_consent(consent, now=now)
     pending = phone_list.require_double_opt_in or phone_list.require_age_gate
     row = sql.fetch_one(
         sql.statement("messaging", "subscribe_phones"),
@@ -306,8 +306,10 @@ def checked_e164(phone: str) -> str:
     return phone
 
 
-def check_consent(consent: Consent) -> None:
+def check_consent(consent: Consent, *, now: datetime) -> None:
     """Refuse a consent that could prove nothing."""
+    if consent.at > now:
+        raise InvalidValueError("consent_at", "A consent cannot be of the future.")
     if not consent.source.strip():
         raise InvalidValueError("consent_source", "Say where the consent was given.")
     if not consent.text.strip():

@@ -80,6 +80,10 @@ class Carrier(ABC):
         """Return settings fit to be stored; `InvalidValueError` for those that are not."""
         return dict(settings)
 
+    def check(self) -> str:
+        """Say what keeps the provider from working; "" where nothing does."""
+        return ""
+
     @abstractmethod
     def send(self, batch: Sequence[Outgoing], *, now: datetime) -> Iterator[Outcome]:
         """Hand the messages over, one after the other; see the package's docstring."""

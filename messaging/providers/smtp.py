@@ -11,7 +11,6 @@ and only an owner, or the shell, can set one.
 import contextlib
 import os
 import smtplib
-import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from accounts.actions import InvalidValueError
 from messaging.providers import Carrier, Outcome, Outgoing, ProviderError
 
 SECONDS = 30.0  # for each answer; well below the 60 s after which a sender counts as dead
+CHECK_SECONDS = 8.0  # a person waits for the answer
 FRESH_SECONDS = 5.0  # a connection used so recently is not asked whether it lives
 SECURITIES = ("none", "starttls", "tls")
 TOO_BUSY = 421
@@ -54,6 +54,14 @@ class Smtp(Carrier):
             "security": security,
             "user": str(settings.get("user", "")).strip(),
         }
+
+    def check(self) -> str:
+        """Connect and sign in, as sending would."""
+        try:
+            self.open(CHECK_SECONDS).close()
+        except ProviderError as wrong:
+            return wrong.message
+        return ""
 
     def send(self, batch: Sequence[Outgoing], *, now: datetime) -> Iterator[Outcome]:
         """Send one after the other; see the module's docstring for what breaks when."""
@@ -118,7 +126,7 @@ class Smtp(Carrier):
         if kept is not None:
             kept.connection.close()
 
-    def open(self) -> smtplib.SMTP:
+    def open(self, seconds: float = SECONDS) -> smtplib.SMTP:
         """
         Connect, secure and sign in.
 
@@ -126,7 +134,7 @@ class Smtp(Carrier):
         """
         host, port = self.settings["host"], int(self.settings["port"])
         try:
-            connection = self.greet(host, port)
+            connection = self.greet(host, port, seconds)
             if self.settings.get("user"):
                 connection.login(self.settings["user"], self.secret)
         except smtplib.SMTPAuthenticationError as refused:
@@ -137,12 +145,12 @@ class Smtp(Carrier):
             raise ProviderError(f"{host}:{port} cannot be reached: {broken}") from broken
         return connection
 
-    def greet(self, host: str, port: int) -> smtplib.SMTP:
+    def greet(self, host: str, port: int, seconds: float) -> smtplib.SMTP:
         """Connect with the security that is set up."""
         context = ssl.create_default_context()
         if self.settings["security"] == "tls":
-            return smtplib.SMTP_SSL(host, port, timeout=SECONDS, context=context)
-        connection = smtplib.SMTP(host, port, timeout=SECONDS)
+            return smtplib.SMTP_SSL(host, port, timeout=seconds, context=context)
+        connection = smtplib.SMTP(host, port, timeout=seconds)
         if self.settings["security"] == "starttls":
             connection.starttls(context=context)
         return connection
@@ -207,15 +215,6 @@ def clean_port(port: Any, security: str) -> int:
     if not 1 <= number <= 65535:
         raise InvalidValueError("port", "A port is a number from 1 to 65535.")
     return number
-
-
-def reachable(carrier: Smtp) -> str:
-    """Try to connect and sign in; return "" or what is wrong."""
-    try:
-        carrier.open().close()
-    except (ProviderError, socket.gaierror) as wrong:
-        return str(wrong)
-    return ""
 
 
 CARRIER = Smtp

@@ -1,0 +1,137 @@
+"""Messages as one contact would see them, before anything is sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from accounts.models import List
+from accounts.tenancy import current_account_id
+from contacts.models import Contact, Subscription, SubscriptionState
+from messaging import rendering
+from messaging.segments import Segments, count_segments
+from messaging.sending.claim import PERSON, Claimed
+from messaging.sending.compose import EMAIL_PARTS, context_of, load_frame
+
+SAMPLE = {
+    "email": "grace@mail.example",
+    "first_name": "Grace",
+    "last_name": "Hopper",
+    "birthday": "1906-12-09",
+    "postal_code": "10001",
+    "external_id": "1001",
+    "phone": "+12125550143",
+    "time_zone": "",
+    "locale": "en-US",
+}
+MOST_CHOICES = 50
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The parts filled in, or what is wrong with them."""
+
+    parts: dict[str, str] = field(default_factory=dict)
+    fault: str = ""
+
+    @property
+    def segments(self) -> Segments:
+        """The parts of a text message on the air."""
+        return count_segments(self.parts.get("text", ""))
+
+
+def preview_email(
+    content: Mapping[str, str], *, in_list: List, contact: Contact | None, now: datetime
+) -> Preview:
+    """
+    Fill an email in for a contact (a sample where there is none).
+
+    `content`: subject, preheader, from_name, text and html or mjml.
+    """
+    parts = {part: content.get(part, "") for part in EMAIL_PARTS}
+    if content.get("mjml", "").strip():
+        try:
+            parts["html"] = rendering.compile_mjml(content["mjml"])
+        except rendering.TemplateFaultError as fault:
+            return Preview(fault=f"The MJML does not compile: {fault}")
+    sources = {part: (parts[part], escaped) for part, escaped in EMAIL_PARTS.items()}
+    return filled(sources, in_list=in_list, contact=contact, now=now)
+
+
+def preview_sms(text: str, *, in_list: List, contact: Contact | None, now: datetime) -> Preview:
+    """Fill a text message in for a contact (a sample where there is none)."""
+    return filled({"text": (text, False)}, in_list=in_list, contact=contact, now=now)
+
+
+def filled(
+    sources: Mapping[str, tuple[str, bool]],
+    *,
+    in_list: List,
+    contact: Contact | None,
+    now: datetime,
+) -> Preview:
+    """Render parts for one contact; a fault is said in words."""
+    row = as_if_claimed(in_list, contact)
+    frame = load_frame([row], account_id=current_account_id() or 0)
+    (result,) = rendering.render(sources, [context_of(row, frame, now=now)])
+    if isinstance(result, rendering.TemplateFaultError):
+        where = f"The {result.part.replace('_', ' ')}" if result.part else "The message"
+        return Preview(fault=f"{where} does not compile: {result}")
+    return Preview(parts=result)
+
+
+def as_if_claimed(in_list: List, contact: Contact | None) -> Claimed:
+    """Return a contact as sending sees it."""
+    subscription = (
+        Subscription.objects.filter(list=in_list, contact=contact).first() if contact else None
+    )
+    return Claimed(
+        id=0,
+        account_id=in_list.account_id,
+        channel="",
+        address="",
+        list_id=in_list.pk,
+        contact_id=contact.pk if contact else None,
+        message_id=0,
+        event={},
+        contact=person(contact),
+        profile=dict(subscription.profile) if subscription else {},
+        short_code="",
+        resend_unknown=False,
+        attempts=0,
+    )
+
+
+def person(contact: Contact | None) -> dict[str, Any]:
+    """Return a contact's own values, a sample's where there is none."""
+    if contact is None:
+        return dict(SAMPLE)
+    values = {name: getattr(contact, name) for name in PERSON}
+    values["birthday"] = contact.birthday.isoformat() if contact.birthday else ""
+    values["email"] = contact.email or contact.email_norm
+    return {**values, "phone": contact.phone_e164}
+
+
+def contact_choices(in_list: List) -> list[tuple[str, str]]:
+    """Return the contacts a preview offers: the newest of the list, by address."""
+    newest: QuerySet[Subscription, Any] = (
+        Subscription.objects.filter(list=in_list, state=SubscriptionState.SUBSCRIBED)
+        .select_related("contact")
+        .order_by("-pk")[:MOST_CHOICES]
+    )
+    named = [(str(one.contact_id), named_contact(one.contact)) for one in newest]
+    return [("", "A sample contact"), *named]
+
+
+def named_contact(contact: Contact) -> str:
+    """Return what a contact is called in a drop-down."""
+    name = f"{contact.first_name} {contact.last_name}".strip()
+    address = contact.email or contact.phone_e164 or contact.external_id
+    return f"{name} ({address})" if name and address else name or address or str(contact)
+
+
+def chosen_contact(value: str) -> Contact | None:
+    """Return the contact that a form or an address names, if there is one."""
+    return Contact.objects.filter(pk=int(value)).first() if value.isdecimal() else None

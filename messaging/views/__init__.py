@@ -1,0 +1,1 @@
+"""The pages of messages: written, tried out, sent, looked up."""

@@ -1,0 +1,177 @@
+"""The Sandbox inbox: phones and mail side by side, as contacts would see them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.context import choose_list
+from accounts.permissions import AccountRequest, requires
+from contacts.models import Contact
+from messaging import actions
+from messaging.actions.providers import is_sandboxed
+from messaging.models import SandboxMessage, ShortCode
+from messaging.models.message import Channel
+from messaging.previews import named_contact
+from messaging.views.saved_messages import PLAIN, framed
+
+MOST = 30
+MOST_CHOICES = 100
+
+
+@dataclass
+class Thread:
+    """The texts between one number and one short code, oldest first."""
+
+    sender: str
+    address: str
+    bubbles: list[dict[str, Any]] = field(default_factory=list)
+
+
+@require_GET
+@requires("view")
+def inbox(request: AccountRequest, list_id: int) -> HttpResponse:
+    """Show what the sandbox was given: all of it, or one contact's."""
+    in_list = choose_list(request, list_id)
+    found = SandboxMessage.objects.filter(delivery__list=in_list)
+    choices = people(found)
+    chosen = chosen_person(request.GET.get("contact", ""))
+    if chosen is not None:
+        found = found.filter(contact=chosen)
+    mails = found.filter(channel=Channel.EMAIL).order_by("-pk").defer("html", "raw", "text")
+    before = request.GET.get("before", "")
+    if before.isdecimal():
+        mails = mails.filter(pk__lt=int(before))
+    rows = list(mails.select_related("delivery", "contact")[: MOST + 1])
+    mine = f"contact={chosen.pk}&" if chosen else ""
+    return render(
+        request,
+        "messaging/sandbox.html",
+        {
+            "page_title": "Sandbox Inbox",
+            "breadcrumbs": [("Authoring", ""), ("Sandbox Inbox", "")],
+            "people": choices,
+            "chosen": chosen,
+            "threads": threads(found, request.account.zone),
+            "mails": rows[:MOST],
+            "next_url": f"?{mine}before={rows[MOST - 1].pk}" if len(rows) > MOST else "",
+            "first_url": f"?{mine}" if before else "",
+            "is_email_real": not is_sandboxed(Channel.EMAIL),
+        },
+    )
+
+
+def people(found: QuerySet[SandboxMessage, Any]) -> list[tuple[int, str]]:
+    """Return who got something lately, for the drop-down."""
+    latest = found.filter(contact__isnull=False).order_by("-pk").values_list("contact_id")[:2000]
+    ids = list(dict.fromkeys(pk for (pk,) in latest))[:MOST_CHOICES]
+    named = Contact.objects.in_bulk(ids)
+    return [(pk, named_contact(named[pk])) for pk in ids if pk in named]
+
+
+def chosen_person(value: str) -> Contact | None:
+    """Return the contact that the address names."""
+    return get_object_or_404(Contact, pk=int(value)) if value.isdecimal() else None
+
+
+def threads(found: QuerySet[SandboxMessage, Any], zone: tzinfo) -> list[Thread]:
+    """Return the latest texts by number and sender, the latest thread first."""
+    latest = list(found.filter(channel=Channel.SMS).order_by("-pk")[:MOST])
+    by_phone: dict[tuple[str, str], Thread] = {}
+    for text in latest:
+        thread = by_phone.setdefault((text.sender, text.address), Thread(text.sender, text.address))
+        thread.bubbles.insert(0, bubble(text, zone))
+    return list(by_phone.values())
+
+
+def bubble(text: SandboxMessage, zone: tzinfo) -> dict[str, Any]:
+    """Return one text as the phone shows it."""
+    return {
+        "way": "in",
+        "text": text.text,
+        "media_url": text.media_url,
+        "when": shown_time(text.sent_at, zone),
+    }
+
+
+def shown_time(at: datetime, zone: tzinfo) -> str:
+    """Return a time as a phone writes it."""
+    return date_format(at.astimezone(zone), "D j M, H:i")
+
+
+@require_POST
+@requires("edit")
+def reply(request: AccountRequest, list_id: int) -> HttpResponse:
+    """Answer a text from the phone: a stop word opts the number out."""
+    in_list = choose_list(request, list_id)
+    code = get_object_or_404(ShortCode, code=request.POST.get("sender", ""), email_list=in_list)
+    number, text = request.POST.get("address", ""), request.POST.get("text", "")
+    if not actions.is_stop(text):
+        messages.warning(request, "Only STOP and its like do something here: END, CANCEL, QUIT ...")
+    elif actions.opt_out(short_code=code, phone_e164=number, now=timezone.now(), by=request.user):
+        messages.success(request, f"{number} has opted out of {code.code}: no more texts go there.")
+    else:
+        messages.info(request, f"{number} had opted out of {code.code} before.")
+    where = reverse("messaging:sandbox", args=[request.account.slug, list_id])
+    contact = request.POST.get("contact", "")
+    return redirect(f"{where}?contact={contact}" if contact.isdecimal() else where)
+
+
+def find(request: AccountRequest, list_id: int, sandbox_id: int) -> SandboxMessage:
+    """Return a mail of the list, or 404."""
+    in_list = choose_list(request, list_id)
+    found: SandboxMessage = get_object_or_404(
+        SandboxMessage.objects.select_related("delivery", "contact"),
+        pk=sandbox_id,
+        channel=Channel.EMAIL,
+        delivery__list=in_list,
+    )
+    return found
+
+
+@require_GET
+@requires("view")
+def mail(request: AccountRequest, list_id: int, sandbox_id: int) -> HttpResponse:
+    """Show one mail at 600 and at 360 pixels."""
+    shown = find(request, list_id, sandbox_id)
+    url = reverse("messaging:sandbox", args=[request.account.slug, list_id])
+    name, _, address = shown.sender.rpartition("<")
+    return render(
+        request,
+        "messaging/sandbox_mail.html",
+        {
+            "page_title": shown.subject or "No subject",
+            "breadcrumbs": [("Authoring", ""), ("Sandbox Inbox", url), (shown.subject, "")],
+            "mail": shown,
+            "from_name": name.strip(),
+            "from_email": address.rstrip(">"),
+        },
+    )
+
+
+@require_GET
+@requires("view")
+def mail_html(request: AccountRequest, list_id: int, sandbox_id: int) -> HttpResponse:
+    """Answer a mail's HTML alone, for a frame."""
+    from django.utils.html import escape
+
+    shown = find(request, list_id, sandbox_id)
+    return framed(shown.html or PLAIN.format(text=escape(shown.text)))
+
+
+@require_GET
+@requires("view")
+def mail_raw(request: AccountRequest, list_id: int, sandbox_id: int) -> HttpResponse:
+    """Answer a mail as it would have gone over the wire."""
+    shown = find(request, list_id, sandbox_id)
+    response = HttpResponse(bytes(shown.raw or b""), content_type="text/plain; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="mail-{shown.pk}.eml"'
+    return response
