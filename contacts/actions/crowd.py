@@ -352,6 +352,8 @@ def save_people(*, registry: Registry, now: datetime) -> tuple[int, int, list[in
     :raises ConcurrentChangeError: if somebody else created one meanwhile.
     """
     prepare()
+    if not registry.people:  # every row was rejected
+        return 0, 0, []
     stage_people(registry.people.values())
     turns = resolve(identifiers=sorted(registry.columns))
     created = create_missing(now=now)

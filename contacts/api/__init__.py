@@ -1,9 +1,12 @@
 """The API of contacts: profile fields, contacts, events, imports, customers and orders."""
 
 from contacts.api.contacts import contacts
+from contacts.api.data import data
 from contacts.api.events import events, raising
 from contacts.api.fields import fields
+from contacts.api.imports import imports
+from contacts.api.profiles import profiles
 
-FRAMES = [fields, contacts, events, raising]
+FRAMES = [fields, contacts, profiles, events, raising, imports, data]
 
 __all__ = ["FRAMES"]

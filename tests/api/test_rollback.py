@@ -38,6 +38,28 @@ HALF_GOOD = {
         "fromEmail": "shop@acme.example",
         "bodyHtml": "{% bad",
     },
+    "POST /email/v1/List/{list_id}/Contact/SegmentationField": [
+        {
+            "emailAddress": "half@mail.example",
+            "segmentationFieldValues": [
+                {"segmentationFieldId": "{segmentation_field_id}", "value": "good"}
+            ],
+        },
+        {"emailAddress": "half@mail.example", "segmentationFieldValues": "bad"},
+    ],
+    "POST /email/v1/List/{list_id}/ListImport": {
+        "fileDelimiter": ",",
+        "fileMappings": [
+            {"fileColumn": 0, "fileColumnType": "Email"},
+            {"fileColumn": 9, "fileColumnType": "ExternalContactID"},
+        ],
+        "fileName": "half.csv",
+        "fileStream": "YUBiLmV4YW1wbGUsMQo=",
+        "importType": "AddSubscribers",
+        "segmentationImportType": "Update",
+    },
+    "POST /data/v1/Customer": {"email": "half@mail.example"},
+    "POST /data/v1/Order": {"orderNumber": "half"},
     "POST /conductor/v1/List/{list_id}/Event/Raise": {
         "emailAddress": "half@mail.example",
         "event": "{event_id}",

@@ -1,0 +1,160 @@
+"""
+Customer and Order under /data/v1: arrays, taken row by row.
+
+The wire answers `{"status":201,"resourceId":null}` whatever the rows are worth; what was
+not taken, and why, is shown under Imports.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from accounts.actions import InvalidValueError
+from accounts.wire import Created, Frame, WireRequest, created
+from contacts.actions.batches import keep_remarks
+from contacts.actions.customers import Customer, Outcome, Remark, save_customers
+from contacts.actions.orders import NewItem, NewOrder, save_orders
+from contacts.api.loose import Loose
+from contacts.models import Order
+from contacts.models.imports import ImportKind
+
+data = Frame("/data/v1", integration="data", tag="Data")
+
+T = TypeVar("T")
+AMOUNTS = {
+    "total": "orderTotal",
+    "item_total": "itemTotal",
+    "tax_total": "taxTotal",
+    "shipping_total": "shippingTotal",
+    "handling_total": "handlingTotal",
+    "discount_total": "discountTotal",
+}
+ORDER_KEYS = (
+    *("orderNumber", "customer", "customerNumber", "email", "dateEntered", "shipDate", "status"),
+    *("items", "couponCode", "source", "storeNumber", *AMOUNTS.values()),
+)
+ITEM_KEYS = ("sku", "quantity", "price", "itemTotal", "status", "orderNumber")
+
+
+@data.post("/Customer", levels=["Customer"])
+def save_all_customers(request: WireRequest, body: list[Any]) -> Created:
+    """Create or update customers; the same again changes nothing."""
+    customers, places, unread = read_rows(body, read_customer)
+    outcome = save_customers(customers=customers, now=request.now)
+    finish(request, ImportKind.CONTACTS, outcome, body, places, unread)
+    return created(None)
+
+
+@data.post("/Order", levels=["Order"])
+def save_all_orders(request: WireRequest, body: list[Any]) -> Created:
+    """Create or replace orders with their items; their customers are found or created."""
+    numbered = known_dates(body)
+    orders, places, unread = read_rows(body, lambda row: read_order(row, request, numbered))
+    outcome = save_orders(orders=orders, now=request.now, source="api", start_conversations=True)
+    finish(request, ImportKind.ORDERS, outcome, body, places, unread)
+    return created(None)
+
+
+def read_rows(
+    body: Sequence[Any], read: Callable[[Loose], T]
+) -> tuple[list[T], list[int], list[Remark]]:
+    """Return the rows that could be read, their places in the body, and the others."""
+    rows, places, unread = [], [], []
+    for place, row in enumerate(body):
+        try:
+            rows.append(read(Loose(row if row is not None else "", "row")))
+        except InvalidValueError as bad:
+            unread.append(Remark(place, bad.field, bad.message))
+        else:
+            places.append(place)
+    return rows, places, unread
+
+
+def finish(
+    request: WireRequest,
+    kind: ImportKind,
+    outcome: Outcome,
+    body: Sequence[Any],
+    places: Sequence[int],
+    unread: Sequence[Remark],
+) -> None:
+    """Keep what was not taken, by its place in the body."""
+
+    def placed(remarks: Sequence[Remark]) -> list[Remark]:
+        return [Remark(places[each.index], each.field, each.message) for each in remarks]
+
+    outcome.rejects = [*placed(outcome.rejects), *unread]
+    outcome.warnings = placed(outcome.warnings)
+    keep_remarks(kind=kind.value, outcome=outcome, rows=body, now=request.now, by=request.client)
+
+
+def read_customer(row: Loose) -> Customer:
+    """Read a customer; of the phones only the mobile one is a person's own."""
+    return Customer(
+        email=row.text("email"),
+        customer_number=row.text("customerNumber"),
+        phone=row.text("mobilePhone"),
+        first_name=row.text("firstName"),
+        last_name=row.text("lastName"),
+        birthday=row.text("birthday"),
+        postal_code=row.text("zipCode"),
+    )
+
+
+def read_order(row: Loose, request: WireRequest, numbered: dict[str, datetime]) -> NewOrder:
+    """
+    Read an order; one without a date keeps the date it has, or is of this moment.
+
+    Its customer is the one inside it, by the order's own address and number where given.
+    """
+    number = row.text("orderNumber").strip()
+    inside = read_customer(row.nested("customer"))
+    customer = Customer(
+        email=row.text("email") or inside.email,
+        customer_number=row.text("customerNumber") or inside.customer_number,
+        phone=inside.phone,
+        first_name=inside.first_name,
+        last_name=inside.last_name,
+        birthday=inside.birthday,
+        postal_code=inside.postal_code,
+    )
+    ordered_at = row.moment("dateEntered", request.zone)
+    return NewOrder(
+        order_number=number,
+        customer=customer,
+        ordered_at=ordered_at or numbered.get(number) or request.now,
+        status=row.text("status") or None,
+        items=[read_item(item) for item in row.rows("items")],
+        shipped_at=row.moment("shipDate", request.zone),
+        coupon_code=row.text("couponCode"),
+        source=row.text("source"),
+        store_number=row.text("storeNumber"),
+        extra=row.rest(*ORDER_KEYS),
+        **{name: row.text(key) or None for name, key in AMOUNTS.items()},
+    )
+
+
+def read_item(row: Loose) -> NewItem:
+    """Read a line of an order."""
+    return NewItem(
+        sku=row.text("sku"),
+        quantity=row.text("quantity") or 1,
+        price=row.text("price") or 0,
+        total=row.text("itemTotal") or None,
+        status=row.text("status") or None,
+        extra=row.rest(*ITEM_KEYS),
+    )
+
+
+def known_dates(body: Sequence[Any]) -> dict[str, datetime]:
+    """Return when the orders that come without a date were entered, by number."""
+    numbers = set()
+    for row in body:
+        if isinstance(row, dict):
+            loose = Loose(row, "row")
+            number = loose.raw("orderNumber")
+            if number is not None and loose.raw("dateEntered") is None:
+                numbers.add(str(number).strip())
+    storable_numbers = [number for number in numbers if "\0" not in number and number.isprintable()]
+    orders = Order.objects.filter(order_number__in=storable_numbers)
+    return dict(orders.values_list("order_number", "ordered_at"))
