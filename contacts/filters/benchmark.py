@@ -16,6 +16,7 @@ from django.db import transaction
 from accounts.models import Account, List
 from accounts.tenancy import in_account, sql
 from contacts import filters
+from contacts.durations import Duration, add_duration
 from contacts.models import ProfileField, ProfileFieldGroup
 
 DEFAULT_SIZE = 1_000_000
@@ -150,7 +151,7 @@ def _populate(account: Account, *, now: datetime, size: int, seed: int) -> tuple
         **keys,
         "list_id": list_.pk,
         "since": since,
-        "start": now - timedelta(days=60),
+        "start": add_duration(now, Duration(days=-60), account.zone),
         "now": now,
     }
     return (asked.sql, asked.params), (BY_HAND, by_hand)

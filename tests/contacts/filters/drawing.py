@@ -33,20 +33,21 @@ NUMBERS = [0, 1, 42, -3, 2.5, 100, 1e15]
 DATES = ["2028-02-28", "2028-02-29", "2027-02-28", "2024-02-29", "2000-12-31", "2028-03-02",
          "2028-02-21", "1999-03-01"]  # fmt: skip
 VALUES: dict[str, list[Any]] = {
-    "Profile.Text": [*TEXTS, None, 7, True],
+    # Texts of a profile are trimmed when they are written.
+    "Profile.Text": [*(text.strip() for text in TEXTS), None, 7, True],
     "Profile.Size": ["S", "m", "XL", "", None],
     "Profile.Points": [*NUMBERS, "42", " 2.5 ", "many", "1e400", "1e99", "--1", "", None, True, ".",
                        "0x10", "NaN", "٣"],
     "Profile.Born": [*DATES, "2027-02-29", "1900-02-29", "0000-01-01", "2028-13-01", "soon", "",
                      None, 20280228, "2028-02-28T00:00:00"],
-    "Profile.Vip": ["on", "off", "ON ", "", None],
+    "Profile.Vip": ["on", "off", "ON", "", None],
 }  # fmt: skip
 METHODS = ["Popup", "Checkout", ""]
 STATUSES = ["Completed", "Canceled", "Returned", "Shipped"]
 SKUS = ["SHOE-1", "shoe-1", "BOOT-2", "SOCK-3"]
 PRODUCTS = {"SHOE-1": ("Shoes", "Acme"), "BOOT-2": ("Shoes", "Globex"), "SOCK-3": ("", "Acme")}
 EVENTS = ["Order Imported", "Cart"]
-PROPERTIES = [{}, {"color": "red", "size": 42}, {"color": "Blue", "size": "42"}, {"color": None},
+PROPERTIES = [{}, {"color": "red", "size": 42}, {"color": " Blue\t", "size": "42"}, {"color": None},
               {"size": [1], "on": "2028-02-28"}]  # fmt: skip
 MOMENTS = [timedelta(0), timedelta(days=7), timedelta(days=7, microseconds=1), timedelta(hours=3),
            timedelta(days=60), timedelta(days=400), timedelta(hours=-1)]  # fmt: skip
