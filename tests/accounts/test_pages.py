@@ -60,6 +60,21 @@ class TestSignIn:
 
         assert "Too many failed" in answer.text
 
+    def test_a_forgotten_password_is_chosen_anew_by_mail(self, client, acme, mailoutbox):
+        client.post("/sign-in/password/reset/", {"email": "ada@acme.example"})
+
+        link = re.search(r"http://testserver(\S+)", mailoutbox[0].body)
+        assert link is not None
+        form = client.get(link[1], follow=True)
+        answer = client.post(
+            form.redirect_chain[-1][0],
+            {"password1": "staple battery horse", "password2": "staple battery horse"},
+            follow=True,
+        )
+
+        assert "Your password is changed" in answer.text
+        assert client.login(email="ada@acme.example", password="staple battery horse")
+
     def test_nobody_signs_up_by_themselves(self, client, db):
         assert "Ask for an invitation" in client.get("/sign-in/signup/").text
 
