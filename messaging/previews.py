@@ -89,7 +89,7 @@ def as_if_claimed(in_list: List, contact: Contact | None) -> Claimed:
     )
     return Claimed(
         id=0,
-        account_id=in_list.account_id,
+        account_id=current_account_id() or 0,
         channel="",
         address="",
         list_id=in_list.pk,

@@ -25,7 +25,11 @@ pytestmark = pytest.mark.usefixtures("inside_acme")
 class TestSaveMessage:
     def test_keeps_what_is_not_given(self, now):
         message = actions.save_message(
-            list=ListFactory(), name="We miss you", subject="Come back", html="<p>Hi</p>", now=now
+            list=ListFactory.create(),
+            name="We miss you",
+            subject="Come back",
+            html="<p>Hi</p>",
+            now=now,
         )
 
         actions.save_message(
@@ -42,7 +46,7 @@ class TestSaveMessage:
             "</mj-text></mj-column></mj-section></mj-body></mjml>"
         )
 
-        message = actions.save_message(list=ListFactory(), name="Back", mjml=mjml, now=now)
+        message = actions.save_message(list=ListFactory.create(), name="Back", mjml=mjml, now=now)
 
         assert "Hi {{ contact.first_name }}{% if 1 < 2 %}!{% endif %}" in message.html
         assert "<table" in message.html
@@ -68,13 +72,13 @@ class TestSaveMessage:
         with pytest.raises(
             InvalidValueError, match=words.replace("(", r"\(").replace(")", r"\)")
         ) as refused:
-            actions.save_message(list=ListFactory(), name="Back", now=now, **{part: source})
+            actions.save_message(list=ListFactory.create(), name="Back", now=now, **{part: source})
 
         assert refused.value.field == part
         assert not SavedMessage.objects.exists()
 
     def test_refuses_a_name_that_is_taken(self, now):
-        taken = SavedMessageFactory()
+        taken = SavedMessageFactory.create()
 
         with pytest.raises(InvalidValueError, match="already"):
             actions.save_message(list=taken.list, name=taken.name, now=now)
@@ -82,7 +86,7 @@ class TestSaveMessage:
 
 class TestCommitEmail:
     def test_is_not_changed_by_later_edits(self, now):
-        message = SavedMessageFactory(html="<p>One</p>")
+        message = SavedMessageFactory.create(html="<p>One</p>")
         committed = actions.commit_email(saved_message=message, now=now)
 
         actions.save_message(
@@ -93,7 +97,7 @@ class TestCommitEmail:
         assert committed.content["html"] == "<p>One</p>"
 
     def test_keeps_the_same_content_once(self, now):
-        message = SavedMessageFactory()
+        message = SavedMessageFactory.create()
 
         one = actions.commit_email(saved_message=message, now=now)
         two = actions.commit_email(saved_message=message, overrides={"subject": ""}, now=now)
@@ -104,7 +108,7 @@ class TestCommitEmail:
         assert CommittedMessage.objects.count() == 2
 
     def test_takes_the_lists_sender_where_there_is_none(self, now):
-        message = SavedMessageFactory(from_name="", from_email="")
+        message = SavedMessageFactory.create(from_name="", from_email="")
 
         committed = actions.commit_email(saved_message=message, now=now)
 
@@ -114,13 +118,13 @@ class TestCommitEmail:
     def test_refuses_an_override_that_does_not_compile(self, now):
         with pytest.raises(InvalidValueError, match="does not compile"):
             actions.commit_email(
-                saved_message=SavedMessageFactory(), overrides={"subject": "{{"}, now=now
+                saved_message=SavedMessageFactory.create(), overrides={"subject": "{{"}, now=now
             )
 
 
 class TestCommitSms:
     def test_lets_the_text_be_overridden(self, now):
-        message = SmsMessageFactory(text="Old")
+        message = SmsMessageFactory.create(text="Old")
 
         committed = actions.commit_sms(
             sms_message=message, text="New", phone_list=message.phone_list, now=now
@@ -131,7 +135,7 @@ class TestCommitSms:
 
     def test_needs_some_text(self, now):
         with pytest.raises(InvalidValueError, match="empty"):
-            actions.commit_sms(sms_message=None, phone_list=PhoneListFactory(), now=now)
+            actions.commit_sms(sms_message=None, phone_list=PhoneListFactory.create(), now=now)
 
 
 class TestSmsMessages:
@@ -139,7 +143,7 @@ class TestSmsMessages:
     def test_refuses_bad_texts(self, now, text):
         with pytest.raises(InvalidValueError) as refused:
             actions.create_sms_message(
-                phone_list=PhoneListFactory(), name="Winback", text=text, now=now
+                phone_list=PhoneListFactory.create(), name="Winback", text=text, now=now
             )
 
         assert refused.value.field == "text"
@@ -147,7 +151,7 @@ class TestSmsMessages:
     def test_refuses_a_picture_that_is_no_address(self, now):
         with pytest.raises(InvalidValueError, match="https"):
             actions.create_sms_message(
-                phone_list=PhoneListFactory(),
+                phone_list=PhoneListFactory.create(),
                 name="Winback",
                 text="Hi",
                 media_url="javascript:alert(1)",
@@ -158,7 +162,7 @@ class TestSmsMessages:
 class TestShortCodes:
     def test_is_provisioned_for_both_types_by_default(self, now):
         made = actions.create_short_code(
-            code="54 321", country="us", email_list=ListFactory(), now=now
+            code="54 321", country="us", email_list=ListFactory.create(), now=now
         )
 
         assert (made.code, made.country) == ("54321", "US")
@@ -174,7 +178,7 @@ class TestShortCodes:
         ],
     )
     def test_refuses_what_is_no_short_code(self, now, changes, field):
-        given = {"code": "54321", "country": "US", "email_list": ListFactory(), **changes}
+        given = {"code": "54321", "country": "US", "email_list": ListFactory.create(), **changes}
 
         with pytest.raises(InvalidValueError) as refused:
             actions.create_short_code(now=now, **given)
@@ -182,7 +186,7 @@ class TestShortCodes:
         assert refused.value.field == field
 
     def test_refuses_a_code_that_exists(self, now):
-        taken = ShortCodeFactory()
+        taken = ShortCodeFactory.create()
 
         with pytest.raises(InvalidValueError, match="already"):
             actions.create_short_code(
@@ -197,10 +201,13 @@ def consent(now):
 
 class TestSubscribePhone:
     def test_keeps_the_evidence_and_finds_the_contact(self, now, consent):
-        grace = ContactFactory(phone_e164="+12125550100")
+        grace = ContactFactory.create(phone_e164="+12125550100")
 
         subscription = actions.subscribe_phone(
-            phone_list=PhoneListFactory(), phone_e164="+12125550100", consent=consent, now=now
+            phone_list=PhoneListFactory.create(),
+            phone_e164="+12125550100",
+            consent=consent,
+            now=now,
         )
 
         assert subscription.state == "Subscribed"
@@ -208,7 +215,7 @@ class TestSubscribePhone:
         assert subscription.consent_text == "I agree to texts."
 
     def test_keeps_the_first_consent_when_done_twice(self, now, consent):
-        phones = PhoneListFactory()
+        phones = PhoneListFactory.create()
         first = actions.subscribe_phone(
             phone_list=phones, phone_e164="+12125550100", consent=consent, now=now
         )
@@ -221,7 +228,7 @@ class TestSubscribePhone:
         assert (again.pk, again.consent_source) == (first.pk, "Checkout")
 
     def test_comes_back_only_by_a_later_consent(self, now, consent):
-        phones = PhoneListFactory()
+        phones = PhoneListFactory.create()
         number = {"phone_list": phones, "phone_e164": "+12125550100"}
         actions.subscribe_phone(**number, consent=consent, now=now)
         hour = timedelta(hours=1)
@@ -236,7 +243,7 @@ class TestSubscribePhone:
 
     def test_waits_for_a_double_opt_in(self, now, consent):
         subscription = actions.subscribe_phone(
-            phone_list=PhoneListFactory(require_double_opt_in=True),
+            phone_list=PhoneListFactory.create(require_double_opt_in=True),
             phone_e164="+12125550100",
             consent=consent,
             now=now,
@@ -250,22 +257,27 @@ class TestSubscribePhone:
 
         with pytest.raises(InvalidValueError):
             actions.subscribe_phone(
-                phone_list=PhoneListFactory(), phone_e164="+12125550100", consent=empty, now=now
+                phone_list=PhoneListFactory.create(),
+                phone_e164="+12125550100",
+                consent=empty,
+                now=now,
             )
 
     def test_refuses_what_is_no_number(self, now, consent):
         with pytest.raises(InvalidValueError):
             actions.subscribe_phone(
-                phone_list=PhoneListFactory(), phone_e164="212", consent=consent, now=now
+                phone_list=PhoneListFactory.create(), phone_e164="212", consent=consent, now=now
             )
 
 
 class TestSubscribePhones:
     def test_counts_and_leaves_opt_outs_alone(self, now, consent):
-        phones = PhoneListFactory()
-        grace = ContactFactory(phone_e164="+12125550100")
-        PhoneSubscriptionFactory(phone_list=phones, phone_e164="+12125550101")
-        PhoneSubscriptionFactory(phone_list=phones, phone_e164="+12125550102", state="Unsubscribed")
+        phones = PhoneListFactory.create()
+        grace = ContactFactory.create(phone_e164="+12125550100")
+        PhoneSubscriptionFactory.create(phone_list=phones, phone_e164="+12125550101")
+        PhoneSubscriptionFactory.create(
+            phone_list=phones, phone_e164="+12125550102", state="Unsubscribed"
+        )
 
         counts = actions.subscribe_phones(
             phone_list=phones,
@@ -282,7 +294,7 @@ class TestSubscribePhones:
         assert PhoneSubscription.objects.get(phone_e164="+12125550102").state == "Unsubscribed"
 
     def test_changes_nothing_the_second_time(self, now, consent):
-        phones = PhoneListFactory()
+        phones = PhoneListFactory.create()
         given = {
             "phone_list": phones,
             "phones": ["+12125550100"],
@@ -300,7 +312,7 @@ class TestSubscribePhones:
 
 class TestUnsubscribePhone:
     def test_keeps_the_first_opt_out(self, now):
-        subscription = PhoneSubscriptionFactory()
+        subscription = PhoneSubscriptionFactory.create()
         number = {
             "phone_list": subscription.phone_list,
             "phone_e164": subscription.phone_e164,
@@ -315,7 +327,10 @@ class TestUnsubscribePhone:
     def test_knows_nobody_by_an_unknown_number(self, now):
         assert (
             actions.unsubscribe_phone(
-                phone_list=PhoneListFactory(), phone_e164="+12125550100", reason="API", now=now
+                phone_list=PhoneListFactory.create(),
+                phone_e164="+12125550100",
+                reason="API",
+                now=now,
             )
             is None
         )

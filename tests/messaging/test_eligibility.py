@@ -38,7 +38,7 @@ class TestEmailRefusal:
         ],
     )
     def test_follows_the_subscription(self, state, reason):
-        subscription = SubscriptionFactory(state=state)
+        subscription = SubscriptionFactory.create(state=state)
 
         asked = sql.fetch_value(
             ASK_EMAIL, list_id=subscription.list_id, contact_id=subscription.contact_id
@@ -47,8 +47,8 @@ class TestEmailRefusal:
         assert asked == reason
 
     def test_needs_an_address(self):
-        nameless = ContactFactory(email="", email_norm="", external_id="7")
-        subscription = SubscriptionFactory(contact=nameless)
+        nameless = ContactFactory.create(email="", email_norm="", external_id="7")
+        subscription = SubscriptionFactory.create(contact=nameless)
 
         asked = sql.fetch_value(
             ASK_EMAIL, list_id=subscription.list_id, contact_id=subscription.contact_id
@@ -57,9 +57,9 @@ class TestEmailRefusal:
         assert asked == "missing address"
 
     def test_needs_a_subscription_to_this_list(self):
-        contact = SubscriptionFactory().contact
+        contact = SubscriptionFactory.create().contact
 
-        asked = sql.fetch_value(ASK_EMAIL, list_id=ListFactory().pk, contact_id=contact.pk)
+        asked = sql.fetch_value(ASK_EMAIL, list_id=ListFactory.create().pk, contact_id=contact.pk)
 
         assert asked == "no-longer-in-list/segment"
 
@@ -76,7 +76,7 @@ class TestSmsRefusal:
         ],
     )
     def test_follows_the_consent(self, changes, reason):
-        subscription = PhoneSubscriptionFactory(**changes)
+        subscription = PhoneSubscriptionFactory.create(**changes)
 
         asked = sql.fetch_value(
             ASK_SMS, phone_list_id=subscription.phone_list_id, phone=subscription.phone_e164
@@ -85,10 +85,10 @@ class TestSmsRefusal:
         assert asked == reason
 
     def test_needs_a_consent_to_this_phone_list(self):
-        elsewhere = PhoneSubscriptionFactory()
+        elsewhere = PhoneSubscriptionFactory.create()
 
         asked = sql.fetch_value(
-            ASK_SMS, phone_list_id=PhoneListFactory().pk, phone=elsewhere.phone_e164
+            ASK_SMS, phone_list_id=PhoneListFactory.create().pk, phone=elsewhere.phone_e164
         )
 
         assert asked == "no consent for this list/purpose"

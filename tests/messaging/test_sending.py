@@ -44,7 +44,7 @@ def turn(acme, now, heart):
 class TestServe:
     def test_sends_what_is_queued(self, acme, now, turn):
         with in_account(acme.pk):
-            delivery = QueuedEmailFactory()
+            delivery = QueuedEmailFactory.create()
 
         turn()
 
@@ -60,7 +60,7 @@ class TestServe:
 
     def test_sends_texts(self, acme, turn):
         with in_account(acme.pk):
-            delivery = QueuedTextFactory()
+            delivery = QueuedTextFactory.create()
 
         turn()
 
@@ -72,10 +72,10 @@ class TestServe:
 
     def test_fills_in_fields_event_and_time(self, acme, now, turn):
         with in_account(acme.pk):
-            group = ProfileFieldGroupFactory(name="Profile")
-            size = ProfileFieldFactory(group=group, name="Shoe size", data_type="Numeric")
-            born = ProfileFieldFactory(group=group, name="Birthday", data_type="Date")
-            grace = SubscriptionFactory(
+            group = ProfileFieldGroupFactory.create(name="Profile")
+            size = ProfileFieldFactory.create(group=group, name="Shoe size", data_type="Numeric")
+            born = ProfileFieldFactory.create(group=group, name="Birthday", data_type="Date")
+            grace = SubscriptionFactory.create(
                 list=group.list, profile={str(size.pk): 42, str(born.pk): "1906-12-09"}
             ).contact
             text = (
@@ -83,11 +83,11 @@ class TestServe:
                 "{{ event.total | money }} {{ list.name }} {{ now | date('%H:%M') }} "
                 "{{ fields.Nothing.Here | default('none') }}"
             )
-            message = CommittedMessageFactory(
+            message = CommittedMessageFactory.create(
                 list=group.list,
                 content={**CommittedMessageFactory.build(list=group.list).content, "text": text},
             )
-            QueuedEmailFactory(
+            QueuedEmailFactory.create(
                 list=group.list, contact=grace, message=message, event_properties={"total": 1234.5}
             )
 
@@ -100,7 +100,7 @@ class TestServe:
 
     def test_asks_again_whether_it_may(self, acme, turn):
         with in_account(acme.pk):
-            email, text = QueuedEmailFactory(), QueuedTextFactory()
+            email, text = QueuedEmailFactory.create(), QueuedTextFactory.create()
             email.contact.subscriptions.update(state="Unsubscribed")
             text.phone_list.subscriptions.update(state="Unsubscribed")
 
@@ -113,7 +113,7 @@ class TestServe:
 
     def test_skips_a_contact_that_was_deleted(self, acme, turn):
         with in_account(acme.pk):
-            delivery = QueuedEmailFactory()
+            delivery = QueuedEmailFactory.create()
             delivery.contact.delete()
 
         turn()
@@ -124,7 +124,7 @@ class TestServe:
 
     def test_skips_a_phone_list_that_is_closed(self, acme, turn):
         with in_account(acme.pk):
-            delivery = QueuedTextFactory(phone_list=PhoneListFactory(is_active=False))
+            delivery = QueuedTextFactory.create(phone_list=PhoneListFactory.create(is_active=False))
 
         turn()
 
@@ -134,12 +134,13 @@ class TestServe:
 
     def test_lets_one_bad_template_fail_alone(self, acme, turn):
         with in_account(acme.pk):
-            good = QueuedEmailFactory()
+            good = QueuedEmailFactory.create()
             content = {**good.message.content, "html": "<p>\n{{ event.n + 1 }}</p>"}
-            bad = QueuedEmailFactory(
-                message=CommittedMessageFactory(list=good.list, content=content), list=good.list
+            bad = QueuedEmailFactory.create(
+                message=CommittedMessageFactory.create(list=good.list, content=content),
+                list=good.list,
             )
-            fine = QueuedEmailFactory(
+            fine = QueuedEmailFactory.create(
                 message=bad.message, list=good.list, event_properties={"n": 1}
             )
 
@@ -154,13 +155,13 @@ class TestServe:
     def test_survives_a_template_that_eats_memory(self, acme, turn):
         doubling = "{% set x = event.seed %}" + "{% set x = x ~ x %}" * 40 + "{{ x | length }}"
         with in_account(acme.pk):
-            good = QueuedEmailFactory()
+            good = QueuedEmailFactory.create()
             content = {**good.message.content, "html": doubling}
-            message = CommittedMessageFactory(list=good.list, content=content)
-            bad = QueuedEmailFactory(
+            message = CommittedMessageFactory.create(list=good.list, content=content)
+            bad = QueuedEmailFactory.create(
                 list=good.list, message=message, event_properties={"seed": "abcdefgh"}
             )
-            after = QueuedEmailFactory(list=good.list, message=message)
+            after = QueuedEmailFactory.create(list=good.list, message=message)
 
         turn()
 
@@ -170,7 +171,7 @@ class TestServe:
 
     def test_sends_nothing_while_the_provider_is_paused(self, acme, now, turn):
         with in_account(acme.pk):
-            QueuedEmailFactory()
+            QueuedEmailFactory.create()
             Provider.objects.create(channel="email", kind="sandbox", paused_at=now, updated_at=now)
 
         turn()
@@ -180,7 +181,7 @@ class TestServe:
 
     def test_does_not_touch_another_account(self, acme, globex, turn):
         with in_account(globex.pk):
-            QueuedEmailFactory()
+            QueuedEmailFactory.create()
 
         turn()
 
@@ -191,7 +192,7 @@ class TestServe:
 class TestDeferred:
     def test_is_asked_again_at_its_time(self, acme, now, turn):
         with in_account(acme.pk):
-            delivery = QueuedEmailFactory(
+            delivery = QueuedEmailFactory.create(
                 state="deferred",
                 reason="quiet-hours-deferred",
                 not_before=now + timedelta(hours=1),
@@ -210,7 +211,7 @@ class TestDeferred:
 
     def test_is_given_up_after_three_days_with_what_held_it(self, acme, now, turn):
         with in_account(acme.pk):
-            delivery = QueuedEmailFactory(
+            delivery = QueuedEmailFactory.create(
                 state="deferred",
                 reason="frequency-cap",
                 not_before=now,
@@ -228,7 +229,7 @@ class TestSettling:
     """Batches whose sender has not beaten for 60 seconds."""
 
     def abandoned(self, now, *, seconds=61, **fields):
-        return QueuedEmailFactory(
+        return QueuedEmailFactory.create(
             state="sending",
             claimed_at=now - timedelta(seconds=seconds),
             claimed_by="sender gone",
@@ -303,7 +304,7 @@ class Broken(Carrier):
 class TestHandOver:
     def test_puts_back_what_a_broken_provider_did_not_attempt(self, acme, now, heart):
         with in_account(acme.pk):
-            rows = [QueuedEmailFactory() for _ in range(3)]
+            rows = [QueuedEmailFactory.create() for _ in range(3)]
 
         handed = hand_over(Broken({}), [_outgoing(row, acme) for row in rows], heart=heart, now=now)
 
@@ -326,8 +327,8 @@ def _outgoing(delivery, account):
 class TestClaim:
     def test_takes_the_oldest_first_and_no_more_than_asked(self, acme, now):
         with in_account(acme.pk):
-            younger = QueuedEmailFactory(queued_at=now)
-            older = QueuedEmailFactory(queued_at=now - timedelta(hours=1))
+            younger = QueuedEmailFactory.create(queued_at=now)
+            older = QueuedEmailFactory.create(queued_at=now - timedelta(hours=1))
 
             taken = claim(channel="email", provider="sandbox", sender="me", most=1, now=now)
 
@@ -341,7 +342,7 @@ class TestSend:
     def test_serves_every_account_that_has_work(self, acme, globex):
         for account in (acme, globex):
             with in_account(account.pk):
-                QueuedEmailFactory()
+                QueuedEmailFactory.create()
 
         tasks.send()
 
@@ -358,10 +359,10 @@ class TestSend:
     def test_serves_the_least_recently_served_first(self, acme, globex, now, turn):
         for account in (acme, globex):
             with in_account(account.pk):
-                QueuedEmailFactory()
+                QueuedEmailFactory.create()
         turn()
         with in_account(acme.pk):
-            QueuedEmailFactory()
+            QueuedEmailFactory.create()
 
         assert tasks.sending_accounts(now=now) == [globex.pk, acme.pk]
 
@@ -369,8 +370,8 @@ class TestSend:
 class TestSendTest:
     def test_is_marked_and_goes_to_any_address(self, acme, now, turn):
         with in_account(acme.pk):
-            message = CommittedMessageFactory()
-            grace = ContactFactory()
+            message = CommittedMessageFactory.create()
+            grace = ContactFactory.create()
             actions.send_test_email(
                 message=message, address=" Ada@Acme.example", contact=grace, now=now
             )
@@ -386,16 +387,16 @@ class TestSendTest:
 
     def test_spares_who_has_unsubscribed(self, acme, now):
         with in_account(acme.pk):
-            gone = SubscriptionFactory(state="Unsubscribed")
-            message = CommittedMessageFactory(list=gone.list)
+            gone = SubscriptionFactory.create(state="Unsubscribed")
+            message = CommittedMessageFactory.create(list=gone.list)
 
             with pytest.raises(ValueError, match="unsubscribed"):
                 actions.send_test_email(message=message, address=gone.contact.email, now=now)
 
     def test_is_no_way_around_consent(self, acme, now, turn):
         with in_account(acme.pk):
-            phones = PhoneListFactory()
-            agreed = PhoneSubscriptionFactory(phone_list=phones, phone_e164="+12125550100")
+            phones = PhoneListFactory.create()
+            agreed = PhoneSubscriptionFactory.create(phone_list=phones, phone_e164="+12125550100")
             message = actions.commit_sms(sms_message=None, text="Hi", phone_list=phones, now=now)
             given = {"message": message, "phone_list": phones, "now": now}
 
