@@ -1,0 +1,91 @@
+"""The account that benchmarks run in: flagged, passed over by pulse and workers, removed."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from django.apps import apps
+from django.conf import settings
+
+from accounts.actions import free_slug
+from accounts.models import Account
+from accounts.tenancy import in_account, lookups, sql
+from accounts.tenancy.models import TenantModel
+
+SLUG = "conductor-benchmark"
+# Rows point downward: an app's rows go before those that they point to.
+APPS = ("conversations", "messaging", "contacts", "accounts")
+
+
+class BenchmarkRunsError(RuntimeError):
+    """Another benchmark runs on this data; two would measure each other."""
+
+
+@contextmanager
+def benchmark_account(*, now: datetime) -> Iterator[Account]:
+    """
+    Make an account flagged `is_benchmark` and remove it with all its rows at the end.
+
+    What a killed benchmark has left is removed first.
+
+    :raises BenchmarkRunsError: if another benchmark runs.
+    """
+    with _alone():
+        left = lookups.account_by_slug(SLUG)
+        if left is not None:
+            remove_benchmark_account(left)
+        account = _create(now)
+        try:
+            yield account
+        finally:
+            remove_benchmark_account(account.pk)
+
+
+def remove_benchmark_account(account_id: int) -> int:
+    """Delete a benchmark account and every row of it; return how many rows. Others stay."""
+    with in_account(account_id):
+        account = Account.objects.filter(is_benchmark=True).first()
+        if account is None:
+            return 0
+        gone = sum(sql.execute(f'DELETE FROM "{table}"') for table in _tables())
+        return gone + sql.execute(
+            "DELETE FROM accounts_account WHERE id = %(account_id)s", account_id=account.pk
+        )
+
+
+def _create(now: datetime) -> Account:
+    account_id = int(
+        sql.fetch_value("SELECT nextval(pg_get_serial_sequence('accounts_account', 'id'))")
+    )
+    with in_account(account_id):
+        return Account.objects.create(
+            id=account_id,
+            name="Benchmark",
+            slug=free_slug(SLUG),
+            is_benchmark=True,
+            created_at=now,
+        )
+
+
+def _tables() -> list[str]:
+    """Return the tenant tables, the latest defined first: they point to earlier ones."""
+    return [
+        model._meta.db_table  # noqa: SLF001 (where Django keeps a table's name)
+        for label in APPS
+        for model in reversed(list(apps.get_app_config(label).get_models()))
+        if issubclass(model, TenantModel)
+    ]
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    path = Path(settings.DATA_DIR) / "benchmark.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BenchmarkRunsError("Another benchmark is running; wait for its end.") from None
+        yield

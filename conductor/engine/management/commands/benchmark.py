@@ -1,0 +1,77 @@
+"""
+`manage.py benchmark import|segment|engine [--size N] [--seed N]`: one JSON line a figure.
+
+Runs in an account of its own, flagged so that pulse and workers pass it over; it is
+removed at the end, after Ctrl-C too. Each figure stands beside what plain SQL reaches on
+the same machine: `ratio` is ours by that limit, 1.0 is the limit itself.
+"""
+
+import importlib
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from conductor.engine.benchmark_account import BenchmarkRunsError, benchmark_account
+
+MEASURES = {
+    "import": "contacts.imports.benchmark",
+    "segment": "contacts.filters.benchmark",
+    "engine": "conductor.engine.benchmark",
+}
+
+
+class Command(BaseCommand):
+    """Measure, print, leave nothing behind."""
+
+    help = "Measure imports, segments or the engine against plain SQL on this machine."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take what to measure, how much of it, and the seed of what is made up."""
+        parser.add_argument("subject", choices=sorted(MEASURES))
+        parser.add_argument("--size", type=int, help="how many rows, contacts or subscriptions")
+        parser.add_argument("--seed", type=int, default=1, help="the same seed, the same people")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Print a JSON line per figure on stdout; everything else goes to stderr."""
+        size = options["size"]
+        if size is not None and not 1 <= size <= 10_000_000:
+            raise CommandError("--size is between 1 and 10,000,000.")
+        measure = importlib.import_module(MEASURES[options["subject"]]).measure
+        given = {"seed": options["seed"]} | ({} if size is None else {"size": size})
+        now = timezone.now()
+        try:
+            with unwinding_signals(), benchmark_account(now=now) as account:
+                for figure in measure(account=account, now=now, **given):
+                    self.stdout.write(json.dumps(figure))
+                    self.stdout.flush()
+                print("Removing the benchmark's account ...", file=sys.stderr)
+        except BenchmarkRunsError as runs:
+            raise CommandError(str(runs)) from runs
+        except KeyboardInterrupt:
+            raise CommandError(
+                "Stopped; nothing of the benchmark is left.", returncode=130
+            ) from None
+
+
+@contextmanager
+def unwinding_signals() -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM unwind the stack; removing is not interrupted."""
+
+    def unwind(_number: int, _frame: FrameType | None) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    former = {number: signal.signal(number, unwind) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
