@@ -328,8 +328,7 @@ def _conversation(conversation: Conversation, now: datetime) -> ConversationOut:
 
 
 def _wants_yaml(request: WireRequest) -> bool:
-    accepted = request.headers.get("Accept", "").lower()
-    return any(kind in accepted for kind in YAML_TYPES)
+    return request.get_preferred_type(["application/json", *YAML_TYPES]) in YAML_TYPES
 
 
 def _enrollments(rows: list[Enrollment]) -> Iterator[EnrollmentOut]:

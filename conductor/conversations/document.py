@@ -5,7 +5,7 @@ The conversation file as a value: parsed from structure, written back canonicall
 document lacks is told elsewhere (`problems.py`), with the list's names at hand.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -14,11 +14,10 @@ from pydantic import (
     Field,
     StringConstraints,
     Tag,
-    ValidationError,
     field_validator,
 )
-from pydantic_core import PydanticCustomError
 
+from conductor.conversations.faults import read_part
 from conductor.conversations.reading import Fault, MalformedConversationError, step_path
 from conductor.steps import (
     KEY_PATTERN,
@@ -226,7 +225,7 @@ def parse_document(structure: Any) -> Document:
     faults: list[Fault] = []
     if not isinstance(structure, dict):
         raise MalformedConversationError([Fault("", "A conversation file is a mapping.")])
-    heading = _read(Heading, structure, "", faults)
+    heading = read_part(Heading, structure, "", faults)
     threads = _threads(structure.get("threads"), faults)
     faults += _repetitions(threads, heading)
     if heading is None or faults:
@@ -251,7 +250,7 @@ def _threads(written: Any, faults: list[Fault]) -> list[ThreadNode]:
     threads = []
     for number, structure in enumerate(written if isinstance(written, list) else []):
         path = f"threads[{number}]"
-        heading = _read(ThreadHeading, structure, path, faults)
+        heading = read_part(ThreadHeading, structure, path, faults)
         steps = structure.get("steps") if isinstance(structure, dict) else None
         found = [
             _step(step, f"{path}.steps[{place}]", faults)
@@ -267,11 +266,11 @@ def _step(structure: Any, path: str, faults: list[Fault]) -> StepNode | None:
         faults.append(Fault(path, "A step is a mapping with a key and exactly one kind."))
         return None
     common = {key: structure[key] for key in ("key", "name", "exits") if key in structure}
-    heading = _read(StepHeading, common, path, faults)
+    heading = read_part(StepHeading, common, path, faults)
     kind = _kind(structure, path, faults)
     if kind is None:
         return None
-    config = _read(kind.Config, structure[kind.kind], step_path(path, kind.kind), faults)
+    config = read_part(kind.Config, structure[kind.kind], step_path(path, kind.kind), faults)
     if config is None:
         return None
     config = _with_canonical_rules(kind, config, step_path(path, kind.kind), faults)
@@ -348,67 +347,6 @@ def _content_repetitions(heading: Heading) -> Iterator[Fault]:
     for place, entry in enumerate(heading.messages):
         if entry.html and entry.mjml:
             yield Fault(f"messages[{place}]", "A message has either html or mjml.")
-
-
-Model = Any
-
-
-def _read(model: Model, structure: Any, path: str, faults: list[Fault]) -> Any:
-    """Read a part; on faults add them and return None."""
-    if isinstance(structure, dict):
-        later = [name for name in model.not_yet if name in structure]
-        for name in later:
-            text = f"{model.not_yet[name]} does not run in this version of Conductor yet."
-            faults.append(Fault(step_path(path, name), text[0].upper() + text[1:]))
-        structure = {name: value for name, value in structure.items() if name not in later}
-    try:
-        return model.read(structure)
-    except ValidationError as invalid_part:
-        faults += _faults(invalid_part, structure, path)
-    except PydanticCustomError as invalid_whole:
-        faults.append(Fault(path, invalid_whole.message()))
-    return None
-
-
-def _faults(error: ValidationError, structure: Any, path: str) -> Iterator[Fault]:
-    for detail in error.errors(include_url=False, include_context=True, include_input=False):
-        where = _path(detail["loc"], structure, path)
-        if detail["type"] == "missing":
-            where = step_path(where, detail["loc"][-1])
-        yield Fault(where, _sentence(dict(detail)))
-
-
-def _path(loc: tuple[int | str, ...], structure: Any, path: str) -> str:
-    """Turn pydantic's place into a path: tags of its unions are not in the file."""
-    for part in loc:
-        inside = isinstance(structure, dict) and part in structure
-        if inside or (isinstance(structure, list) and isinstance(part, int)):
-            path, structure = step_path(path, part), structure[part]
-    return path
-
-
-SENTENCES: Mapping[str, str] = {
-    "extra_forbidden": "Unknown key.",
-    "missing": "This is required.",
-    "string_type": "This is a text; a number or a date is written in quotes.",
-    "bool_type": "This is true or false.",
-    "dict_type": "This is a mapping.",
-    "model_type": "This is a mapping.",
-    "list_type": "This is a list.",
-    "string_pattern_mismatch": "This text does not have the form that is needed here.",
-}
-
-
-def _sentence(detail: dict[str, Any]) -> str:
-    known = SENTENCES.get(detail["type"])
-    if known:
-        return known
-    message = str(detail["msg"])
-    if detail["type"] == "literal_error":
-        message = message.replace("Input should be", "This is one of:")
-        message = message.replace("'', ", "").replace("'", "").replace(" or ", ", ")
-    message = message.replace("Input should", "This should").replace("String should", "This should")
-    return message if message.endswith(".") else f"{message}."
 
 
 def _unique(faults: list[Fault]) -> list[Fault]:

@@ -46,7 +46,7 @@ def optional(**settings):
     return st.fixed_dictionaries({}, optional=settings)
 
 
-FACTS = st.one_of(
+FACTS: st.SearchStrategy[dict[str, object]] = st.one_of(
     st.fixed_dictionaries({"external_event": NAMES | st.lists(NAMES, max_size=3, unique=True)}),
     st.fixed_dictionaries(
         {"list": st.sampled_from(["subscribed", "resubscribed", "profile_updated"])}

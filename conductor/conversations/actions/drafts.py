@@ -33,9 +33,15 @@ def create_conversation(
 
     :raises InvalidValueError: for a bad name, or one that the list has already.
     """
+    lock_list(list)
     name = free_name(list, name)
     heading = Heading.read({"conversation": name, "description": description.strip()})
     return add_conversation(list=list, document=Document(heading), commits={}, now=now, by=by)
+
+
+def lock_list(in_list: List) -> None:
+    """Let one at a time create conversations on a list: names are looked up, then taken."""
+    List.objects.select_for_update().get(pk=in_list.pk)
 
 
 def add_conversation(
@@ -109,13 +115,17 @@ def keep_revision(former: Conversation, *, now: datetime) -> None:
 
 
 def undo(*, conversation: Conversation, now: datetime, by: By = None) -> bool:
-    """Put the draft back as it was before its last edit; False if there is none to undo."""
+    """
+    Put the draft back as it was before its last edit; False if there is none to undo.
+
+    :raises InvalidValueError: if another conversation has taken its former name.
+    """
     former = Conversation.objects.select_for_update(of=["self"]).get(pk=conversation.pk)
     revision = Revision.objects.filter(conversation=former).order_by("-number").first()
     if revision is None:
         return False
     conversation.revision = former.revision + 1
-    conversation.name = str(revision.draft["conversation"])
+    conversation.name = _own_name(former, str(revision.draft["conversation"]))
     conversation.draft, conversation.commits = revision.draft, revision.commits
     conversation.modified_at = now
     conversation.save(update_fields=["revision", "name", "draft", "commits", "modified_at"])
@@ -140,6 +150,7 @@ def duplicate_conversation(
     *, conversation: Conversation, now: datetime, by: By = None
 ) -> Conversation:
     """Copy the draft into a new conversation of the same list: `Copy of Post Purchase`."""
+    lock_list(conversation.list)
     document = document_of(conversation)
     name, number = f"Copy of {conversation.name}"[:110], 1
     taken = set(Conversation.objects.filter(list=conversation.list).values_list("name", flat=True))

@@ -9,7 +9,7 @@ from django.db import transaction
 from accounts.actions import InvalidValueError
 from accounts.models import ApiClient, List, User
 from conductor.conversations.actions.commits import commits_by_file
-from conductor.conversations.actions.drafts import add_conversation, save_draft
+from conductor.conversations.actions.drafts import add_conversation, lock_list, save_draft
 from conductor.conversations.document import (
     Document,
     FieldContent,
@@ -91,6 +91,7 @@ def _apply(in_list: List, document: Document, *, now: datetime, by: By) -> Appli
     if document.heading.list_ not in {"", in_list.name}:
         text = f"This file is for the list “{document.heading.list_}”, not “{in_list.name}”."
         raise MalformedConversationError([Fault("list", text)])
+    lock_list(in_list)
     creator = _Creator(in_list, now, by)
     left = creator.create_missing(document)
     kept = document.heading.model_copy(
