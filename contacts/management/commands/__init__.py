@@ -1,0 +1,1 @@
+"""Commands of the contacts app: each prints JSON on stdout and nothing else there."""
