@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
+
+import psycopg
 
 from conductor.data_directory import CODE
+from conductor.postgres.embedded import embedded_cluster
 
 
 def clean_environment(data: Path | None) -> dict[str, str]:
@@ -49,6 +52,13 @@ def query(data: Path, statement: str) -> list[list[Any]]:
     assert done.returncode == 0, done.stderr
     rows: list[list[Any]] = json.loads(done.stdout)
     return rows
+
+
+def rows(data: Path, statement: LiteralString) -> list[tuple[Any, ...]]:
+    """Run a statement as the plain role on the running embedded database."""
+    with psycopg.connect(embedded_cluster(data).app_url, autocommit=True) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
 
 
 @dataclass

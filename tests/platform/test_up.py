@@ -15,48 +15,66 @@ from tests.platform.installation import (
     manage,
     processes_of,
     query,
+    rows,
     up,
 )
 
 INSERT = (
     "INSERT INTO accounts_heartbeat (part, beat_at) "
-    "SELECT '{name} ' || number, now() FROM generate_series(1, 500) AS number"
+    "SELECT 'kept ' || number, now() FROM generate_series(1, 500) AS number"
 )
-COUNT = "SELECT count(*) FROM accounts_heartbeat WHERE part LIKE '{name} %'"
+DELETE = "DELETE FROM accounts_heartbeat WHERE part LIKE 'kept %'"
+COUNT = "SELECT count(*) FROM accounts_heartbeat WHERE part LIKE 'kept %'"
 
 
 class TestUp:
-    def test_starts_continues_and_stops(self, data: Path) -> None:
+    def test_starts_continues_survives_and_stops(self, data: Path) -> None:
         with up(data) as first:
-            health = first.wait_until_ok()
-            assert health == {
-                "status": "ok",
-                "version": "0.1.0",
-                "database": health["database"],
-                "due_lag_seconds": 0.0,
-                "parts": {"web": "ok", "worker": "ok", "pulse": "ok", "database": "ok"},
-            }
-            assert health["database"].startswith("18.")
-            assert first.run["pid"] == first.process.pid
-            assert first.run["url"].endswith(str(first.run["ports"]["web"]))
+            self.is_well(first)
             keys = (data / "secrets.json").read_text()
             assert stat.S_IMODE((data / "secrets.json").stat().st_mode) == 0o600
             self.refuses_a_second_beside(data, first)
+            self.refuses_a_taken_port(data, first)
             # A command finds the running database, and leaves it running.
-            query(data, INSERT.format(name="kept"))
+            query(data, INSERT)
             assert first.health() is not None
+            self.brings_back_a_killed_worker(first)
             began = time.monotonic()
             assert first.stop(signal.SIGINT) == 0
             assert time.monotonic() - began < 20
-
         assert processes_of(data) == []
         assert not (data / "run.json").exists()
+
         with up(data) as second:
             second.wait_until_ok()
-            assert query(data, COUNT.format(name="kept")) == [[500]]
             assert (data / "secrets.json").read_text() == keys
-            assert second.stop(signal.SIGTERM) == 0
+            rows(data, DELETE)
+            rows(data, INSERT)
+            self.loses_database_and_supervisor(second)
+            left = processes_of(data)
+        assert any("qcluster" in line for line in left), left
+
+        with up(data) as third:
+            third.wait_until_ok()
+            assert rows(data, COUNT) == [(500,)]
+            workers = [line for line in processes_of(data) if "qcluster" in line]
+            # The parent, the sentinel, the monitor, the pusher and the workers of ours.
+            assert len(workers) <= 4 + int(os.environ.get("CONDUCTOR_WORKERS", "2"))
+            assert third.stop(signal.SIGTERM) == 0
         assert processes_of(data) == []
+
+    def is_well(self, first: Installation) -> None:
+        health = first.wait_until_ok()
+        assert health == {
+            "status": "ok",
+            "version": "0.1.0",
+            "database": health["database"],
+            "due_lag_seconds": 0.0,
+            "parts": {"web": "ok", "worker": "ok", "pulse": "ok", "database": "ok"},
+        }
+        assert health["database"].startswith("18.")
+        assert first.run["pid"] == first.process.pid
+        assert first.run["url"].endswith(str(first.run["ports"]["web"]))
 
     def refuses_a_second_beside(self, data: Path, first: Installation) -> None:
         beside = subprocess.run(
@@ -70,74 +88,50 @@ class TestUp:
         assert beside.returncode == 1
         assert f"already runs on {data}: {first.run['url']}" in beside.stderr
 
-    def test_brings_back_what_is_killed(self, data: Path) -> None:
-        with up(data) as installation:
-            installation.wait_until_ok()
-            worker = installation.run["children"]["worker"]
-            os.kill(worker, signal.SIGKILL)
-            self.wait_for_another(installation, worker)
-            assert not Path(f"/proc/{worker}").exists()
-            installation.wait_until_ok()
+    def refuses_a_taken_port(self, data: Path, first: Installation) -> None:
+        port = str(first.run["ports"]["web"])
+        done = subprocess.run(
+            [CODE / "bin/up", "--no-demo", "--port", port],
+            env=clean_environment(data.with_name("other")),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert f"port {port}" in done.stderr
 
-            query(data, INSERT.format(name="acknowledged"))
-            postmaster = int((data / "postgres/data/postmaster.pid").read_text().split()[0])
-            # The supervisor would start it again at once.
-            installation.process.send_signal(signal.SIGSTOP)
-            os.kill(postmaster, signal.SIGKILL)
-            found = installation.health()
-            assert found is not None
-            assert found[0] == 503
-            assert found[1]["status"] == "failing"
-            assert found[1]["parts"]["database"].startswith("The database does not answer: ")
-            installation.process.kill()
-            installation.process.wait()
-            left = processes_of(data)
-
-        assert any("qcluster" in line for line in left), left
-        with up(data) as again:
-            again.wait_until_ok()
-            assert query(data, COUNT.format(name="acknowledged")) == [[500]]
-            workers = [line for line in processes_of(data) if "qcluster" in line]
-            # The parent, the sentinel, the monitor, the pusher and the workers of ours.
-            assert len(workers) <= 4 + int(os.environ.get("CONDUCTOR_WORKERS", "2"))
-            assert again.stop() == 0
-        assert processes_of(data) == []
-
-    def wait_for_another(self, installation: Installation, worker: int) -> None:
+    def brings_back_a_killed_worker(self, installation: Installation) -> None:
+        worker = installation.run["children"]["worker"]
+        os.kill(worker, signal.SIGKILL)
         deadline = time.monotonic() + 20
         while installation.run["children"]["worker"] == worker:
             assert time.monotonic() < deadline
             time.sleep(0.1)
+        assert not Path(f"/proc/{worker}").exists()
+        installation.wait_until_ok()
 
-    def test_says_which_port_is_taken(self, data: Path) -> None:
-        with up(data) as installation:
-            installation.wait_until_ok()
-            port = str(installation.run["ports"]["web"])
-            other = data.with_name("other")
-            done = subprocess.run(
-                [CODE / "bin/up", "--no-demo", "--port", port],
-                env=clean_environment(other),
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-
-        assert done.returncode == 1
-        assert f"port {port}" in done.stderr
+    def loses_database_and_supervisor(self, installation: Installation) -> None:
+        lock_file = installation.data / "postgres/data/postmaster.pid"
+        postmaster = int(lock_file.read_text().split()[0])
+        # The supervisor would start it again at once.
+        installation.process.send_signal(signal.SIGSTOP)
+        os.kill(postmaster, signal.SIGKILL)
+        found = installation.health()
+        assert found is not None
+        assert found[0] == 503
+        assert found[1]["status"] == "failing"
+        assert found[1]["parts"]["database"].startswith("The database does not answer: ")
+        installation.process.kill()
+        installation.process.wait()
 
 
 class TestManage:
     def test_runs_the_database_for_its_own_duration(self, data: Path) -> None:
-        done = manage(data, "migrate", "-v", "0")
-
-        assert done.returncode == 0, done.stderr
         assert query(data, "SELECT current_user") == [["conductor_app"]]
         assert processes_of(data) == []
 
     def test_keeps_the_owner_from_other_commands(self, data: Path) -> None:
-        manage(data, "migrate", "-v", "0")
-
         program = "import os; print('DATABASE_OWNER_URL' in os.environ)"
         done = manage(data, "shell", "--no-imports", "-v", "0", "-c", program)
 
