@@ -1,0 +1,390 @@
+"""The SMTP provider against a real server."""
+
+import io
+import json
+import socket
+import ssl
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from django.core.management import CommandError, call_command
+
+from accounts.tenancy import in_account
+from messaging import actions
+from messaging.models import Delivery, Provider
+from messaging.providers import Outgoing
+from messaging.providers.smtp import CONNECTIONS, Smtp
+from messaging.sending.heart import Heart
+from messaging.sending.sender import serve
+from tests.factories import CommittedMessageFactory, ListFactory, QueuedEmailFactory
+
+
+class Mailbox:
+    """A mail server's memory; addresses say how it behaves."""
+
+    def __init__(self):
+        self.mails = []
+        self.sessions = set()
+
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
+        self.sessions.add(session.peer)
+        if address.startswith("nobody"):
+            return "550 5.1.1 no such mailbox"
+        if address.startswith("later"):
+            return "451 4.7.1 come back later"
+        if address.startswith("busy"):
+            server.transport.close()
+            return "421 4.3.2 shutting down"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+        (to,) = envelope.rcpt_tos
+        if to.startswith("spam"):
+            return "554 5.7.1 spam"
+        self.mails.append((to, envelope.content))
+        if to.startswith("lost"):
+            server.transport.abort()
+        return "250 2.0.0 queued as 42"
+
+
+@pytest.fixture
+def mailbox():
+    return Mailbox()
+
+
+def free_port():
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return asked.getsockname()[1]
+
+
+@pytest.fixture
+def server(mailbox):
+    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    yield controller.port
+    for kept in CONNECTIONS.values():
+        kept.connection.close()
+    CONNECTIONS.clear()
+    controller.stop()
+
+
+@pytest.fixture
+def shop(acme, server, now):
+    """A list of acme whose mail goes to the server."""
+    with in_account(acme.pk):
+        actions.set_provider(
+            channel="email",
+            kind="smtp",
+            settings={"host": "127.0.0.1", "port": server, "security": "none"},
+            now=now,
+        )
+        return ListFactory.create()
+
+
+@pytest.fixture
+def send(acme, shop, now):
+    """Queue mail to addresses, serve once, return state and reason by address."""
+
+    def serve_once(*addresses, at=now, **fields):
+        with in_account(acme.pk):
+            message = CommittedMessageFactory.create(list=shop)
+            for address in addresses:
+                QueuedEmailFactory.create(list=shop, message=message, address=address, **fields)
+        with Heart(lambda: at) as heart:
+            serve(acme.pk, heart=heart, clock=lambda: at)
+        with in_account(acme.pk):
+            rows = Delivery.objects.values_list("address", "state", "reason")
+            return {address: (state, reason) for address, state, reason in rows}
+
+    return serve_once
+
+
+class TestSend:
+    def test_delivers_over_one_connection(self, mailbox, send):
+        found = send("grace@mail.example", "ada@mail.example")
+
+        assert set(found.values()) == {("sent", "")}
+        assert len(mailbox.sessions) == 1
+        to, raw = mailbox.mails[0]
+        message = message_from_bytes(raw, policy=policy.default)
+        assert message["To"].addresses[0].addr_spec == to
+        assert message["Subject"] == "Come back, Grace"
+        assert message.get_body(["html"]).get_content().strip() == "<p>Hi Grace</p>"
+
+    def test_keeps_the_connection_between_batches(self, mailbox, send):
+        send("grace@mail.example")
+        send("ada@mail.example")
+
+        assert len(mailbox.mails) == 2
+        assert len(mailbox.sessions) == 1
+
+    def test_one_refused_recipient_sinks_nobody_else(self, mailbox, send):
+        found = send(
+            "nobody@mail.example", "grace@mail.example", "later@mail.example", "spam@mail.example"
+        )
+
+        assert found["grace@mail.example"] == ("sent", "")
+        assert found["nobody@mail.example"] == (
+            "failed",
+            "provider rejected (550 5.1.1 no such mailbox)",
+        )
+        assert found["later@mail.example"][0] == "failed"
+        assert found["spam@mail.example"] == ("failed", "provider rejected (554 5.7.1 spam)")
+
+    def test_an_answer_that_never_came_is_unknown_and_the_rest_goes_on(self, mailbox, send):
+        found = send("lost@mail.example", "grace@mail.example")
+
+        assert found["lost@mail.example"] == ("unknown", "connection lost")
+        assert found["grace@mail.example"] == ("sent", "")
+
+    def test_an_unknown_one_is_sent_again_where_the_step_says_so(self, mailbox, send, acme, now):
+        send("lost@mail.example", resend_unknown=True)
+        with in_account(acme.pk):
+            assert Delivery.objects.get().state == "deferred"
+
+        for minute in range(1, 10):
+            send(at=now + minute * timedelta(minutes=1))
+
+        with in_account(acme.pk):
+            lost = Delivery.objects.get()
+            assert (lost.state, lost.attempts) == ("unknown", 5)
+        assert len(mailbox.mails) == 5
+
+    def test_a_server_that_shuts_down_first_costs_nothing(self, mailbox, send, acme):
+        found = send("busy@mail.example", "grace@mail.example")
+
+        assert found["busy@mail.example"][0] == "deferred"
+        assert found["grace@mail.example"] == ("sent", "")
+        with in_account(acme.pk):
+            assert Delivery.objects.get(address="busy@mail.example").attempts == 0
+
+    def test_dots_and_eight_bits_arrive(self, mailbox, send, acme, shop):
+        text = ".\r\n..\r\nGrüße 👟\r\n" + "x" * 3000
+        with in_account(acme.pk):
+            message = CommittedMessageFactory.create(
+                list=shop,
+                content={
+                    "subject": "Grüße 👟",
+                    "from_name": "Zoë",
+                    "from_email": "shop@acme.example",
+                    "text": text,
+                },
+            )
+            QueuedEmailFactory.create(list=shop, message=message, address="grace@mail.example")
+
+        send()
+
+        (_, raw) = mailbox.mails[0]
+        got = message_from_bytes(raw, policy=policy.default)
+        assert got["Subject"] == "Grüße 👟"
+        assert got.get_content().replace("\r\n", "\n").rstrip("\n") == text.replace("\r\n", "\n")
+
+
+class TestNoServer:
+    def test_puts_everything_off_and_says_why(self, acme, send, now):
+        with in_account(acme.pk):
+            actions.set_provider(
+                channel="email",
+                kind="smtp",
+                settings={"host": "127.0.0.1", "port": 1, "security": "none"},
+                now=now,
+            )
+
+        found = send("grace@mail.example", "ada@mail.example")
+
+        assert {state for state, _ in found.values()} == {"deferred"}
+        with in_account(acme.pk):
+            assert "cannot be reached" in Provider.objects.get().last_error
+            assert Delivery.objects.first().not_before == now + timedelta(minutes=1)
+
+    def test_goes_on_when_it_is_back(self, acme, send, server, now, mailbox):
+        with in_account(acme.pk):
+            Provider.objects.update(settings={"host": "127.0.0.1", "port": 1, "security": "none"})
+        send("grace@mail.example")
+        with in_account(acme.pk):
+            Provider.objects.update(
+                settings={"host": "127.0.0.1", "port": server, "security": "none"}
+            )
+
+        found = send(at=now + timedelta(minutes=1))
+
+        assert found == {"grace@mail.example": ("sent", "")}
+        with in_account(acme.pk):
+            assert Provider.objects.get().last_error == ""
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A certificate of 127.0.0.1 that is its own authority."""
+    from ipaddress import ip_address
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    today = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    folder = tmp_path_factory.mktemp("tls")
+    certificate = folder / "cert.pem"
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    secret = folder / "key.pem"
+    secret.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return certificate, secret
+
+
+class TestSecurity:
+    @pytest.fixture
+    def secure(self, mailbox, certificate, monkeypatch):
+        """A server that wants STARTTLS and a password; its authority is trusted."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*map(str, certificate))
+
+        def authenticate(server, session, envelope, mechanism, data):
+            known = isinstance(data, LoginPassword) and data.password == b"secret words"
+            return AuthResult(success=known, handled=False)
+
+        class Secure(Controller):
+            def factory(self):
+                return SMTP(
+                    mailbox,
+                    tls_context=context,
+                    require_starttls=True,
+                    authenticator=authenticate,
+                    auth_required=True,
+                )
+
+        controller = Secure(mailbox, hostname="127.0.0.1", port=free_port())
+        controller.start()
+        yield controller.port
+        controller.stop()
+
+    def settings(self, port):
+        return Smtp.clean({"host": "127.0.0.1", "port": port, "user": "ada"})
+
+    def test_secures_the_connection_and_signs_in(
+        self, secure, mailbox, certificate, monkeypatch, now
+    ):
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+        carrier = Smtp(self.settings(secure), "secret words")
+
+        assert carrier.check() == ""
+        outgoing = Outgoing(
+            delivery_id=1,
+            account_id=1,
+            channel="email",
+            address="grace@mail.example",
+            sender="Acme <shop@acme.example>",
+            raw=b"Subject: Hi\r\n\r\nHi",
+        )
+        (outcome,) = carrier.send([outgoing], now=now)
+        carrier.forget()
+
+        assert outcome.state == "sent"
+        assert len(mailbox.mails) == 1
+
+    def test_says_that_the_password_is_wrong(self, secure, certificate, monkeypatch):
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+
+        assert "did not accept" in Smtp(self.settings(secure), "wrong").check()
+
+    def test_trusts_no_stranger(self, secure):
+        assert "cannot be reached" in Smtp(self.settings(secure), "secret words").check()
+
+
+class TestClean:
+    @pytest.mark.parametrize(("security", "port"), [("tls", 465), ("starttls", 587), ("none", 25)])
+    def test_knows_the_usual_ports(self, security, port):
+        assert Smtp.clean({"host": "mail.acme.example", "security": security})["port"] == port
+
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            {"host": ""},
+            {"host": "a b"},
+            {"host": "http://x"},
+            {"port": "abc"},
+            {"port": 0},
+            {"security": "rot13"},
+        ],
+    )
+    def test_refuses_what_is_no_mail_server(self, bad):
+        with pytest.raises(ValueError):  # noqa: PT011 - each says its own field
+            Smtp.clean({"host": "mail.acme.example", **bad})
+
+
+class TestSetProviderCommand:
+    def run(self, *arguments):
+        out = io.StringIO()
+        call_command("set_provider", *arguments, stdout=out)
+        return json.loads(out.getvalue())
+
+    def test_stores_it_with_the_password_encrypted(self, acme, monkeypatch):
+        monkeypatch.setenv("CONDUCTOR_PROVIDER_PASSWORD", "secret words")
+
+        answer = self.run("--account", "acme-shoes", "smtp", "--host", "mail.acme.example")
+
+        assert answer["settings"]["port"] == 587
+        with in_account(acme.pk):
+            stored = Provider.objects.get()
+            assert "secret" not in stored.secret
+            carrier = actions.carrier_of("email")
+            assert carrier is not None
+            assert carrier.secret == "secret words"
+
+    def test_says_what_is_wrong(self, acme):
+        with pytest.raises(CommandError, match="no account"):
+            self.run("--account", "nobody", "sandbox")
+        with pytest.raises(CommandError, match="mail server"):
+            self.run("--account", "acme-shoes", "smtp")
+        with pytest.raises(CommandError, match="does not carry"):
+            self.run("--account", "acme-shoes", "--channel", "sms", "smtp", "--host", "a.example")
+        with pytest.raises(CommandError, match="cannot be reached"):
+            self.run(
+                "--account", "acme-shoes", "smtp", "--host", "127.0.0.1", "--port", "1", "--check"
+            )
+
+    def test_goes_back_to_the_sandbox(self, acme):
+        self.run("--account", "acme-shoes", "smtp", "--host", "mail.acme.example")
+
+        answer = self.run("--account", "acme-shoes", "sandbox")
+
+        assert answer == {"channel": "email", "kind": "sandbox", "settings": {}}
+
+
+class TestSlowBatch:
+    def test_what_was_not_attempted_goes_back(self, acme, send, monkeypatch, mailbox):
+        """A batch that takes too long: one is sent, the rest stays queued, unharmed."""
+        monkeypatch.setattr("messaging.sending.sender.BATCH_SECONDS", -1.0)
+
+        found = send("grace@mail.example", "ada@mail.example")
+
+        assert sorted(state for state, _ in found.values()) == ["queued", "sent"]
+        with in_account(acme.pk):
+            assert Delivery.objects.get(state="queued").attempts == 0
+        assert len(mailbox.mails) == 1
