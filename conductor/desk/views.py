@@ -266,7 +266,7 @@ def found_on(
         (
             "Saved Messages",
             [
-                ("mail", one.name, one.subject, at("messaging:saved_message", one.pk))
+                ("mail", one.name, one.subject, at("messaging:message", one.pk))
                 for one in saved
             ],
         ),
