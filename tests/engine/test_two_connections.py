@@ -1,0 +1,235 @@
+"""Two connections at once: nobody is moved twice, entered twice, or forgotten."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from accounts.models import Account
+from accounts.tenancy import in_account
+from conductor.conversations.actions import pause_conversation, publish_conversation
+from conductor.conversations.models import Conversation, Enrollment, Visit
+from conductor.engine import turns
+from conductor.engine.tick import run_tick
+from messaging.models import Delivery
+from tests.engine.world import World, check_conservation
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DAY = timedelta(days=1)
+HELLO = "{key: pause, wait: {for: P1D}}\n{key: hello, message: {saved_message: We miss you}}"
+SECONDS = 20
+
+
+class Elsewhere:
+    """Work in another thread, on a connection of its own, inside an account."""
+
+    def __init__(self, account: Account, work: Callable[[], Any]) -> None:
+        self.account = account
+        self.work = work
+        self.result: Any = None
+        self.did = threading.Event()
+        self.may_commit = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        try:
+            with in_account(self.account.pk):
+                self.result = self.work()
+                self.did.set()
+                self.may_commit.wait(SECONDS)
+        finally:
+            self.did.set()
+            connections.close_all()
+
+    def finish(self) -> Any:
+        """Let it commit and return what it did."""
+        self.may_commit.set()
+        self.thread.join(SECONDS)
+        assert not self.thread.is_alive()
+        return self.result
+
+
+@contextmanager
+def elsewhere(account: Account, work: Callable[[], Any]) -> Iterator[Elsewhere]:
+    """Do work on another connection and leave its transaction open within the block."""
+    other = Elsewhere(account, work)
+    other.thread.start()
+    assert other.did.wait(SECONDS)
+    try:
+        yield other
+    finally:
+        other.finish()
+
+
+@pytest.fixture
+def world(acme: Account, now: datetime) -> World:
+    """The world of acme, committed."""
+    with in_account(acme.pk):
+        return World(now)
+
+
+def tick(account: Account, now: datetime, limit: int = 1000) -> Any:
+    """Run a tick and commit it."""
+    with in_account(account.pk):
+        return run_tick(now=now, limit=limit)
+
+
+class TestClaim:
+    def test_passes_over_what_another_tick_has_claimed(self, acme: Account, world: World) -> None:
+        with in_account(acme.pk):
+            conversation = world.live(HELLO)
+            world.happen(*[world.person() for _ in range(10)])
+        tick(acme, world.now)
+        later = world.now + DAY
+
+        with elsewhere(acme, lambda: run_tick(now=later, limit=4)) as other:
+            here = tick(acme, later)
+
+        assert (other.result.claimed, here.claimed) == (4, 6)
+        with in_account(acme.pk):
+            assert Delivery.objects.count() == 10
+            assert Enrollment.objects.filter(ended_at=None).count() == 0
+            check_conservation(conversation.pk)
+
+    def test_finds_nothing_left_after_a_tick_has_committed(
+        self, acme: Account, world: World
+    ) -> None:
+        with in_account(acme.pk):
+            world.live(HELLO)
+            world.happen(world.person())
+        tick(acme, world.now)
+        later = world.now + DAY
+
+        assert tick(acme, later).claimed == 1
+        assert tick(acme, later).rows == 0
+
+
+class TestIntake:
+    def test_is_one_at_a_time_in_an_account(self, acme: Account, world: World) -> None:
+        with in_account(acme.pk):
+            world.live(HELLO, heading="reentry: unlimited")
+            grace = world.person()
+            world.happen(grace)
+
+        with elsewhere(acme, lambda: run_tick(now=world.now, limit=10)) as other:
+            with in_account(acme.pk):
+                world.happen(grace)
+            here = tick(acme, world.now)
+        after = tick(acme, world.now)
+
+        assert (other.result.entered, here.facts) == (1, 0)
+        # Decided against what the first tick has committed: she is in already.
+        assert (after.facts, after.entered) == (1, 0)
+        with in_account(acme.pk):
+            assert Enrollment.objects.count() == 1
+            assert world.refusals() == ["already in"]
+
+    def test_of_another_account_goes_on(self, acme: Account, globex: Account, world: World) -> None:
+        with in_account(globex.pk):
+            there = World(world.now)
+            there.live(HELLO)
+            there.happen(there.person())
+        with in_account(acme.pk):
+            world.live(HELLO)
+            world.happen(world.person())
+
+        with elsewhere(globex, lambda: run_tick(now=world.now, limit=10)) as other:
+            here = tick(acme, world.now)
+
+        assert (other.result.entered, here.entered) == (1, 1)
+
+    def test_finds_a_fact_that_commits_after_a_later_one(self, acme: Account, world: World) -> None:
+        with in_account(acme.pk):
+            world.live(HELLO)
+            slow, quick = world.person(), world.person()
+
+        with elsewhere(acme, lambda: world.happen(slow)):
+            with in_account(acme.pk):
+                world.happen(quick)
+            assert tick(acme, world.now).entered == 1
+        after = tick(acme, world.now)
+
+        assert after.entered == 1
+        with in_account(acme.pk):
+            assert world.place(slow).pk > world.place(quick).pk
+
+
+class TestPublish:
+    def test_waits_for_the_tick_under_way(self, acme: Account, world: World) -> None:
+        with in_account(acme.pk):
+            conversation = world.live(HELLO)
+            before, after = world.person(), world.person()
+            world.happen(before)
+            draft = dict(conversation.draft)
+            draft["threads"][0]["steps"][2:3] = [{"key": "other", "wait": {"for": "P2D"}}]
+            Conversation.objects.update(draft=draft)
+
+        def publish() -> Any:
+            return publish_conversation(
+                conversation=Conversation.objects.get(), now=world.now
+            ).version.pk
+
+        with elsewhere(acme, lambda: run_tick(now=world.now, limit=10)) as ticking:
+            publishing = Elsewhere(acme, publish)
+            publishing.thread.start()
+            assert not publishing.did.wait(0.5)
+            ticking.finish()
+            version_id = publishing.finish()
+        with in_account(acme.pk):
+            world.happen(after)
+        tick(acme, world.now)
+        tick(acme, world.now + DAY)
+
+        with in_account(acme.pk):
+            assert world.place(before).version_id != version_id
+            assert world.path(before)[-1] == "(terminated)"
+            assert world.place(after).version_id == version_id
+            assert world.path(after)[-1] == "other"
+            check_conservation(conversation.pk)
+
+    def test_pauses_for_good_once_it_is_answered(self, acme: Account, world: World) -> None:
+        with in_account(acme.pk):
+            world.live(HELLO)
+            first, second = world.person(), world.person()
+            world.happen(first)
+
+        def pause() -> None:
+            pause_conversation(conversation=Conversation.objects.get(), now=world.now)
+
+        with elsewhere(acme, lambda: run_tick(now=world.now, limit=10)) as ticking:
+            pausing = Elsewhere(acme, pause)
+            pausing.thread.start()
+            assert not pausing.did.wait(0.5)
+            ticking.finish()
+            pausing.finish()
+        with in_account(acme.pk):
+            world.happen(second)
+
+        assert tick(acme, world.now).rows == 0
+        assert tick(acme, world.now + DAY).rows == 0
+        with in_account(acme.pk):
+            assert Visit.objects.count() == 1
+            assert world.queued() == 1
+
+
+class TestTurn:
+    def test_is_one_workers_at_a_time(self, acme: Account, world: World) -> None:
+        with in_account(acme.pk):
+            world.live(HELLO)
+            world.happen(world.person())
+        turns.serve(acme.pk, now=world.now - DAY)
+
+        def hold() -> Any:
+            return turns.Turn.objects.select_for_update().get().pk
+
+        with elsewhere(acme, hold):
+            assert turns.serve(acme.pk, now=world.now) is None
+        served = turns.serve(acme.pk, now=world.now)
+
+        assert served is not None
+        assert served.entered == 1
