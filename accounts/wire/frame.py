@@ -117,7 +117,7 @@ class Frame:
                 routed,
                 response={**answers, REFUSALS: Failure},
                 by_alias=True,
-                openapi_extra=openapi_extra,
+                openapi_extra={"security": [{"OAuth2": list(levels)}], **(openapi_extra or {})},
             )
             return view
 

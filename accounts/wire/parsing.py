@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
@@ -15,6 +16,7 @@ from accounts.wire.errors import (
     UnsupportedContentTypeError,
 )
 
+SHORT = 65_536  # bytes
 JSON_TYPES = ("application/json", "text/json")
 
 
@@ -53,14 +55,38 @@ class AnyCase(dict[str, Any]):
 
 def read_body(request: HttpRequest) -> bytes:
     """
-    Return the body.
+    Return the body, sent in chunks or of a stated length.
 
     :raises BodyTooLargeError: beyond 250 MB.
     """
     try:
+        if is_chunked(request):
+            return _read_chunks(request)
         return request.body
     except RequestDataTooBig as too_big:
         raise BodyTooLargeError from too_big
+
+
+def _read_chunks(request: HttpRequest) -> bytes:
+    """Read a body without a Content-Length, which Django takes for an empty one."""
+    if not hasattr(request, "_body"):
+        stream = request.META["wsgi.input"]
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        body = stream.read(most + 1)
+        if len(body) > most:
+            raise BodyTooLargeError
+        request._body = body  # noqa: SLF001 (what `request.body` would have kept)
+    return request.body
+
+
+def is_long(request: HttpRequest) -> bool:
+    """Tell whether a body is more than a few values, or of unknown length."""
+    return is_chunked(request) or int(request.META.get("CONTENT_LENGTH") or 0) > SHORT
+
+
+def is_chunked(request: HttpRequest) -> bool:
+    """Tell whether a body comes without a Content-Length."""
+    return "chunked" in request.headers.get("Transfer-Encoding", "").lower()
 
 
 def read_json(request: HttpRequest) -> Any:

@@ -64,6 +64,8 @@ def finished(response: HttpResponse) -> HttpResponse:
     """Add the headers of every answer."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    # CommonMiddleware, which would count the bytes, is not asked.
+    response.headers.setdefault("Content-Length", str(len(response.content)))
     # Django would log the path of every refusal, and paths hold email addresses.
     response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
     return response

@@ -14,6 +14,7 @@ from ninja.operation import Operation
 from pydantic.alias_generators import to_camel
 
 from accounts.actions import InvalidValueError
+from accounts.models import ApiClient
 from accounts.tenancy import in_account
 from accounts.wire import access
 from accounts.wire.envelopes import storable
@@ -31,7 +32,7 @@ from accounts.wire.errors import (
 )
 from accounts.wire.frame import Demands, Frame, WireRequest
 from accounts.wire.paging import with_query_of_cursor
-from accounts.wire.parsing import WireParser, check_content_type
+from accounts.wire.parsing import WireParser, check_content_type, is_long, read_body
 from accounts.wire.rendering import WireRenderer, answer, finished
 
 log = logging.getLogger(__name__)
@@ -160,16 +161,14 @@ def _run(
     demands: Demands = operation.view_func.demands  # type: ignore[attr-defined]
     account_id, token_id = access.account_and_token(request)
     request.names = demands.names
+    # The body is read outside of the transaction, which a slow sender would hold open; a
+    # long one only from a caller who is let in.
+    if is_long(request):
+        with in_account(account_id):
+            _admit(request, demands, token_id)
+    read_body(request)
     with in_account(account_id):
-        client = access.client_of_token(token_id, now=request.now)
-        access.check_access(
-            client,
-            integration=demands.integration,
-            levels=demands.levels,
-            address=access.address_of(request),
-        )
-        request.client, request.account = client, client.account
-        request.zone = client.account.zone
+        client = _admit(request, demands, token_id)
         check_content_type(request, demands.accepts)
         if not all(storable(given) for given in parameters.values()):
             raise NotFoundError
@@ -179,6 +178,20 @@ def _run(
             raise RollBackError(response)
         access.note_use(client, now=request.now)
     return finished(cast(HttpResponse, response))
+
+
+def _admit(request: WireRequest, demands: Demands, token_id: int) -> ApiClient:
+    """Put the caller on the request, or refuse."""
+    client = access.client_of_token(token_id, now=request.now)
+    access.check_access(
+        client,
+        integration=demands.integration,
+        levels=demands.levels,
+        address=access.address_of(request),
+    )
+    request.client, request.account = client, client.account
+    request.zone = client.account.zone
+    return client
 
 
 def on_wire_error(request: HttpRequest, refusal: WireError) -> HttpResponse:

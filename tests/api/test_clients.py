@@ -6,6 +6,7 @@ unescaped cursors, bodies without a content type.
 """
 
 import http.client
+import io
 import json
 from typing import Any
 from urllib.parse import urlsplit
@@ -99,7 +100,9 @@ class TestTap:
         with in_account(acme.pk):
             SubscriptionFactory.create_batch(7, list=shop)
         headers = {"Authorization": f"Bearer {token_of(send, credentials)}"}
-        seen, cursor, calls = [], "Start", 0
+        seen: list[Any] = []
+        cursor: Any = "Start"
+        calls = 0
 
         while cursor is not None:
             status, _, body = send(
@@ -182,3 +185,34 @@ class TestCommit:
         assert status == 201
         shown = send("GET", f"/email/v1/List/{made['resourceId']}", None, headers)[2]
         assert shown["data"]["listName"] == "Kept"
+
+
+class TestChunks:
+    def test_are_put_together(self, wire):
+        """A body without a Content-Length is no empty body."""
+        body = io.BytesIO(b'{"listName": "Chunky"}')
+
+        answer = wire.client.generic(
+            "POST",
+            "/email/v1/List",
+            headers={"Authorization": f"Bearer {wire.token}", "Transfer-Encoding": "chunked"},
+            **{"wsgi.input": body, "CONTENT_LENGTH": "", "CONTENT_TYPE": "application/json"},
+        )
+
+        assert answer.status_code == 201
+
+    @pytest.mark.parametrize("length", ["", "12"])
+    def test_of_more_than_250_mb_are_answered_404(self, wire, settings, length):
+        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+        headers = {"Authorization": f"Bearer {wire.token}"}
+        if not length:
+            headers["Transfer-Encoding"] = "chunked"
+
+        answer = wire.client.generic(
+            "POST",
+            "/data/v1/Order",
+            headers=headers,
+            **{"wsgi.input": io.BytesIO(b" " * 12), "CONTENT_LENGTH": length},
+        )
+
+        assert (answer.status_code, json.loads(answer.content)["status"]) == (404, 404)

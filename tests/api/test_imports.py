@@ -2,6 +2,7 @@
 
 import base64
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def import_file(text, *columns, **change):
     }
 
 
-EMAIL = ("Email", {})
+EMAIL: tuple[str, dict[str, Any]] = ("Email", {})
 
 
 class TestListImport:
@@ -236,7 +237,13 @@ class TestCustomers:
             assert not Import.objects.exists()
 
     def test_leave_rejects_where_they_are_seen(self, wire, acme):
-        body = [{"firstName": "Nobody"}, {"email": "grace@mail.example"}, "x", None, {"email": {}}]
+        body: list[Any] = [
+            {"firstName": "Nobody"},
+            {"email": "grace@mail.example"},
+            "x",
+            None,
+            {"email": {}},
+        ]
 
         assert wire.post("/data/v1/Customer", body) == CREATED
 
