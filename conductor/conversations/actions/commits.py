@@ -78,11 +78,15 @@ def commits_by_file(
     """
     kept = commits_kept(document, former)
     commits: Commits = {}
+    # Many steps may send one message: it is copied once.
+    copies: dict[tuple[str, ...], CommittedMessage | None] = {}
     for step, use in _uses(document):
         if step.key in kept and not use.commit_latest:
             commits[step.key] = kept[step.key]
             continue
-        committed = commit_use(use, names, now=now)
+        if _named(use) not in copies:
+            copies[_named(use)] = commit_use(use, names, now=now)
+        committed = copies[_named(use)]
         if committed is not None:
             commits[step.key] = committed.pk
     return commits
