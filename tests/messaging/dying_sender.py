@@ -1,0 +1,57 @@
+"""
+A sender that kills itself with SIGKILL at a named point: `python dying_sender.py POINT`.
+
+What it does until then is the real thing: the task `send`, its own process, its own
+connections. POINT is one of claiming, claimed, composed, handed (after the second
+message), written.
+"""
+
+import os
+import signal
+import sys
+from typing import Any
+
+import django
+
+django.setup()
+
+from messaging import tasks  # noqa: E402
+from messaging.sending import sender  # noqa: E402
+
+POINTS = {
+    "claiming": "load_frame",  # within the claim's transaction
+    "claimed": "compose",  # committed, nothing done yet
+    "composed": "hand_over",
+    "written": "write_down",  # all handed over, nothing written down
+}
+
+
+def die(*_arguments: Any, **_named: Any) -> None:
+    """Leave no time for anything."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dying_after_two(real: Any) -> Any:
+    """Wrap `hand_over` so that the provider's second outcome is the last thing heard."""
+
+    def hand_over(carrier: Any, batch: Any, **named: Any) -> Any:
+        send = carrier.send
+
+        def two(*arguments: Any, **more: Any) -> Any:
+            for number, outcome in enumerate(send(*arguments, **more), start=1):
+                yield outcome
+                if number == 2:
+                    die()
+
+        carrier.send = two
+        return real(carrier, batch, **named)
+
+    return hand_over
+
+
+point = sys.argv[1]
+if point == "handed":
+    sender.hand_over = dying_after_two(sender.hand_over)
+elif point in POINTS:
+    setattr(sender, POINTS[point], die)
+tasks.send()

@@ -1,0 +1,147 @@
+"""kill -9 of the sender at every point: nothing twice, nothing lost."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from django.conf import settings
+from django.db import connections
+
+from accounts.models import Heartbeat
+from accounts.tenancy import in_account
+from messaging import actions
+from messaging.models import Delivery, SandboxMessage
+from messaging.sending.heart import Heart
+from messaging.sending.sender import serve
+from tests.factories import CommittedMessageFactory, ListFactory, QueuedEmailFactory
+from tests.messaging.test_smtp import Mailbox, free_port
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+POINTS = ["claiming", "claimed", "composed", "handed", "written"]
+SENDER = Path(__file__).with_name("dying_sender.py")
+MAILS = 5
+
+
+def run_sender(point):
+    """Run a sender of its own that dies at a point, on this test's database."""
+    url = urlsplit(os.environ["DATABASE_URL"])
+    here = urlunsplit(url._replace(path=f"/{connections['default'].settings_dict['NAME']}"))
+    environment = {
+        **os.environ,
+        "DATABASE_URL": here,
+        "DJANGO_SETTINGS_MODULE": "conductor.settings",
+        "PYTHONPATH": str(settings.BASE_DIR),
+    }
+    ended = subprocess.run(
+        [sys.executable, str(SENDER), point],
+        env=environment,
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    return ended.returncode, ended.stderr.decode()
+
+
+def serve_later(account, seconds):
+    """Be another sender, some seconds after now."""
+
+    def clock():
+        return datetime.now(UTC) + timedelta(seconds=seconds)
+
+    with Heart(clock) as heart:
+        serve(account.pk, heart=heart, clock=clock)
+
+
+@pytest.fixture
+def queued(acme):
+    """Five mails in the queue."""
+    with in_account(acme.pk):
+        shop = ListFactory.create()
+        message = CommittedMessageFactory.create(list=shop)
+        return [QueuedEmailFactory.create(list=shop, message=message) for _ in range(MAILS)]
+
+
+class TestSandbox:
+    @pytest.mark.parametrize("point", POINTS)
+    def test_sends_each_once_after_a_minute(self, acme, queued, point):
+        code, said = run_sender(point)
+        assert code == -signal.SIGKILL, said
+
+        serve_later(acme, 30)
+        with in_account(acme.pk):
+            early = Delivery.objects.filter(state="sending").count()
+        assert early == (0 if point == "claiming" else MAILS)
+        serve_later(acme, 61)
+
+        with in_account(acme.pk):
+            assert Counter(Delivery.objects.values_list("state", flat=True)) == {"sent": MAILS}
+            sent = SandboxMessage.objects.values_list("delivery_id", flat=True)
+            assert sorted(sent) == sorted(one.pk for one in queued)
+
+    def test_nothing_is_left_behind_by_a_sender_that_lives(self, acme, queued):
+        code, said = run_sender("nowhere")
+
+        assert code == 0, said
+        with in_account(acme.pk):
+            assert Delivery.objects.filter(state="sent").count() == MAILS
+        assert not Heartbeat.objects.filter(part__startswith="sender").exists()
+
+
+class TestSmtp:
+    @pytest.fixture
+    def mailbox(self, acme):
+        from aiosmtpd.controller import Controller
+
+        box = Mailbox()
+        controller = Controller(box, hostname="127.0.0.1", port=free_port())
+        controller.start()
+        with in_account(acme.pk):
+            actions.set_provider(
+                channel="email",
+                kind="smtp",
+                settings={"host": "127.0.0.1", "port": controller.port, "security": "none"},
+                now=datetime.now(UTC),
+            )
+        yield box
+        controller.stop()
+
+    @pytest.mark.parametrize(
+        ("point", "before", "states"),
+        [
+            ("claiming", 0, {"sent": MAILS}),
+            ("claimed", 0, {"unknown": MAILS}),
+            ("handed", 2, {"unknown": MAILS}),
+            ("written", MAILS, {"unknown": MAILS}),
+        ],
+    )
+    def test_sends_nothing_twice_and_parks_what_nobody_knows(
+        self, acme, queued, mailbox, point, before, states
+    ):
+        code, said = run_sender(point)
+        assert code == -signal.SIGKILL, said
+        assert len(mailbox.mails) == before
+
+        serve_later(acme, 61)
+
+        with in_account(acme.pk):
+            assert Counter(Delivery.objects.values_list("state", flat=True)) == states
+        assert max(Counter(to for to, _ in mailbox.mails).values(), default=0) <= 1
+
+    def test_sends_again_where_the_step_says_so(self, acme, queued, mailbox):
+        with in_account(acme.pk):
+            Delivery.objects.update(resend_unknown=True)
+        run_sender("claimed")
+
+        serve_later(acme, 61)
+
+        with in_account(acme.pk):
+            assert Delivery.objects.filter(state="sent").count() == MAILS
+        assert len(mailbox.mails) == MAILS
