@@ -24,6 +24,8 @@ def main() -> None:
             execute_from_command_line(sys.argv)
     except (PostgresError, UnreadableSecretsError) as problem:
         sys.exit(str(problem))
+    except PermissionError as problem:
+        sys.exit(f"This user may not use {problem.filename}: {problem.strerror}.")
 
 
 def enter_environment() -> None:

@@ -92,6 +92,16 @@ def write_privately(path: Path, content: dict[str, Any]) -> None:
     beside.replace(path)
 
 
+def is_free(path: Path) -> bool:
+    """Tell whether nobody holds a file lock just now."""
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold a file lock, waiting for it; it dies with the process that holds it."""

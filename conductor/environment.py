@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from conductor.data_directory import data_directory, kept_secrets
+from conductor.data_directory import data_directory, is_free, kept_secrets
 from conductor.postgres import PostgresError
 from conductor.postgres.embedded import joined_cluster
 
@@ -79,8 +79,14 @@ def set_public_url(data: Path) -> None:
 
 
 def running(data: Path) -> dict[str, Any]:
-    """Return what bin/up wrote of itself (`url`, `pid`, `ports`); empty if nothing runs."""
+    """
+    Return what bin/up wrote of itself (`url`, `pid`, `ports`); empty if none runs.
+
+    A killed one leaves its run.json, but not its lock.
+    """
     try:
+        if is_free(data / "up.lock"):
+            return {}
         found = json.loads((data / "run.json").read_text())
     except (OSError, ValueError):
         return {}

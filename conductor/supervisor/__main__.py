@@ -23,6 +23,9 @@ def main(arguments: list[str]) -> int:
     except (StartError, PostgresError, UnreadableSecretsError) as problem:
         print(problem, file=sys.stderr)
         return 1
+    except PermissionError as problem:
+        print(f"This user may not use {problem.filename}: {problem.strerror}.", file=sys.stderr)
+        return 1
     except Told:
         pass
     return 0

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from conductor.data_directory import CODE, data_directory, write_privately
 from conductor.environment import has_own_database, running, set_keys
@@ -88,14 +88,12 @@ class Deployment:
         """Hold the data directory; it is let go even if we are killed."""
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data / "up.lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _gets(lock):
                 there = running(self.data)
                 raise StartError(
                     f"Conductor already runs on {self.data}: {there.get('url', 'starting')} "
                     f"(process {there.get('pid', 'unknown')})."
-                ) from None
+                )
             yield
 
     @contextmanager
@@ -105,7 +103,7 @@ class Deployment:
             if not os.environ.get("DATABASE_OWNER_URL"):
                 raise StartError(
                     "DATABASE_URL is set and DATABASE_OWNER_URL is not: bin/up migrates "
-                    "as the owner of the database, set both (README, Your own PostgreSQL)."
+                    "as the owner of the database, set both (README, A PostgreSQL of your own)."
                 )
             yield
             return
@@ -139,7 +137,7 @@ class Deployment:
 
     def _demo_account(self) -> dict[str, Any]:
         """Make the demo account, or find it, and return who may sign in."""
-        if not self.demo:
+        if not self.demo or not any(CODE.glob("*/management/commands/demo.py")):
             return {}
         print("Looking after the demo account ...", file=sys.stderr)
         found = json.loads(self._manage("demo"))
@@ -237,6 +235,18 @@ class Deployment:
         if any(restarted):
             remember(self.data, self.children)
             write_privately(self.data / "run.json", self._description())
+
+
+def _gets(lock: IO[str]) -> bool:
+    """Take a lock; for a moment a command may hold it, which looks whether we run."""
+    for _ in range(20):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False
 
 
 def _environment(*, owner: bool = False) -> dict[str, str]:
