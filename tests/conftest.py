@@ -1,6 +1,7 @@
 """The fixed cast, and a database whose suite runs as the plain role."""
 
 import os
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -42,10 +43,20 @@ def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     with django_db_blocker.unblock():
         for alias in connections:
             connections[alias].close()
+    drop_database(owner_url, name)
+
+
+def drop_database(owner_url: str, name: str) -> None:
+    """Drop a test database; an autovacuum in it is the server's own and has to end first."""
+    drop = composing.SQL("DROP DATABASE {} WITH (FORCE)").format(composing.Identifier(name))
     with psycopg.connect(owner_url, autocommit=True) as connection:
-        connection.execute(
-            composing.SQL("DROP DATABASE {} WITH (FORCE)").format(composing.Identifier(name))
-        )
+        for _ in range(100):
+            try:
+                connection.execute(drop)
+                return
+            except psycopg.errors.InsufficientPrivilege:
+                time.sleep(0.2)
+        connection.execute(drop)
 
 
 @pytest.fixture(scope="session", autouse=True)
