@@ -205,7 +205,7 @@ class _Composer:
         """Refuse a file that unfolds into too much."""
         self.nodes += nodes
         if self.nodes > MOST_NODES:
-            raise _malformed("The file is too large once its aliases are unfolded.")
+            raise _malformed(f"The file holds more than {MOST_NODES:,} values, aliases unfolded.")
 
     def sequence(self, _: yaml.Event, depth: int) -> list[Any]:
         """Build a list."""

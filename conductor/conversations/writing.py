@@ -89,13 +89,27 @@ def _fold(node: yaml.Node, path: str) -> None:
 
 
 def _fits(node: yaml.CollectionNode) -> bool:
-    """Turn a collection into one line; if that is too long, turn it back."""
+    """Turn a collection into one line; if that is too long, leave it as it was."""
+    if _least_width(node, WIDEST) > WIDEST:
+        return False
     _set_flow(node, flow=True)
-    line = _serialize(node).rstrip("\n") if not _has_block(node) else None
-    if line is not None and len(line) <= WIDEST and "\n" not in line:
+    line = _serialize(node).rstrip("\n")
+    if len(line) <= WIDEST and "\n" not in line:
         return True
     _set_flow(node, flow=False)
     return False
+
+
+def _least_width(node: yaml.Node, most: int) -> int:
+    """Count the characters that a line needs at least, stopping above `most`."""
+    if isinstance(node, yaml.ScalarNode):
+        return most + 1 if node.style == "|" else len(node.value)
+    width = 2
+    for part in _inner(node):
+        width += 2 + _least_width(part, most - width)
+        if width > most:
+            break
+    return width
 
 
 def _inner(node: yaml.Node) -> list[yaml.Node]:
@@ -109,9 +123,3 @@ def _set_flow(node: yaml.Node, *, flow: bool) -> None:
         node.flow_style = flow
     for part in _inner(node):
         _set_flow(part, flow=flow)
-
-
-def _has_block(node: yaml.Node) -> bool:
-    if isinstance(node, yaml.ScalarNode):
-        return node.style == "|"
-    return any(_has_block(part) for part in _inner(node))
