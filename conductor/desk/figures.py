@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from accounts.models import Heartbeat, List
 from accounts.tenancy import sql
+from conductor.conversations.actions.status import status
 from conductor.conversations.models import Conversation
 from conductor.heartbeat import SILENT_SECONDS
 
@@ -53,6 +54,7 @@ class Moving:
     """A conversation with its live counts."""
 
     conversation: Conversation
+    now: datetime
     entered: int = 0
     waiting: int = 0
     held: int = 0
@@ -60,9 +62,9 @@ class Moving:
     sent: int = 0
 
     @property
-    def status(self) -> str:
+    def state(self) -> str:
         """Draft, Active, Edits Pending, Paused or Expired."""
-        return status_of(self.conversation)
+        return status(self.conversation, now=self.now)
 
     @property
     def ended(self) -> int:
@@ -116,31 +118,20 @@ def figures(*, in_list: List, now: datetime) -> Figures:
         subscribed=people[0],
         subscribed_lately=people[1],
         next_due_at=min((row[5] for row in rows if row[5] is not None), default=None),
-        moving=moving_on(in_list, {row[0]: row for row in rows}),
+        moving=moving_on(in_list, {row[0]: row for row in rows}, now),
         silent=silent_parts(now=now),
     )
 
 
-def moving_on(in_list: List, counts: dict[int, sql.Row]) -> list[Moving]:
+def moving_on(in_list: List, counts: dict[int, sql.Row], now: datetime) -> list[Moving]:
     """Return the list's conversations with their counts, by name."""
     sent: dict[int, int] = dict(sql.fetch_all(SENT, list_id=in_list.pk))
     found = Conversation.objects.filter(list=in_list).select_related("published")
     moving = []
     for one in found.order_by("name", "pk"):
         _, entered, waiting, held, lately, _ = counts.get(one.pk, (one.pk, 0, 0, 0, 0, None))
-        moving.append(Moving(one, entered, waiting, held, lately, sent.get(one.pk, 0)))
+        moving.append(Moving(one, now, entered, waiting, held, lately, sent.get(one.pk, 0)))
     return moving
-
-
-def status_of(conversation: Conversation) -> str:
-    """Return what the pages and the API call a conversation's state."""
-    published = conversation.published
-    if published is None:
-        return "Draft"
-    if conversation.paused_at is not None:
-        return "Paused"
-    same = (conversation.draft, conversation.commits) == (published.document, published.commits)
-    return "Active" if same else "Edits Pending"
 
 
 def silent_parts(*, now: datetime) -> list[str]:

@@ -265,10 +265,7 @@ def found_on(
         ),
         (
             "Saved Messages",
-            [
-                ("mail", one.name, one.subject, at("messaging:message", one.pk))
-                for one in saved
-            ],
+            [("mail", one.name, one.subject, at("messaging:message", one.pk)) for one in saved],
         ),
         (
             "Profile Fields",

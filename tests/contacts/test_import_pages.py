@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts.tenancy import in_account
 from contacts.models import Import, ImportReject
-from tests.factories import NOON, ListFactory, ProfileFieldFactory
+from tests.factories import NOON, ListFactory, PhoneListFactory, ProfileFieldFactory
 
 SHOPPERS = b"Email;First name;Shoe size\ngrace@mail.example;Grace;38\nada@mail.example;Ada;37\n"
 
@@ -143,6 +143,25 @@ class TestColumns:
             mapping = Import.objects.get().mapping
         assert (mapping["encoding"], mapping["delimiter"]) == ("cp1252", ",")
         assert mapping["has_header"] is False
+
+    def test_with_consents_demand_their_evidence(self, client, mia, acme, customers):
+        with in_account(acme.pk):
+            phones = PhoneListFactory.create(name="News", short_code__email_list=customers)
+        client.force_login(mia)
+        address = upload(client, customers, b"Mobile\n+12125550143\n").url
+        target = {"target": [f"phone_list:{phones.pk}"]}
+        source = {"consent_source": "Checkout", "consent_text": "Text me."}
+
+        page = client.get(address).text
+        without = client.post(f"{address}start/", target)
+        unconfirmed = client.post(f"{address}start/", {**target, **source})
+        whole = client.post(f"{address}start/", {**target, **source, "consent_confirmed": "on"})
+
+        assert f'data-shown-by="target=phone_list:{phones.pk}"' in page
+        assert "id_consent_source_error" in without.text
+        assert "id_consent_confirmed_error" in unconfirmed.text
+        assert 'value="Checkout"' in unconfirmed.text
+        assert (without.status_code, unconfirmed.status_code, whole.status_code) == (422, 422, 302)
 
     def test_a_started_import_has_none_to_choose(self, client, mia, customers, make):
         running = make(status="ProcessingData")
