@@ -263,6 +263,16 @@ class TestGraph:
             "z": {},
         }
 
+    def test_takes_words_for_keys(self):
+        """A step may be called next or end; where to go is never read as a word."""
+        text = between("g, go_to: {to: end}", "next, wait: {for: P1D}", "end, wait: {for: P1D}")
+
+        exits = resolved_exits(parsed(text))
+
+        assert (exits["a"], exits["g"], exits["next"]) == (
+            {"next": "g"}, {"match": "end"}, {"next": "end"},
+        )  # fmt: skip
+
     def test_finds_every_step_on_a_cycle(self):
         text = between(
             "f, filter: {all: []}", "w, wait: {for: P1D}", "g, go_to: {to: f, filter: {all: []}}"
