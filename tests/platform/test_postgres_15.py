@@ -47,7 +47,33 @@ def run(cluster: Cluster, data: Path, *arguments: str) -> str:
     return done.stdout
 
 
+# What must hold on every server: accounts apart, and a conversation from its file to its
+# messages.
+STORIES = ["tests/accounts/test_tenancy.py", "tests/conversations/test_running.py"]
+
+
 class TestPostgres15:
+    def test_tells_the_same_story(self, cluster: Cluster, module_data: Path) -> None:
+        """Run the tests of a whole conversation again, on this server."""
+        environment = clean_environment(module_data) | {
+            "DATABASE_URL": cluster.app_url,
+            "DATABASE_OWNER_URL": cluster.owner_url,
+            "CONDUCTOR_SECRET_KEY": cluster.kept.secret_key,
+            "CONDUCTOR_ENCRYPTION_KEY": cluster.kept.encryption_key,
+        }
+        done = subprocess.run(
+            [CODE / ".venv/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *STORIES],
+            cwd=CODE,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+        assert done.returncode == 0, done.stdout[-8000:]
+        assert " passed" in done.stdout
+
     def test_migrates_and_keeps_accounts_apart(self, cluster: Cluster, module_data: Path) -> None:
         run(cluster, module_data, "shell", "-v", "0", "-c", TWO_ACCOUNTS)
 
