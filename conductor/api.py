@@ -53,17 +53,6 @@ def api() -> WireAPI:
         version="1",
         description=DESCRIPTION,
         urls_namespace="api",
-        openapi_extra={
-            "components": {
-                "securitySchemes": {
-                    "OAuth2": {
-                        "type": "oauth2",
-                        "flows": {"clientCredentials": {"tokenUrl": "/OAuth2/Token", "scopes": {}}},
-                    }
-                }
-            },
-            "security": [{"OAuth2": []}],
-        },
     )
 
 
@@ -103,6 +92,7 @@ def openapi_schema() -> dict[str, Any]:
         re.sub(r"{(\w+)}", lambda name: f"{{{to_camel(name[1])}}}", route): _camel_paths(methods)
         for route, methods in schema["paths"].items()
     }
+    schema["components"]["securitySchemes"] = {"Token": {"type": "http", "scheme": "bearer"}}
     return schema
 
 

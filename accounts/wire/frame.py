@@ -117,7 +117,12 @@ class Frame:
                 routed,
                 response={**answers, REFUSALS: Failure},
                 by_alias=True,
-                openapi_extra={"security": [{"OAuth2": list(levels)}], **(openapi_extra or {})},
+                openapi_extra={
+                    "security": [{"Token": []}],
+                    "x-integration-type": integration or self.integration,
+                    "x-access-levels": list(levels),
+                    **(openapi_extra or {}),
+                },
             )
             return view
 

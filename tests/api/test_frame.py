@@ -262,9 +262,13 @@ class TestList:
 
 
 class TestDocs:
-    def test_describe_every_route(self, client):
+    def test_describe_every_route(self, client, capsys):
         page = client.get("/conductor/v1/docs")
         schema = client.get("/conductor/v1/openapi.json").json()
 
         assert page.status_code == 200
-        assert "/email/v1/List/{listId}" in schema["paths"]
+        operation = schema["paths"]["/email/v1/List/{listId}"]["get"]
+        assert [parameter["name"] for parameter in operation["parameters"]] == ["listId"]
+        assert operation["x-access-levels"] == ["List"]
+        # Two routes of one name would be said on stdout.
+        assert capsys.readouterr().out == ""

@@ -1,0 +1,66 @@
+"""A stranger's token finds nothing of acme's, on any route that names an id."""
+
+import pytest
+
+from accounts.models import IntegrationType
+from accounts.tenancy import in_account
+from conductor.api import api
+from messaging.models import ShortCode
+from tests.api.conftest import connect
+from tests.factories import (
+    ExternalEventFactory,
+    PhoneListFactory,
+    PhoneSubscriptionFactory,
+    ProfileFieldFactory,
+    SavedMessageFactory,
+    ShortCodeFactory,
+    SmsMessageFactory,
+    SubscriptionFactory,
+)
+
+PHONE = "12125552368"
+
+
+def reading_routes() -> list[str]:
+    """Return every GET that names an id, but the conversations', which are tried elsewhere."""
+    return sorted(
+        bound.prefix + path
+        for bound in api()._get_bound_routers()
+        for path, view in bound.path_operations.items()
+        for operation in view.operations
+        if "GET" in operation.methods and "{" in path and "conversation_id" not in path
+    )
+
+
+@pytest.fixture
+def ids(acme, shop):
+    """Everything that a path may name, of acme."""
+    with in_account(acme.pk):
+        code: ShortCode = ShortCodeFactory.create(email_list=shop)
+        phone_list = PhoneListFactory.create(short_code=code)
+        PhoneSubscriptionFactory.create(phone_list=phone_list, phone_e164=f"+{PHONE}")
+        field = ProfileFieldFactory.create(group__list=shop)
+        subscription = SubscriptionFactory.create(list=shop)
+        return {
+            "list_id": shop.pk,
+            "segmentation_field_group_id": field.group_id,
+            "segmentation_field_id": field.pk,
+            "event_id": ExternalEventFactory.create(list=shop).pk,
+            "saved_message_id": SavedMessageFactory.create(list=shop).pk,
+            "contact_identifier": subscription.contact.email,
+            "sender_code_id": code.pk,
+            "phone_list_id": phone_list.pk,
+            "phone_number": PHONE,
+            "transactional_message_id": SmsMessageFactory.create(phone_list=phone_list).pk,
+            "import_file_id": 1,
+        }
+
+
+@pytest.mark.parametrize("route", reading_routes())
+def test_what_is_of_acme_is_found_by_acme_alone(wire, globex, now, ids, route):
+    stranger = connect(globex, now, types=list(IntegrationType.values))
+    path = route.format(**ids)
+
+    assert stranger.refused("GET", path)[:2] == (404, "ERROR_UNABLE_TO_LOCATE_RESOURCE")
+    if "import_file_id" not in route:
+        assert wire.call("GET", path).status_code == 200
