@@ -51,7 +51,7 @@ threads:
       - {{key: lapsed, filter: {{not: {{purchase: {{within: P60D}}}}}}}}
       - key: text
         mobile_message: {{short_code: "54321", phone_list: Benchmark, text: "Come back", phone_field: Profile.Mobile}}
-      - {{key: pause, wait: {{for: P3D}}}}
+      - {{key: pause, wait: {{for: {pause}}}}}
       - {{key: reminder, message: {{saved_message: We miss you}}}}
       - {{key: end, terminate: {{}}}}
 messages:
@@ -205,7 +205,7 @@ def measure(
 
     :raises UnfinishedError: if the engine did not move everybody to the end.
     """
-    ground = _prepare(account, now=now, size=size, seed=seed)
+    ground = prepare(account, now=now, size=size, seed=seed)
     log.info("%s contacts are there.", size)
     raw = [_write_plainly(ground, "Raw before")]
     log.info("Plain SQL took %.2f s.", raw[0])
@@ -225,7 +225,7 @@ def measure(
     }
 
 
-def _prepare(account: Account, *, now: datetime, size: int, seed: int) -> Ground:
+def prepare(account: Account, *, now: datetime, size: int, seed: int) -> Ground:
     """Make the list and its people: all subscribed, all agreed to texts, all lapsed."""
     with in_account(account.pk):
         in_list = List.objects.create(name="Benchmark", created_at=now)
@@ -265,20 +265,24 @@ def _prepare(account: Account, *, now: datetime, size: int, seed: int) -> Ground
     )
 
 
-def _conversation(ground: Ground, name: str) -> Conversation:
-    document = parse_document(read_structure(WINBACK.format(name=name)))
+def publish(ground: Ground, name: str, *, pause: str = "P3D") -> Conversation:
+    """Publish the thread as a conversation of its own."""
+    document = parse_document(read_structure(WINBACK.format(name=name, pause=pause)))
     applied = apply_file(list=ground.in_list, document=document, now=ground.now)
     publish_conversation(conversation=applied.conversation, now=ground.now)
     return applied.conversation
 
 
+def raise_for_all(ground: Ground, conversation: Conversation) -> None:
+    """Queue the trigger's event for everybody."""
+    sql.execute(FACTS, conversation_id=conversation.pk, event_id=ground.event.pk, now=ground.now)
+
+
 def _move(ground: Ground, size: int) -> tuple[float, int]:
     """Let everybody in and through the wait; return seconds and arrivals."""
     with in_account(ground.account.pk):
-        conversation = _conversation(ground, "Winback")
-        sql.execute(
-            FACTS, conversation_id=conversation.pk, event_id=ground.event.pk, now=ground.now
-        )
+        conversation = publish(ground, "Winback")
+        raise_for_all(ground, conversation)
         sql.execute("SELECT refresh_statistics(%(tables)s)", tables=TABLES)
     visits = deliveries = 0
     started = time.monotonic()
@@ -300,7 +304,7 @@ def _move(ground: Ground, size: int) -> tuple[float, int]:
 def _write_plainly(ground: Ground, name: str) -> float:
     """Write the rows of a conversation by hand; return seconds."""
     with in_account(ground.account.pk):
-        conversation = _conversation(ground, name)
+        conversation = publish(ground, name)
         version = conversation.published
         given = {
             "conversation_id": conversation.pk,
