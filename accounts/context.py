@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, cast
 
 from django.http import HttpRequest
@@ -83,7 +84,7 @@ NAVIGATION = [
                 per_list=False,
                 verb="manage",
             ),
-            NavItem("Connect Apps", "send", "messaging:apps", per_list=False, verb="manage"),
+            NavItem("Connect Apps", "link", "messaging:apps", per_list=False, verb="manage"),
         ],
     ),
     NavGroup("Help & Support", [NavItem("API ID Information", "id", "desk:api_ids")]),
@@ -197,7 +198,12 @@ def build_navigation(request: AccountRequest, chosen: List | None) -> Sequence[N
             for item in group.items
             if may(request.membership.role, item.verb)
         ]
-        shown = [item for item in items if item.url or not item.view]
+        # A heading within a group stands only above a page that exists.
+        shown = [
+            item
+            for item, following in pairwise([*items, NavItem("", "")])
+            if item.url or (not item.view and following.nested and following.url)
+        ]
         if any(item.url for item in shown):
             groups.append(NavGroup(group.label, shown))
     return mark_current(groups, request.path)
