@@ -1,0 +1,195 @@
+"""A conversation as the builder draws it: threads, cards, what is wrong, who is where."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.utils.text import slugify
+
+from conductor.conversations.document import Document, StepNode, ThreadNode
+from conductor.conversations.graph import resolved_exits
+from conductor.conversations.problems import Problem
+from conductor.conversations.summary import StepCounts, Summary
+
+# What each kind's numbers are called: (number's name, word).
+OUT = {"past": "past", "no_date": "without a date", "otherwise": "out", "match": "sent on"}
+
+
+@dataclass(frozen=True)
+class Number:
+    """A quiet number on a card: `88 waiting`."""
+
+    count: int
+    word: str
+
+
+@dataclass(frozen=True)
+class Exit:
+    """Another way out of a step; `target` is a step key, "" where the conversation ends."""
+
+    name: str
+    label: str
+    target: str
+    title: str
+
+
+@dataclass
+class Card:
+    """One step on the canvas."""
+
+    step: StepNode
+    text: str
+    numbers: list[Number] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    exits: list[Exit] = field(default_factory=list)
+    may_follow: bool = True
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it is drawn as a pill: a thread's trigger or end."""
+        return self.step.kind in {"trigger", "terminate"}
+
+
+@dataclass(frozen=True)
+class ThreadTab:
+    """A thread among the tabs."""
+
+    name: str
+    slug: str
+    problem_count: int
+
+
+def thread_slugs(document: Document) -> dict[str, str]:
+    """Return each thread's word in addresses, in order: {slug: thread name}."""
+    found: dict[str, str] = {}
+    for thread in document.threads:
+        base = slugify(thread.name) or "thread"
+        slug, number = base, 1
+        while slug in found:
+            number += 1
+            slug = f"{base}-{number}"
+        found[slug] = thread.name
+    return found
+
+
+def slug_of(document: Document, name: str) -> str:
+    """Return a thread's word in addresses."""
+    return next(slug for slug, thread in thread_slugs(document).items() if thread == name)
+
+
+def thread_tabs(document: Document, problems: Iterable[Problem]) -> list[ThreadTab]:
+    """Return the tabs, with how many problems each thread has."""
+    counts: dict[str, int] = defaultdict(int)
+    for problem in problems:
+        counts[problem.thread] += 1
+    return [ThreadTab(name, slug, counts[name]) for slug, name in thread_slugs(document).items()]
+
+
+def cards(
+    document: Document,
+    thread: ThreadNode,
+    *,
+    problems: Iterable[Problem] = (),
+    warnings: Iterable[Problem] = (),
+    summary: Summary | None = None,
+) -> list[Card]:
+    """Return a thread's cards from top to bottom."""
+    wrong, odd = _by_step(problems), _by_step(warnings)
+    counts = summary.by_step if summary else {}
+    sent = sent_by_step(summary) if summary else {}
+    leads = resolved_exits(document)
+    steps = document.steps()
+    drawn = []
+    for place, step in enumerate(thread.steps):
+        last = place == len(thread.steps) - 1
+        drawn.append(
+            Card(
+                step=step,
+                text=card_text(step, steps),
+                numbers=numbers_of(step, counts.get(step.key), sent.get(step.key, 0)),
+                problems=wrong.get(step.key, []),
+                warnings=odd.get(step.key, []),
+                exits=_exits(step, leads[step.key], thread, place, steps),
+                may_follow=not (last and step.kind == "terminate"),
+            )
+        )
+    return drawn
+
+
+def card_text(step: StepNode, steps: dict[str, StepNode]) -> str:
+    """Say what a step does, in the marketer's words; its own name comes first."""
+    if step.name:
+        return step.name
+    if step.kind == "trigger":
+        return f"When {step.type.sentence(step.config)}"
+    if step.kind == "terminate":
+        return "Ends, goal reached" if step.config.goal else "Ends"
+    if step.kind == "go_to" and step.config.to in steps:
+        return f"Go to “{step_title(steps[step.config.to])}”"
+    sentence: str = step.type.sentence(step.config)
+    return sentence[:1].upper() + sentence[1:]
+
+
+def step_title(step: StepNode) -> str:
+    """Name a step where others speak of it."""
+    return step.name or step.type.sentence(step.config)
+
+
+def numbers_of(step: StepNode, counts: StepCounts | None, sent: int) -> list[Number]:
+    """Return a step's live numbers."""
+    if counts is None:
+        return []
+    out = [Number(counts.exits[name], word) for name, word in OUT.items() if counts.exits.get(name)]
+    if step.kind == "trigger":
+        return [Number(counts.arrivals, "entered")]
+    if step.kind == "terminate":
+        return [Number(counts.arrivals, "ended here")]
+    if step.kind == "filter":
+        return [Number(counts.exits.get("next", 0), "on"), *out]
+    if step.kind == "wait" or counts.waiting:
+        return [Number(counts.waiting, "waiting"), *out]
+    if step.type.family == "message":
+        return [Number(sent, "sent"), Number(counts.arrivals, "came")]
+    return [Number(counts.arrivals, "came"), *out]
+
+
+def sent_by_step(summary: Summary) -> dict[str, int]:
+    """Count the deliveries that went out, by step."""
+    sent: dict[str, int] = defaultdict(int)
+    for row in summary.deliveries:
+        if row.state == "sent":
+            sent[row.step_key] += row.count
+    return sent
+
+
+def exit_words(step: StepNode) -> dict[str, str]:
+    """Name a step's exits in the marketer's words."""
+    return {name: name.replace("_", " ") for name in step.type.exits(step.config)}
+
+
+def _exits(
+    step: StepNode,
+    leads: dict[str, str | None],
+    thread: ThreadNode,
+    place: int,
+    steps: dict[str, StepNode],
+) -> list[Exit]:
+    """Return the ways out that do not lead straight down."""
+    below = thread.steps[place + 1].key if place + 1 < len(thread.steps) else None
+    found = []
+    for name, target in leads.items():
+        if target == below or (name == "next" and target is None):
+            continue
+        title = "ends" if target is None else "a step that is not there"
+        if target in steps:
+            title = card_text(steps[target], steps)
+        found.append(Exit(name, name.replace("_", " "), target or "", title))
+    return found
+
+
+def _by_step(problems: Iterable[Problem]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for problem in problems:
+        found[problem.step].append(problem.text)
+    return found

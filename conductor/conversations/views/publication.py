@@ -1,0 +1,147 @@
+"""Publish, pause, resume; what differs, and whom it concerns."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.actions import InvalidValueError
+from accounts.permissions import AccountRequest, may, requires
+from conductor.conversations.actions import (
+    NotPublishedError,
+    UnsoundConversationError,
+    discard_draft,
+    pause_conversation,
+    publish_conversation,
+    resume_conversation,
+)
+from conductor.conversations.differences import find_differences
+from conductor.conversations.drawing import thread_slugs
+from conductor.conversations.models import Enrollment
+from conductor.conversations.views.finding import Opened, clock, open_conversation
+
+
+def plan(opened: Opened) -> dict[str, Any]:
+    """Return what publishing would change, and who is inside."""
+    conversation = opened.conversation
+    inside = (
+        Enrollment.objects.filter(conversation=conversation, ended_at=None)
+        .values_list("version__number")
+        .annotate(people=Count("pk"))
+        .order_by("version__number")
+    )
+    slugs = {name: slug for slug, name in thread_slugs(opened.document).items()}
+    return {
+        **opened.context(now=clock()),
+        "differences": find_differences(conversation),
+        "inside": [{"number": number, "people": people} for number, people in inside],
+        "next_number": (conversation.published.number if conversation.published else 0) + 1,
+        "problems": [
+            {"problem": problem, "slug": slugs.get(problem.thread, "")}
+            for problem in opened.problems
+        ],
+        "warnings": opened.warnings,
+    }
+
+
+@require_GET
+@requires("view")
+def problems(request: AccountRequest, list_id: int, conversation_id: int) -> HttpResponse:
+    """List what keeps the draft from being published, each with its place."""
+    opened = open_conversation(request, list_id, conversation_id)
+    return render(
+        request,
+        "conversations/problems.html",
+        {
+            **plan(opened),
+            "page_title": "Problems",
+            "breadcrumbs": opened.crumbs(("Problems", "")),
+        },
+    )
+
+
+@require_GET
+@requires("view")
+def differences(request: AccountRequest, list_id: int, conversation_id: int) -> HttpResponse:
+    """Show what the draft changes in what runs."""
+    opened = open_conversation(request, list_id, conversation_id)
+    return render(
+        request,
+        "conversations/differences.html",
+        {
+            **plan(opened),
+            "page_title": "Differences",
+            "breadcrumbs": opened.crumbs(("Differences", "")),
+        },
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@requires("view")
+def publication(request: AccountRequest, list_id: int, conversation_id: int) -> HttpResponse:
+    """Say what publishing would do; do it."""
+    opened = open_conversation(request, list_id, conversation_id)
+    if request.method == "POST":
+        if not may(request.membership.role, "publish"):
+            raise PermissionDenied
+        try:
+            done = publish_conversation(
+                conversation=opened.conversation, now=clock(), by=request.user
+            )
+        except UnsoundConversationError:
+            return _show(request, opened, status=422)
+        text = f"Version {done.version.number} is live." if done.changed else "Nothing to publish."
+        messages.success(request, text)
+        return opened.to("conversation")
+    return _show(request, opened)
+
+
+def _show(request: AccountRequest, opened: Opened, *, status: int = 200) -> HttpResponse:
+    context = {
+        **plan(opened),
+        "page_title": f"Publish {opened.conversation.name}",
+        "breadcrumbs": opened.crumbs(("Publish", "")),
+    }
+    return render(request, "conversations/publication.html", context, status=status)
+
+
+@require_POST
+@requires("publish")
+def pause(request: AccountRequest, list_id: int, conversation_id: int) -> HttpResponse:
+    """Hold the conversation."""
+    opened = open_conversation(request, list_id, conversation_id)
+    try:
+        pause_conversation(conversation=opened.conversation, now=clock(), by=request.user)
+    except NotPublishedError:
+        messages.error(request, "This conversation was never published.")
+    else:
+        messages.success(request, "Paused: nobody enters or moves on until you resume.")
+    return opened.to("conversation")
+
+
+@require_POST
+@requires("publish")
+def resume(request: AccountRequest, list_id: int, conversation_id: int) -> HttpResponse:
+    """Let the conversation go on."""
+    opened = open_conversation(request, list_id, conversation_id)
+    resume_conversation(conversation=opened.conversation, now=clock(), by=request.user)
+    messages.success(request, "Resumed.")
+    return opened.to("conversation")
+
+
+@require_POST
+@requires("edit")
+def discard(request: AccountRequest, list_id: int, conversation_id: int) -> HttpResponse:
+    """Throw the edits since the last publication away."""
+    opened = open_conversation(request, list_id, conversation_id)
+    try:
+        discard_draft(conversation=opened.conversation, now=clock(), by=request.user)
+    except InvalidValueError as refused:
+        messages.error(request, refused.message)
+    else:
+        opened.done("Edits discarded.")
+    return opened.to("conversation")
