@@ -40,9 +40,6 @@ TOKENS_PER_ADDRESS = 1200
 TOKEN_WINDOW = timedelta(minutes=1)
 
 
-# --- the token ---
-
-
 def token(request: HttpRequest, *, now: datetime) -> HttpResponse:
     """
     Exchange client id and secret for a bearer token of 3599 seconds.
@@ -99,8 +96,6 @@ def _token_for(given: dict[str, str], *, address: str, now: datetime) -> str | N
 def _token_answer(data: dict[str, Any], *, status: int) -> HttpResponse:
     return answer(data, status=status, content_type=TOKEN_CONTENT_TYPE)
 
-
-# --- lists ---
 
 lists = Frame("/email/v1", integration="email", tag="List")
 

@@ -74,6 +74,8 @@ class ApiMiddleware:
 
     def __init__(self, get_response: Any) -> None:
         self.get_response = get_response
+        # The table of routes is made before the threads ask for it.
+        api().templates(0)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer."""

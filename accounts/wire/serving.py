@@ -107,8 +107,11 @@ class WireAPI(NinjaAPI):
                 for operation in view.operations:
                     operation.api = self
                     template.operations.update(dict.fromkeys(operation.methods, operation))
+        templates: dict[int, list[Template]] = {}
         for template in sorted(table.values(), key=_parameters_from_the_left):
-            self._templates.setdefault(len(template.segments), []).append(template)
+            templates.setdefault(len(template.segments), []).append(template)
+        # Set at once: another thread must not see half of the routes.
+        self._templates = templates
 
 
 def _parameters_from_the_left(template: Template) -> tuple[bool, ...]:
@@ -126,7 +129,7 @@ def serve(api: WireAPI, request: HttpRequest, *, now: datetime) -> HttpResponseB
         inside.parameters = list(parameters)
         return _run(operation, parameters, inside)
     except RollBackError as rolled_back:
-        return rolled_back.response
+        return finished(cast(HttpResponse, rolled_back.response))
     except WireError as refusal:
         return on_wire_error(request, refusal)
     except Exception as crash:  # the last net: a broken database, a commit that fails

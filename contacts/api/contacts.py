@@ -128,9 +128,6 @@ class ContactOut(WireOut):
     segmentation_field_values: list[FieldValueOut]
 
 
-# --- read ---
-
-
 @contacts.get(CONTACTS, answer=Page[ContactOut], levels=LEVELS)
 def all_contacts(
     request: WireRequest, list_id: Id, wanted: Query[ContactQuery]
@@ -258,9 +255,6 @@ def value_out(field: ProfileField, value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
-
-
-# --- write ---
 
 
 @contacts.post(CONTACTS, answer={201: Created, 200: Updated}, levels=LEVELS)

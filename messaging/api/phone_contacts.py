@@ -118,9 +118,6 @@ class SmsContactQuery(PageQuery):
     end_subscribe_date: str = ""
 
 
-# --- read ---
-
-
 @phone_contacts.get(f"{LISTS}/{{phone_list_id}}/Contact", answer=Page[SmsContact])
 def contacts_of_list(
     request: WireRequest, sender_code_id: Id, phone_list_id: Id, wanted: Query[SmsContactQuery]
@@ -234,9 +231,6 @@ def person(
         "opted_out": all(each.state == UNSUBSCRIBED for each in rows),
         "segmentation_field_values": profiles.get(row.contact_id, []),
     }
-
-
-# --- write ---
 
 
 @phone_contacts.post(f"{LISTS}/{{phone_list_id}}/Contact")

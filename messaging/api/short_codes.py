@@ -112,9 +112,6 @@ class PhoneListIn(WireIn):
     sms_list_type: str = MessageType.TRANSACTIONAL.value
 
 
-# --- read ---
-
-
 def codes() -> "QuerySet[ShortCode]":
     """Return the account's short codes."""
     return ShortCode.objects.select_related("email_list", "phone_field__group").order_by("pk")
@@ -231,9 +228,6 @@ def one_attribute(
     """Return one of these profile fields."""
     rows = ProfileField.objects.filter(list=found_code(sender_code_id).email_list)
     return Resource[PhoneAttribute](data=attribute(found(rows, pk=segmentation_field_id)))
-
-
-# --- write: /conductor/v1 ---
 
 
 @short_codes.post("/conductor/v1/ShortCode", names={"message_types": "messageTypes"})
