@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,8 +100,8 @@ class Cluster:
         :raises PostgresError: if it does not start, or is of another major version.
         """
         make_private(self.directory, self.user)
-        make_private_socket_directory(self.socket_directory, self.user)
         with locked(self.directory / ".lock"):
+            make_private_socket_directory(self.socket_directory, self.user)
             if not self._answers():
                 self._prepare()
                 self._launch()
@@ -122,6 +122,9 @@ class Cluster:
                     os.kill(pid, kind)
                     processes.wait_for_end(pid, seconds=seconds, child=self._child)
             self._child = None
+            # Made at every start, in a place that is shared with others.
+            with suppress(OSError):
+                self.socket_directory.rmdir()
 
     def pid(self) -> int | None:
         """Return the process id of the running server, None where none runs."""
