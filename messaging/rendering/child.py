@@ -115,7 +115,8 @@ def compile_mjml(_engine: Engine, request: Answer) -> Iterator[Answer]:
     source = request["source"]
     masked = TAG.sub(hide, source)
     try:
-        html = str(mjml2html(masked))
+        # Without fonts={} every mail would fetch one from a search company.
+        html = str(mjml2html(masked, fonts={}))
     except Exception as fault:
         yield mjml_fault(str(fault), masked)
         return

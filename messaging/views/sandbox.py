@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.html import escape
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.context import choose_list
@@ -25,6 +26,7 @@ from messaging.views.saved_messages import PLAIN, framed
 
 MOST = 30
 MOST_CHOICES = 100
+MOST_PHONES = 6
 
 
 @dataclass
@@ -51,6 +53,7 @@ def inbox(request: AccountRequest, list_id: int) -> HttpResponse:
     if before.isdecimal():
         mails = mails.filter(pk__lt=int(before))
     rows = list(mails.select_related("delivery", "contact")[: MOST + 1])
+    phones = threads(found, request.account.zone)
     mine = f"contact={chosen.pk}&" if chosen else ""
     return render(
         request,
@@ -60,7 +63,8 @@ def inbox(request: AccountRequest, list_id: int) -> HttpResponse:
             "breadcrumbs": [("Authoring", ""), ("Sandbox Inbox", "")],
             "people": choices,
             "chosen": chosen,
-            "threads": threads(found, request.account.zone),
+            "threads": phones[:MOST_PHONES],
+            "more_phones": len(phones) > MOST_PHONES,
             "mails": rows[:MOST],
             "next_url": f"?{mine}before={rows[MOST - 1].pk}" if len(rows) > MOST else "",
             "first_url": f"?{mine}" if before else "",
@@ -161,8 +165,6 @@ def mail(request: AccountRequest, list_id: int, sandbox_id: int) -> HttpResponse
 @requires("view")
 def mail_html(request: AccountRequest, list_id: int, sandbox_id: int) -> HttpResponse:
     """Answer a mail's HTML alone, for a frame."""
-    from django.utils.html import escape
-
     shown = find(request, list_id, sandbox_id)
     return framed(shown.html or PLAIN.format(text=escape(shown.text)))
 

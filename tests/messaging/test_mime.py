@@ -33,6 +33,12 @@ def read(letter: Letter) -> EmailMessage:
     return message
 
 
+def content(message: EmailMessage, kind: str) -> str:
+    body = message.get_body([kind])
+    assert isinstance(body, EmailMessage)
+    return str(body.get_content())
+
+
 def lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -59,9 +65,9 @@ class TestFill:
         assert sender.addr_spec == "shop@acme.example"
         assert shown_name(letter) == one_line(from_name)
         if html:
-            assert lines(message.get_body(["html"]).get_content()) == lines(html)
+            assert lines(content(message, "html")) == lines(html)
         if text:
-            assert lines(message.get_body(["plain"]).get_content()) == lines(text)
+            assert lines(content(message, "plain")) == lines(text)
 
     @pytest.mark.parametrize(
         "subject",
