@@ -7,6 +7,8 @@ Text, RadioButton, CommentArea and ContentBlock hold text; Numeric a number; Che
 
 import math
 import re
+from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from accounts.actions import InvalidValueError
@@ -41,6 +43,43 @@ def clean_value(field: ProfileField, raw: Any) -> Value | None:
         return READERS[field.data_type](field.name, field.max_length, raw)
     except KeyError:  # pragma: no cover (a data type without a reader is a bug)
         raise AssertionError(field.data_type) from None
+
+
+def reader_of(field: ProfileField) -> Callable[[str], Value]:
+    """
+    Return what reads trimmed, non-empty texts of a field as `clean_value` does.
+
+    The usual forms go by a short way: a file has millions of cells.
+    """
+    if field.data_type == DataType.NUMERIC:
+        return lambda text: (
+            int(text) if text.isdecimal() and len(text) <= SHORT else _read(field, text)
+        )
+    if field.data_type == DataType.CHECK_BOX:
+        return lambda text: CHECKS.get(text) or _read(field, text)
+    if field.data_type == DataType.DATE:
+        return lambda text: text if _is_plain_date(text) else _read(field, text)
+    longest = field.max_length or math.inf
+    return lambda text: text if len(text) <= longest else _read(field, text)
+
+
+SHORT = 15
+CHECKS = {**dict.fromkeys(ON, "on"), **dict.fromkeys(OFF, "off")}
+
+
+def _read(field: ProfileField, text: str) -> Value:
+    value = clean_value(field, text)
+    assert value is not None, "a non-empty text has a value"  # noqa: S101
+    return value
+
+
+def _is_plain_date(text: str) -> bool:
+    if len(text) != len("2026-12-31") or not "1900-01-01" <= text <= "2199-12-31":
+        return False
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _text(name: str, max_length: int, raw: Any) -> Value | None:

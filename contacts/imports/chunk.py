@@ -18,7 +18,7 @@ from contacts.actions.people import TWO_CONTACTS
 from contacts.identity import EMAIL_KEY_SQL
 from contacts.imports import statements
 from contacts.imports.columns import column_targets
-from contacts.imports.rows import STAGED, Row, RowReader, encode
+from contacts.imports.rows import Encoder, Row, RowReader
 from contacts.values import TEXT_TYPES
 
 METHOD = "Import"
@@ -31,6 +31,7 @@ BRINGS = {
     "phone": "phone_e164",
     "customer_number": "external_id",
     "external_id": "external_contact_id",
+    "event": "event_ids",
 }
 
 # (line, code, reason, the line itself, cut)
@@ -92,15 +93,16 @@ def store_chunk(*, plan: Plan, rows: Iterable[Row], now: datetime) -> Tally:
     :raises ConcurrentChangeError: if somebody else wrote the same people meanwhile.
     """
     tally = Tally()
-    again = _store_batch(plan, rows, now, tally)
+    again = _store_batch(plan, _Stage(plan.reader), rows, now, tally)
     if again:
-        _store_batch(plan, again, now, tally)
+        _store_batch(plan, _Stage(plan.reader, "row_count"), again, now, tally)
     return tally
 
 
-def _store_batch(plan: Plan, rows: Iterable[Row], now: datetime, tally: Tally) -> list[Row]:
+def _store_batch(
+    plan: Plan, batch: "_Stage", rows: Iterable[Row], now: datetime, tally: Tally
+) -> list[Row]:
     """Store one row per person; return the later rows of the same people, merged."""
-    batch = _Stage(plan.reader)
     crowd.prepare()
     batch.copy(rows)
     turns = crowd.resolve(
@@ -127,10 +129,14 @@ def _store_batch(plan: Plan, rows: Iterable[Row], now: datetime, tally: Tally) -
 class _Stage:
     """Copies rows into the stage and notes what they bring."""
 
-    def __init__(self, reader: RowReader) -> None:
+    def __init__(self, reader: RowReader, *more_columns: str) -> None:
         self.columns = {BRINGS.get(target, target) for target in reader.targets}
+        if "email" in reader.targets:
+            self.columns.add("email")
         if reader.other_targets:
-            self.columns.add("phone_e164")
+            self.columns |= {"phone_e164", "others"}
+        if self.columns & {"external_id", "phone_e164"}:
+            self.columns.add("raw")  # of rows without an address, which may be rejected
         self.crossed: set[int] = set()
         self.again: dict[str, Row] = {}
         self.has_events = False
@@ -139,12 +145,14 @@ class _Stage:
         self._claims = crowd.Claims()
         self._shares = bool(self.columns & {"external_id", "phone_e164"})
         self._seen: set[str] = set()
+        self._encoder = Encoder({*self.columns, *more_columns})
 
     def copy(self, rows: Iterable[Row]) -> None:
         """Stream the first row of each person; keep the later ones, merged."""
         buffer: list[str] = []
         size = 0
-        with sql.copy_into(f"COPY contacts_stage ({STAGED}) FROM STDIN") as copy:
+        encode = self._encoder.encode
+        with sql.copy_into(f"COPY contacts_stage ({self._encoder.columns}) FROM STDIN") as copy:
             for row in rows:
                 if not self._take(row):
                     continue

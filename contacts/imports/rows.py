@@ -2,8 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
+from operator import attrgetter
 from typing import Any
 
 from accounts.actions import InvalidValueError
@@ -17,15 +19,16 @@ from contacts.imports.columns import Texts, column_targets
 from contacts.imports.faults import RowFaultError
 from contacts.models import ExternalEvent, ProfileField
 from contacts.models.event import ExternalEventStatus
-from contacts.values import TEXT_TYPES, clean_value
+from contacts.values import TEXT_TYPES, Value, reader_of
 
 # What a spreadsheet would calculate: never a value of a person's.
 FORMULA = re.compile(r"\s*(?:=|[+\-@][^\d+\-@]*[(!|])")
+SIGNS = "=+-@"
 SHOWN = 60
 
 Setter = Callable[["Row", str], None]
-# (column, setter, default, the column's name in messages)
-Setters = list[tuple[int, Setter, str, str]]
+# (column, default, the column's name in messages, setter)
+Setters = list[tuple[int, str, str, Setter]]
 
 
 @dataclass(slots=True)
@@ -66,12 +69,11 @@ class RowReader:
         for column in columns:
             number, target = int(column["column"]), str(column["target"])
             name = header[number] if number < len(header) else ""
+            default = str(column.get("default") or "")
             setter = self._setter(target, fields)
-            self._setters.append(
-                (number, setter, str(column.get("default") or ""), name or f"column {number + 1}")
-            )
+            self._setters.append((number, default, name or f"column {number + 1}", setter))
             self.targets.add(target)
-        self._needed = width or 1 + max((setter[0] for setter in self._setters), default=0)
+        self._needed = width or 1 + max(int(column["column"]) for column in columns)
 
     def read(self, line: int, cells: Sequence[str]) -> Row:
         """
@@ -82,16 +84,14 @@ class RowReader:
         if len(cells) != self._needed:
             self._check_width(cells)
         row = Row(line)
-        for number, setter, default, name in self._setters:
-            text = cells[number].strip() or default
-            if not text:
-                continue
-            if text[0] in "=+-@" and FORMULA.match(text):
-                raise RowFaultError("formula", f"{name}: {_shown(text)} is a formula, not a value.")
-            try:
-                setter(row, text)
-            except InvalidValueError as bad:
-                raise RowFaultError(bad.field, f"{name}: {bad.message}") from bad
+        for number, default, name, setter in self._setters:
+            if text := cells[number].strip() or default:
+                if text[0] in SIGNS:
+                    _refuse_formula(name, text)
+                try:
+                    setter(row, text)
+                except InvalidValueError as bad:
+                    raise RowFaultError(bad.field, f"{name}: {bad.message}") from bad
         if not row.identity:
             raise RowFaultError("no_email", "The line names nobody: it has no email address.")
         return row
@@ -131,9 +131,8 @@ class RowReader:
     def _setter(self, target: str, fields: Mapping[int, ProfileField]) -> Setter:
         word, _, argument = target.partition(":")
         if word == "field":
-            found = fields[int(argument)]
-            self.fields[argument] = found
-            return _field_setter(argument, found)
+            self.fields[argument] = fields[int(argument)]
+            return _field_setter(argument, reader_of(fields[int(argument)]))
         if word in column_targets():
             return self._other_setter(target, word, argument)
         setters: dict[str, Setter] = {
@@ -228,48 +227,68 @@ def _text_setter(attribute: str, longest: int) -> Setter:
     return set_text
 
 
-def _field_setter(key: str, profile_field: ProfileField) -> Setter:
+def _field_setter(key: str, read: Callable[[str], Value]) -> Setter:
     def set_field(row: Row, text: str) -> None:
-        value = clean_value(profile_field, text)
-        if value is not None:
-            row.profile[key] = value
+        row.profile[key] = read(text)
 
     return set_field
 
 
-def encode(row: Row) -> str:
-    """Return a row as a line of COPY's text format; its columns are `STAGED`."""
-    cells = [
-        str(row.line),
-        row.email,
-        row.email_norm,
-        row.external_id,
-        row.phone_e164,
-        row.first_name,
-        row.last_name,
-        row.time_zone,
-        row.locale,
-        row.postal_code,
-        row.external_contact_id,
-        json.dumps(row.profile),
-        str(row.row_count),
-        json.dumps(row.others) if row.others else "{}",
-        row.raw,
+class Encoder:
+    """Writes rows as lines of COPY's text format, with those columns alone that occur."""
+
+    def __init__(self, columns: Collection[str]) -> None:
+        texts = [column for column in TEXT_COLUMNS if column in columns]
+        rest = [column for column in OTHER_COLUMNS if column in columns]
+        self.columns = ", ".join(["line", "profile", *texts, *rest])
+        self._texts = attrgetter("email_norm", "email", *texts)
+        self._rest = [(column, OTHER_COLUMNS[column]) for column in rest]
+
+    def encode(self, row: Row) -> str:
+        """Return one line, its line feed included."""
+        text = "\0".join((_json(row.profile), *self._texts(row)[2:]))
+        if "\\" in text:
+            text = text.replace("\\", "\\\\")
+        if "\t" in text or "\n" in text or "\r" in text:
+            text = text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+        cells = [str(row.line), text.replace("\0", "\t")]
+        cells += [write(getattr(row, column)) for column, write in self._rest]
+        return "\t".join(cells) + "\n"
+
+
+def _json(profile: Mapping[str, Any]) -> str:
+    values = [
+        f'"{key}":{encode_basestring(value) if isinstance(value, str) else repr(value)}'
+        for key, value in profile.items()
     ]
-    text = "\x00".join(cells)
-    if "\\" in text:
-        text = text.replace("\\", "\\\\")
-    if "\t" in text or "\n" in text or "\r" in text:
-        text = text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-    events = ",".join(map(str, row.event_ids))
-    return f"{text.replace(chr(0), chr(9))}\t{{{events}}}\t{row.birthday or NULL}\n"
+    return f"{{{','.join(values)}}}"
 
 
-NULL = "\\N"
-STAGED = (
-    "line, email, email_norm, external_id, phone_e164, first_name, last_name, time_zone, locale, "
-    "postal_code, external_contact_id, profile, row_count, others, raw, event_ids, birthday"
+TEXT_COLUMNS = (
+    "email",
+    "email_norm",
+    "external_id",
+    "phone_e164",
+    "first_name",
+    "last_name",
+    "time_zone",
+    "locale",
+    "postal_code",
+    "external_contact_id",
+    "raw",
 )
+OTHER_COLUMNS: Mapping[str, Callable[[Any], str]] = {
+    "birthday": lambda day: day or "\\N",
+    "event_ids": lambda ids: f"{{{','.join(map(str, ids))}}}",
+    "row_count": str,
+    # Targets and numbers: nothing in them has to be escaped.
+    "others": json.dumps,
+}
+
+
+def _refuse_formula(name: str, text: str) -> None:
+    if FORMULA.match(text):
+        raise RowFaultError("formula", f"{name}: {_shown(text)} is a formula, not a value.")
 
 
 def _shown(text: str) -> str:

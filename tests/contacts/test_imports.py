@@ -377,8 +377,8 @@ class TestImportTypes:
         )
         text = "email,colour,note,size\ng@m.example,blue,,40\n"
 
-        for _ in range(2):
-            imported = load(text, update_type=update_type)
+        load(text, update_type=update_type)
+        imported = load(text, update_type=update_type)
 
         assert Subscription.objects.get().profile == {
             keys[name]: value for name, value in expected.items()

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -201,7 +202,7 @@ class TestSaveCustomers:
         assert (outcome.created, outcome.warnings[0].field) == (1, "phoneNumber")
 
     def test_agrees_with_the_single_form(self, now):
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"email": "a@m.example", "external_id": "1"},
             {"external_id": "1", "first_name": "Ann"},
             {"external_id": "2", "phone": "2125550101"},

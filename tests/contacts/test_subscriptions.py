@@ -260,7 +260,7 @@ class TestProfile:
             )
 
         assert kinds() == ["profile_updated"] * 2
-        assert Intake.objects.first().properties == {"fields": [str(fields["Text"].pk)]}
+        assert Intake.objects.earliest("pk").properties == {"fields": [str(fields["Text"].pk)]}
 
     def test_an_empty_value_clears_the_field(self, store, fields, now):
         subscription = SubscriptionFactory(
