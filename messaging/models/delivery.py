@@ -1,5 +1,7 @@
 """Deliveries: one message to one address, and what became of it."""
 
+import zlib
+
 from django.db import models
 from django.db.models import Q
 
@@ -132,6 +134,7 @@ class SandboxMessage(TenantModel):
     html = models.TextField(blank=True, default="")
     text = models.TextField(blank=True, default="")
     media_url = models.CharField(max_length=500, blank=True, default="")
+    # An email's MIME, deflated: its base64 would fill the disk. `mime` inflates it.
     raw = models.BinaryField(null=True, blank=True)
     contact = TenantForeignKey(
         Contact, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
@@ -148,3 +151,8 @@ class SandboxMessage(TenantModel):
 
     def __str__(self) -> str:
         return f"sandbox {self.channel} {self.pk}"
+
+    @property
+    def mime(self) -> bytes:
+        """The email as it would have gone over the wire; empty for a text message."""
+        return zlib.decompress(bytes(self.raw)) if self.raw else b""

@@ -1,5 +1,6 @@
 """Sandbox: nothing leaves the house; what would have been sent is read in a page."""
 
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -66,7 +67,7 @@ def kept(message: Outgoing, now: datetime) -> SandboxMessage:
         html=message.html,
         text=message.text,
         media_url=message.media_url,
-        raw=message.raw or None,
+        raw=zlib.compress(message.raw, 1) if message.raw else None,
         contact_id=message.contact_id,
         sent_at=now,
     )

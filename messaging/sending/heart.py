@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import DatabaseError, connections
 
@@ -33,6 +33,10 @@ class Heart:
     def __enter__(self) -> "Heart":
         """Beat once before anything is claimed, then keep beating."""
         self.beat()
+        # Rows of senders that were killed: they have done their service long ago.
+        Heartbeat.objects.filter(
+            part__startswith="sender ", beat_at__lt=self.clock() - timedelta(days=1)
+        ).delete()
         self.thread.start()
         return self
 

@@ -9,7 +9,7 @@ WITH given AS MATERIALIZED (
     SELECT DISTINCT ON (pairs.phone_e164)
         pairs.phone_e164,
         coalesce(pairs.contact_id, contact.id) AS contact_id
-    FROM unnest(%(phones)s::text [], %(contact_ids)s::bigint []) AS pairs (phone_e164, contact_id)
+    FROM unnest(%(phones)s::text[], %(contact_ids)s::bigint[]) AS pairs (phone_e164, contact_id)
     LEFT JOIN contacts_contact AS contact
         ON pairs.contact_id IS NULL
         AND pairs.phone_e164 = contact.phone_e164

@@ -21,11 +21,11 @@ SET
     claimed_at = NULL
 FROM
     unnest(
-        %(ids)s::bigint [],
-        %(states)s::text [],
-        %(reasons)s::text [],
-        %(provider_message_ids)s::text [],
-        %(attempted)s::boolean []
+        %(ids)s::bigint[],
+        %(states)s::text[],
+        %(reasons)s::text[],
+        %(provider_message_ids)s::text[],
+        %(attempted)s::boolean[]
     ) AS outcome (id, state, reason, provider_message_id, is_attempted)
 WHERE
     delivery.id = outcome.id

@@ -174,6 +174,6 @@ def mail_html(request: AccountRequest, list_id: int, sandbox_id: int) -> HttpRes
 def mail_raw(request: AccountRequest, list_id: int, sandbox_id: int) -> HttpResponse:
     """Answer a mail as it would have gone over the wire."""
     shown = find(request, list_id, sandbox_id)
-    response = HttpResponse(bytes(shown.raw or b""), content_type="text/plain; charset=utf-8")
+    response = HttpResponse(shown.mime, content_type="text/plain; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="mail-{shown.pk}.eml"'
     return response

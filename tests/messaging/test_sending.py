@@ -55,7 +55,7 @@ class TestServe:
             assert message.html == "<p>Hi Grace</p>"
             assert message.subject == "Come back, Grace"
             assert message.sender == "Acme <shop@acme.example>"
-            assert b"Message-ID: <" in bytes(message.raw or b"")
+            assert b"Message-ID: <" in message.mime
             assert (delivery.provider, delivery.attempts) == ("sandbox", 1)
 
     def test_sends_texts(self, acme, turn):
