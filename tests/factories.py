@@ -290,7 +290,7 @@ class QueuedEmailFactory(ModelFactory):
         model = Delivery
 
     channel = "email"
-    list = factory.SubFactory(ListFactory)
+    list: Any = factory.SubFactory(ListFactory)
     contact = factory.LazyAttribute(lambda made: SubscriptionFactory(list=made.list).contact)
     address = factory.LazyAttribute(lambda made: made.contact.email_norm)
     message = factory.SubFactory(CommittedMessageFactory, list=factory.SelfAttribute("..list"))

@@ -47,7 +47,7 @@ STATUSES = ["Completed", "Canceled", "Returned", "Shipped"]
 SKUS = ["SHOE-1", "shoe-1", "BOOT-2", "SOCK-3"]
 PRODUCTS = {"SHOE-1": ("Shoes", "Acme"), "BOOT-2": ("Shoes", "Globex"), "SOCK-3": ("", "Acme")}
 EVENTS = ["Order Imported", "Cart"]
-PROPERTIES = [{}, {"color": "red", "size": 42}, {"color": " Blue\t", "size": "42"}, {"color": None},
+PROPERTIES: list[dict[str, Any]] = [{}, {"color": "red", "size": 42}, {"color": " Blue\t", "size": "42"}, {"color": None},
               {"size": [1], "on": "2028-02-28"}]  # fmt: skip
 MOMENTS = [timedelta(0), timedelta(days=7), timedelta(days=7, microseconds=1), timedelta(hours=3),
            timedelta(days=60), timedelta(days=400), timedelta(hours=-1)]  # fmt: skip

@@ -52,7 +52,7 @@ def check(population, written, zone):
 
     found = filters.members(list=population.list, rule=resolved, time_zone=zone, now=NOW)
     condition = filters.condition(resolved, zone="%(zone)s", prefix="step")
-    rows = dict(
+    rows: dict[int, bool] = dict(
         sql.fetch_all(
             TICK.format(condition=condition.sql),
             **condition.params,

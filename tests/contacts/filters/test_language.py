@@ -1,5 +1,7 @@
 """Reading rules: what is malformed, with its path, and what a list does not know."""
 
+from typing import Any
+
 import pytest
 
 from contacts import filters
@@ -121,24 +123,24 @@ class TestParse:
         ]
 
     def test_stops_at_its_depth(self):
-        rule = {"purchase": {}}
+        rule: Any = {"purchase": {}}
         for _ in range(DEPTH_LIMIT - 1):
             rule = {"not": rule}
 
-        assert filters.parse(rule)
+        assert filters.parse(rule) is not None
         assert "deep" in faults({"not": rule})[0][1]
 
     def test_survives_any_depth(self):
-        rule = {"purchase": {}}
+        rule: Any = {"purchase": {}}
         for _ in range(50_000):
             rule = {"not": rule}
 
         assert "deep" in faults(rule)[0][1]
 
     def test_stops_at_its_leaves(self):
-        rules = [{"purchase": {}}] * LEAF_LIMIT
+        rules: list[Any] = [{"purchase": {}}] * LEAF_LIMIT
 
-        assert filters.parse({"all": rules})
+        assert filters.parse({"all": rules}) is not None
         assert "leaves" in faults({"all": [*rules, {"purchase": {}}]})[0][1]
 
     @pytest.mark.parametrize(
