@@ -4,36 +4,45 @@
 -- Returns conversation id, version id, list id, has due enrollments, has queued facts
 -- Locks   the conversations returned, shared: a pause or publish that answers after this tick
 --         began waits for its end, and nothing moves once a pause is answered
--- Index   enrollment_due, intake_in_order: one probe of each a conversation
-SELECT
-    conversation.id,
-    conversation.published_id,
-    conversation.list_id,
-    work.has_due,
-    work.has_facts
-FROM conversations_conversation AS conversation
-CROSS JOIN LATERAL (
+-- Index   enrollment_due, intake_in_order: the first entry of each, a conversation. Asked only
+--         whether there is one, the planner may scan the table for it
+WITH work AS MATERIALIZED (
     SELECT
-        EXISTS(
-            SELECT 1
+        conversation.id,
+        (
+            SELECT enrollment.due_at
             FROM conversations_enrollment AS enrollment
             WHERE
                 enrollment.conversation_id = conversation.id
                 AND enrollment.ended_at IS NULL
-                AND enrollment.due_at <= %(now)s
-        ) AS has_due,
-        EXISTS(
-            SELECT 1
+                AND enrollment.due_at IS NOT NULL
+            ORDER BY enrollment.due_at
+            LIMIT 1
+        ) AS next_due,
+        (
+            SELECT intake.recorded_at
             FROM contacts_intake AS intake
-            WHERE
-                intake.conversation_id = conversation.id
-                AND intake.recorded_at <= %(now)s
-                AND intake.occurred_at <= %(now)s
-        ) AS has_facts
-) AS work
+            WHERE intake.conversation_id = conversation.id
+            ORDER BY intake.recorded_at, intake.id
+            LIMIT 1
+        ) AS oldest_fact
+    FROM conversations_conversation AS conversation
+    WHERE
+        conversation.published_id IS NOT NULL
+        AND conversation.paused_at IS NULL
+)
+
+SELECT
+    conversation.id,
+    conversation.published_id,
+    conversation.list_id,
+    coalesce(work.next_due <= %(now)s, FALSE) AS has_due,
+    coalesce(work.oldest_fact <= %(now)s, FALSE) AS has_facts
+FROM work
+INNER JOIN conversations_conversation AS conversation ON conversation.id = work.id
 WHERE
-    conversation.published_id IS NOT NULL
+    (work.next_due <= %(now)s OR work.oldest_fact <= %(now)s)
+    AND conversation.published_id IS NOT NULL
     AND conversation.paused_at IS NULL
-    AND (work.has_due OR work.has_facts)
 ORDER BY conversation.id
 FOR SHARE OF conversation;

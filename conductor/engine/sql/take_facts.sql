@@ -34,10 +34,10 @@ wanted AS MATERIALIZED (
     ) AS oldest
 ),
 
+-- An array, not a join: a join would be planned as a scan of the whole queue.
 taken AS (
     DELETE FROM contacts_intake AS intake
-    USING wanted
-    WHERE intake.id = wanted.id
+    WHERE intake.id = any(array(SELECT wanted.id FROM wanted))
     RETURNING intake.*
 )
 

@@ -1,0 +1,148 @@
+"""The engine's statements use their indexes, as the plain role, under the policies."""
+
+import json
+from typing import Any
+
+import pytest
+
+from accounts.tenancy import sql
+from conductor.conversations.models import Version
+from tests.engine.world import World
+
+PEOPLE = 20_000
+TABLES = [
+    "contacts_contact",
+    "contacts_subscription",
+    "contacts_intake",
+    "conversations_enrollment",
+]
+# Half of the enrollments are due, ten facts are queued, the others' places are taken.
+FILL = (
+    """
+    INSERT INTO contacts_contact (
+        email, email_norm, phone_e164, external_id, first_name, last_name, postal_code,
+        time_zone, locale, created_at, updated_at
+    )
+    SELECT '', 'p' || n || '@mail.example', '', '', '', '', '', '', '', %(now)s, %(now)s
+    FROM generate_series(1, %(size)s) AS n
+    """,
+    """
+    INSERT INTO contacts_subscription (
+        list_id, contact_id, state, email_key, external_contact_id, profile,
+        subscribe_method, unsubscribe_method, created_at, updated_at
+    )
+    SELECT %(list_id)s, id, 'Subscribed', id::text, '', '{}', '', '', %(now)s, %(now)s
+    FROM contacts_contact
+    """,
+    """
+    INSERT INTO conversations_enrollment (
+        conversation_id, version_id, list_id, subscription_id, contact_id, entry_number,
+        entry_kind, entry_thread, entry_method, entry_properties, depth, entered_at, step_key,
+        visit_number, visit_counts, arrived_at, due_at, held_reason, end_reason
+    )
+    SELECT
+        %(conversation_id)s, %(version_id)s, list_id, id, contact_id, 1, 'external_event',
+        'Main', '', '{}', 0, %(now)s, 'pause', 1, '{}', %(now)s,
+        %(now)s::timestamptz + (row_number() OVER () - %(size)s / 2) * interval '1 minute', '', ''
+    FROM contacts_subscription
+    """,
+    """
+    INSERT INTO contacts_intake (
+        conversation_id, kind, external_event_id, contact_id, subscription_id, occurred_at,
+        recorded_at, method, properties, depth
+    )
+    SELECT
+        %(conversation_id)s, 'external_event', %(event_id)s, contact_id, id, %(now)s, %(now)s,
+        '', '{}', 0
+    FROM contacts_subscription
+    """,
+)
+
+
+@pytest.fixture
+def crowd(world: World) -> World:
+    """Twenty thousand people inside a conversation, with a fact queued for each."""
+    conversation = world.live("{key: pause, wait: {for: P1D}}")
+    world.tick()
+    for statement in FILL:
+        sql.execute(
+            statement,
+            size=PEOPLE,
+            now=world.now,
+            list_id=world.in_list.pk,
+            conversation_id=conversation.pk,
+            version_id=Version.objects.get().pk,
+            event_id=world.event.pk,
+        )
+    sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    sql.execute("SELECT refresh_statistics(%(tables)s)", tables=TABLES)
+    # One tick makes the temporary tables; the fixture's own rows are none of its work.
+    for table in ("enrolled", "arrivals", "outbox", "facts"):
+        sql.execute(sql.statement("conductor.engine", f"create_{table}"))
+    return world
+
+
+def plan(name: str, **params: Any) -> str:
+    """Return the plan of one of the engine's statements as text."""
+    rows = sql.fetch_all("EXPLAIN " + sql.statement("conductor.engine", name), **params)
+    return "\n".join(row[0] for row in rows)
+
+
+class TestPlans:
+    def test_claim_walks_along_the_due_index(self, crowd: World) -> None:
+        conversation_id = Version.objects.get().conversation_id
+
+        found = plan("claim_due", conversation_ids=[conversation_id], now=crowd.now, each=1000)
+
+        assert "Index Scan using enrollment_due" in found
+        assert "Seq Scan on conversations_enrollment" not in found
+
+    def test_looking_for_work_is_two_probes(self, crowd: World) -> None:
+        found = plan("live_conversations", now=crowd.now)
+
+        assert "enrollment_due" in found
+        assert "intake_in_order" in found
+        for table in ("contacts_intake", "conversations_enrollment"):
+            assert f"Seq Scan on {table}" not in found
+
+    def test_intake_walks_along_the_queue_and_probes_the_rest(self, crowd: World) -> None:
+        conversation = {
+            "conversation_id": Version.objects.get().conversation_id,
+            "list_id": crowd.in_list.pk,
+            "reentry": "once",
+            "zone": "account",
+            "is_expired": False,
+        }
+
+        found = plan(
+            "take_facts",
+            now=crowd.now,
+            each=500,
+            conversations=json.dumps([conversation]),
+            triggers="[]",
+            account_zone="America/New_York",
+        )
+
+        assert "intake_in_order" in found
+        assert "enrollment_entry_number_once" in found
+        for table in ("contacts_intake", "contacts_subscription", "conversations_enrollment"):
+            assert f"Seq Scan on {table}" not in found
+
+    def test_flush_finds_each_enrollment_by_its_key(self, crowd: World) -> None:
+        sql.execute(
+            """
+            INSERT INTO arrivals (
+                enrollment_id, version_id, subscription_id, contact_id, is_new, wave, step_key,
+                visit_number, visit_counts, arrived_at, is_due, exit
+            )
+            SELECT
+                id, version_id, subscription_id, contact_id, FALSE, 1, 'end', 1, '{}', entered_at,
+                FALSE, 'end'
+            FROM conversations_enrollment
+            LIMIT 1000
+            """
+        )
+
+        found = plan("update_enrollments", now=crowd.now, exits="[]")
+
+        assert "Seq Scan on conversations_enrollment" not in found
