@@ -45,15 +45,16 @@ def normalise_email(text: str) -> str:
     address = text.strip().lower()
     if not address.isascii():
         address = _international(address)
-    if len(address) > LONGEST_EMAIL or PLAIN_EMAIL.fullmatch(address) is None:
-        # Letters beyond ASCII are taken in the local part, where mail servers allow them.
-        local, _, domain = address.rpartition("@")
-        stand_in = f"{re.sub(r'[^ -~]', 'x', local)}@{domain}"
-        if len(address) > LONGEST_EMAIL or PLAIN_EMAIL.fullmatch(stand_in) is None:
-            raise InvalidValueError("emailAddress", f"{_shown(text)} is no email address.")
-        if not all(char.isalnum() or ord(char) < 128 for char in local):
-            raise InvalidValueError("emailAddress", f"{_shown(text)} is no email address.")
+    # Letters beyond ASCII are taken in the local part, where mail servers allow them.
+    plain = address if address.isascii() else _without_letters(address)
+    if len(address) > LONGEST_EMAIL or PLAIN_EMAIL.fullmatch(plain) is None:
+        raise InvalidValueError("emailAddress", f"{_shown(text)} is no email address.")
     return address
+
+
+def _without_letters(address: str) -> str:
+    """Return an address with an x for each letter or digit beyond ASCII."""
+    return "".join("x" if ord(char) > 127 and char.isalnum() else char for char in address)
 
 
 def _international(address: str) -> str:
