@@ -6,6 +6,7 @@ const $$ = (selector, within = document) => [...within.querySelectorAll(selector
 
 // ---- The chooser: [data-chooser] with a search input and buttons.step-choice, each with
 // data-words (what finds it beside its name). Arrow keys move, Enter inserts, Escape closes.
+const finder = (chooser) => $("input:not([type='hidden'])", chooser);
 const choices = (chooser) => $$(".step-choice:not([hidden])", chooser);
 
 function activate(chooser, choice) {
@@ -17,10 +18,10 @@ function activate(chooser, choice) {
   choice.classList.add("is-active");
   choice.setAttribute("aria-selected", "true");
   choice.scrollIntoView({ block: "nearest" });
-  $("input", chooser).setAttribute("aria-activedescendant", choice.id);
+  finder(chooser).setAttribute("aria-activedescendant", choice.id);
 }
 function narrow(chooser) {
-  const words = $("input", chooser).value.trim().toLowerCase().split(/\s+/);
+  const words = finder(chooser).value.trim().toLowerCase().split(/\s+/);
   for (const choice of $$(".step-choice", chooser)) {
     const text = `${choice.textContent} ${choice.dataset.words ?? ""}`.toLowerCase();
     choice.hidden = !words.every((word) => text.includes(word));
@@ -80,7 +81,7 @@ document.addEventListener("htmx:afterSettle", () => {
     chooser.dataset.ready = "";
     $(`.plus[aria-controls="${chooser.parentElement.id}"]`)?.setAttribute("aria-expanded", "true");
     narrow(chooser);
-    $("input", chooser).focus();
+    finder(chooser).focus();
     chooser.scrollIntoView({ block: "nearest" });
   }
 });
