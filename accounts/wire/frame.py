@@ -99,8 +99,13 @@ class Frame:
         accepts: Sequence[str] = JSON_TYPES,
         names: Mapping[str, str] | None = None,
         openapi_extra: dict[str, Any] | None = None,
+        in_schema: bool = True,
     ) -> Callable[[F], F]:
-        """Declare a route; see the package's docstring."""
+        """
+        Declare a route; see the package's docstring.
+
+        :param in_schema: whether OpenAPI shows it; not if it is another route's second name.
+        """
         answers = dict(answer) if isinstance(answer, Mapping) else {200: answer}
 
         def declare(view: F) -> F:
@@ -117,6 +122,7 @@ class Frame:
                 routed,
                 response={**answers, REFUSALS: Failure},
                 by_alias=True,
+                include_in_schema=in_schema,
                 openapi_extra={
                     "security": [{"Token": []}],
                     "x-integration-type": integration or self.integration,

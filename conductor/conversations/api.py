@@ -1,8 +1,10 @@
 """Conversations under /conductor/v1: files in and out, publication, what became of contacts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, Literal
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Any, Literal, TypeVar
 
 from django.http import HttpResponse
 from ninja import Query, Status
@@ -47,6 +49,8 @@ from conductor.conversations.reading import MalformedConversationError, Media, r
 from conductor.conversations.summary import summarize
 from conductor.conversations.writing import write_yaml
 from contacts.models import Contact
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 YAML = "application/yaml"
 YAML_TYPES = (YAML, "application/x-yaml", "text/yaml", "text/x-yaml")
@@ -143,6 +147,34 @@ class VersionQuery(WireIn):
     version: str = ""
 
 
+def by_id(method: str, path: str, **demands: Any) -> Callable[[F], F]:
+    """Declare a route on `Conversation/{id}`, which also answers below the conversation's list."""
+
+    def declare(view: F) -> F:
+        whole = f"/Conversation/{{conversation_id}}{path}"
+        conversations.route(method, f"/List/{{list_id}}{whole}", **demands, in_schema=False)(
+            _below_list(view)
+        )
+        return conversations.route(method, whole, **demands)(view)
+
+    return declare
+
+
+def _below_list(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a view the list's id as well: a conversation of another list is not found there."""
+
+    @wraps(view)
+    def routed(request: WireRequest, list_id: int, conversation_id: int, **given: Any) -> Any:
+        in_list = found(List.objects.all(), pk=list_id)
+        found(Conversation.objects.filter(list=in_list), pk=conversation_id)
+        return view(request, conversation_id, **given)
+
+    request, *rest = signature(view).parameters.values()
+    list_id = Parameter("list_id", Parameter.POSITIONAL_OR_KEYWORD, annotation=Id)
+    routed.__signature__ = Signature([request, list_id, *rest])  # type: ignore[attr-defined]
+    return routed
+
+
 @conversations.post(
     "/List/{list_id}/Conversation",
     answer={201: AppliedOut, 200: AppliedOut},
@@ -190,20 +222,14 @@ def list_conversations(request: WireRequest, list_id: Id) -> Collection[Conversa
     return Collection[ConversationOut](data=[_conversation(row, request.now) for row in rows])
 
 
-@conversations.get(
-    "/List/{list_id}/Conversation/{conversation_id}",
-    answer=Resource[FileOut],
-    levels=["List"],
-)
-def read_conversation(
-    request: WireRequest, list_id: Id, conversation_id: Id, query: Query[VersionQuery]
-) -> Any:
+@by_id("GET", "", answer=Resource[FileOut], levels=["List"])
+def read_conversation(request: WireRequest, conversation_id: Id, query: Query[VersionQuery]) -> Any:
     """
     Read a conversation as a file: its draft, or `?version=published|N`.
 
     With `Accept: application/yaml` the answer is the canonical file itself.
     """
-    conversation = _found(list_id, conversation_id)
+    conversation = _found(conversation_id)
     version = _version(conversation, query.version)
     structure = exported(conversation, document=version.document if version else None)
     if _wants_yaml(request):
@@ -211,18 +237,19 @@ def read_conversation(
     return Resource[FileOut](data=FileOut(**structure))
 
 
-@conversations.post(
-    "/List/{list_id}/Conversation/{conversation_id}/Publication",
+@by_id(
+    "POST",
+    "/Publication",
     answer={201: Created, 200: Updated},
     levels=["Message"],
 )
-def create_publication(request: WireRequest, list_id: Id, conversation_id: Id) -> Any:
+def create_publication(request: WireRequest, conversation_id: Id) -> Any:
     """
     Put the draft live if it differs from what runs, and resume.
 
     201 with the version's number as `resourceId`; 200 if there was nothing to do.
     """
-    conversation = _found(list_id, conversation_id)
+    conversation = _found(conversation_id)
     try:
         done = publish_conversation(conversation=conversation, now=request.now, by=request.client)
     except UnsoundConversationError as unsound:
@@ -231,12 +258,10 @@ def create_publication(request: WireRequest, list_id: Id, conversation_id: Id) -
     return created(done.version.number) if done.changed else updated(done.version.number)
 
 
-@conversations.delete(
-    "/List/{list_id}/Conversation/{conversation_id}/Publication", levels=["Message"]
-)
-def delete_publication(request: WireRequest, list_id: Id, conversation_id: Id) -> Deleted:
+@by_id("DELETE", "/Publication", answer=Deleted, levels=["Message"])
+def delete_publication(request: WireRequest, conversation_id: Id) -> Deleted:
     """Pause: nobody enters or moves, nothing is lost."""
-    conversation = _found(list_id, conversation_id)
+    conversation = _found(conversation_id)
     try:
         pause_conversation(conversation=conversation, now=request.now, by=request.client)
     except NotPublishedError as never:
@@ -244,16 +269,17 @@ def delete_publication(request: WireRequest, list_id: Id, conversation_id: Id) -
     return deleted()
 
 
-@conversations.get(
-    "/List/{list_id}/Conversation/{conversation_id}/Summary",
+@by_id(
+    "GET",
+    "/Summary",
     answer=Resource[SummaryOut],
     levels=["List"],
 )
 def read_summary(
-    request: WireRequest, list_id: Id, conversation_id: Id, query: Query[VersionQuery]
+    request: WireRequest, conversation_id: Id, query: Query[VersionQuery]
 ) -> Resource[SummaryOut]:
     """Count who entered, waits and ended, by step, and the deliveries, in one snapshot."""
-    conversation = _found(list_id, conversation_id)
+    conversation = _found(conversation_id)
     summary = summarize(conversation=conversation, version=_version(conversation, query.version))
     data = SummaryOut(
         entered=summary.entered,
@@ -268,24 +294,23 @@ def read_summary(
     return Resource[SummaryOut](data=data)
 
 
-@conversations.get(
-    "/List/{list_id}/Conversation/{conversation_id}/Enrollment",
+@by_id(
+    "GET",
+    "/Enrollment",
     answer=Page[EnrollmentOut],
     levels=["Contact"],
 )
 def list_enrollments(
-    request: WireRequest, list_id: Id, conversation_id: Id, paging: Query[PageQuery]
+    request: WireRequest, conversation_id: Id, paging: Query[PageQuery]
 ) -> Page[EnrollmentOut]:
     """List the contacts that entered, and where each is."""
-    conversation = _found(list_id, conversation_id)
+    conversation = _found(conversation_id)
     rows = page_of(Enrollment.objects.filter(conversation=conversation), paging, request)
     return rows.answer(EnrollmentOut, _enrollments(list(rows)))
 
 
-def _found(list_id: int, conversation_id: int) -> Conversation:
-    in_list = found(List.objects.all(), pk=list_id)
-    rows = Conversation.objects.filter(list=in_list).select_related("list", "published")
-    return found(rows, pk=conversation_id)
+def _found(conversation_id: int) -> Conversation:
+    return found(Conversation.objects.select_related("list", "published"), pk=conversation_id)
 
 
 def _document(request: WireRequest) -> Document:

@@ -98,6 +98,8 @@ HALF_GOOD = {
             }
         ],
     },
+    "POST /conductor/v1/Conversation/{conversation_id}/Publication": None,
+    "DELETE /conductor/v1/Conversation/{conversation_id}/Publication": None,
     "POST /conductor/v1/List/{list_id}/Conversation/{conversation_id}/Publication": None,
     "DELETE /conductor/v1/List/{list_id}/Conversation/{conversation_id}/Publication": None,
 }

@@ -13,6 +13,7 @@ from tests.conversations.test_summary import deliver, enroll
 from tests.factories import ListFactory
 
 BASE = "/conductor/v1/List"
+ONE = "/conductor/v1/Conversation"
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ class TestPostConversation:
         assert json.loads(answer.content)["problems"] == []
 
     def test_replaces_a_draft_with_200(self, wire, path, winback_id):
-        wire.post(f"{path}/{winback_id}/Publication")
+        wire.post(f"{ONE}/{winback_id}/Publication")
 
         answer = json.loads(call_yaml(wire, path, winback(P3D="P7D")).content)
 
@@ -119,39 +120,39 @@ class TestGetConversation:
         )  # fmt: skip
 
     def test_gives_the_file(self, wire, path, winback_id):
-        file = wire.get(f"{path}/{winback_id}")
+        file = wire.get(f"{ONE}/{winback_id}")
 
         assert list(file)[:4] == ["conversation", "description", "list", "reentry"]
         assert file["threads"] == parsed(WINBACK).write()["threads"]
 
     def test_gives_canonical_yaml(self, wire, path, winback_id):
         headers = {"Accept": "application/yaml", "Authorization": f"Bearer {wire.token}"}
-        answer = wire.client.get(f"{path}/{winback_id}", headers=headers)
+        answer = wire.client.get(f"{ONE}/{winback_id}", headers=headers)
 
         assert answer.headers["Content-Type"] == "application/yaml; charset=utf-8"
         assert answer.content.decode().startswith(WINBACK)
         again = call_yaml(wire, path, answer.content)
         assert again.status_code == 200
-        assert wire.client.get(f"{path}/{winback_id}", headers=headers).content == answer.content
+        assert wire.client.get(f"{ONE}/{winback_id}", headers=headers).content == answer.content
 
     def test_gives_versions(self, wire, path, winback_id):
-        assert wire.refused("GET", f"{path}/{winback_id}?version=published")[0] == 404
-        wire.post(f"{path}/{winback_id}/Publication")
+        assert wire.refused("GET", f"{ONE}/{winback_id}?version=published")[0] == 404
+        wire.post(f"{ONE}/{winback_id}/Publication")
         call_yaml(wire, path, winback(P3D="P7D"))
 
         def wait(query):
-            return wire.get(f"{path}/{winback_id}{query}")["threads"][0]["steps"][3]["wait"]
+            return wire.get(f"{ONE}/{winback_id}{query}")["threads"][0]["steps"][3]["wait"]
 
         assert wait("") == {"for": "P7D"}
         assert wait("?version=published") == wait("?version=1") == {"for": "P3D"}
-        assert wire.refused("GET", f"{path}/{winback_id}?version=9")[0] == 404
-        assert wire.refused("GET", f"{path}/{winback_id}?version=last")[0] == 400
+        assert wire.refused("GET", f"{ONE}/{winback_id}?version=9")[0] == 404
+        assert wire.refused("GET", f"{ONE}/{winback_id}?version=last")[0] == 400
 
 
 class TestPublication:
     def test_publishes_once(self, wire, path, winback_id):
-        first = wire.post(f"{path}/{winback_id}/Publication")
-        again = wire.post(f"{path}/{winback_id}/Publication", status=200)
+        first = wire.post(f"{ONE}/{winback_id}/Publication")
+        again = wire.post(f"{ONE}/{winback_id}/Publication", status=200)
 
         assert first == {"status": 201, "resourceId": "1"}
         assert again["resourceId"] == "1"
@@ -160,7 +161,7 @@ class TestPublication:
     def test_refuses_problems_with_the_first_ones_text(self, wire, path, winback_id):
         call_yaml(wire, path, winback(**{"We miss you": "Nothing"}))
 
-        refused = wire.refused("POST", f"{path}/{winback_id}/Publication")
+        refused = wire.refused("POST", f"{ONE}/{winback_id}/Publication")
 
         assert refused == (
             400,
@@ -170,13 +171,13 @@ class TestPublication:
         assert wire.get(path)[0]["status"] == "Draft"
 
     def test_pauses_and_resumes(self, wire, path, winback_id):
-        assert wire.refused("DELETE", f"{path}/{winback_id}/Publication")[0] == 404
-        wire.post(f"{path}/{winback_id}/Publication")
+        assert wire.refused("DELETE", f"{ONE}/{winback_id}/Publication")[0] == 404
+        wire.post(f"{ONE}/{winback_id}/Publication")
 
-        assert wire.call("DELETE", f"{path}/{winback_id}/Publication").status_code == 200
-        assert wire.call("DELETE", f"{path}/{winback_id}/Publication").status_code == 200
+        assert wire.call("DELETE", f"{ONE}/{winback_id}/Publication").status_code == 200
+        assert wire.call("DELETE", f"{ONE}/{winback_id}/Publication").status_code == 200
         assert wire.get(path)[0]["status"] == "Paused"
-        assert wire.post(f"{path}/{winback_id}/Publication")["resourceId"] == "1"
+        assert wire.post(f"{ONE}/{winback_id}/Publication")["resourceId"] == "1"
         assert wire.get(path)[0]["status"] == "Active"
 
 
@@ -186,7 +187,7 @@ class TestReports:
         enroll(published, now, to="lapsed", ended="otherwise")
         deliver(enrollment, now, key="text", channel="sms", state="queued")
 
-        data = wire.get(f"{path}/{published.pk}/Summary")
+        data = wire.get(f"{ONE}/{published.pk}/Summary")
 
         assert list(data) == ["entered", "waiting", "ended", "steps", "deliveries"]
         assert (data["entered"], data["waiting"], data["ended"]) == (2, 1, 1)
@@ -207,15 +208,15 @@ class TestReports:
                 "count": 1,
             }
         ]
-        assert wire.get(f"{path}/{published.pk}/Summary?version=1") == data
+        assert wire.get(f"{ONE}/{published.pk}/Summary?version=1") == data
 
     def test_list_enrollments(self, wire, path, published, now):
         enroll(published, now, to="pause")
         enroll(published, now, to="text", held="step_error 22P02")
         enroll(published, now, to="end", ended="end")
 
-        first = wire.page(f"{path}/{published.pk}/Enrollment", count=2)
-        rest = wire.page(f"{path}/{published.pk}/Enrollment", cursor=first["nextPageCursor"])
+        first = wire.page(f"{ONE}/{published.pk}/Enrollment", count=2)
+        rest = wire.page(f"{ONE}/{published.pk}/Enrollment", cursor=first["nextPageCursor"])
 
         assert [row["state"] for row in first["data"]] == ["waiting", "held"]
         assert list(first["data"][0]) == [
@@ -239,6 +240,7 @@ ROUTES = [
     ("GET", "/{id}/Summary", "List"),
     ("GET", "/{id}/Enrollment", "Contact"),
 ]
+BY_ID = [route for route in ROUTES if route[1]]
 
 
 class TestAccess:
@@ -255,6 +257,42 @@ class TestAccess:
         assert with_it.call(method, route, body).status_code in {200, 201}
         assert without.refused(method, route, body)[:2] == (401, "ERROR_UNAUTHORIZED")
         assert sms.refused(method, route, body)[0] == 401
+
+    @pytest.mark.parametrize(("method", "route", "level"), BY_ID)
+    def test_asks_the_same_by_id(self, acme, now, published, method, route, level):
+        route = f"{ONE}{route.format(id=published.pk)}"
+        others = [one for one in ("List", "Message", "Contact", "Event") if one != level]
+        with_it = connect(acme, now, types=["email"], levels=[level])
+        without = connect(acme, now, types=["email"], levels=others)
+
+        assert with_it.call(method, route).status_code in {200, 201}
+        assert without.refused(method, route)[:2] == (401, "ERROR_UNAUTHORIZED")
+
+    @pytest.mark.parametrize(("method", "route", "level"), BY_ID)
+    def test_finds_nothing_of_another_account_by_id(
+        self, globex, now, acme_conversation, method, route, level
+    ):
+        stranger = connect(globex, now, types=["email"])
+
+        refused = stranger.refused(method, f"{ONE}{route.format(id=acme_conversation[1])}")
+
+        assert refused == (
+            404,
+            "ERROR_UNABLE_TO_LOCATE_RESOURCE",
+            "Unable to locate a resource associated with the conversationId supplied.",
+        )
+
+    def test_openapi_names_each_route_once(self, client):
+        paths = client.get("/conductor/v1/openapi.json").json()["paths"]
+
+        ours = [path for path in paths if "/Conversation" in path]
+        assert ours == [
+            "/conductor/v1/List/{listId}/Conversation",
+            "/conductor/v1/Conversation/{conversationId}",
+            "/conductor/v1/Conversation/{conversationId}/Publication",
+            "/conductor/v1/Conversation/{conversationId}/Summary",
+            "/conductor/v1/Conversation/{conversationId}/Enrollment",
+        ]
 
     @pytest.mark.parametrize(("method", "route", "level"), ROUTES)
     def test_finds_nothing_of_another_account(
