@@ -27,6 +27,7 @@ FRESH_SECONDS = 5.0  # a connection used so recently is not asked whether it liv
 SECURITIES = ("none", "starttls", "tls")
 TOO_BUSY = 421
 NO_CONNECTION = "provider rejected (no connection)"
+NO_SENDER = "invalid sender / unverified domain"
 LOST = "connection lost"
 
 
@@ -76,6 +77,8 @@ class Smtp(Carrier):
     def hand_over(self, connection: smtplib.SMTP, message: Outgoing) -> Outcome:
         """Send one message."""
         number = message.delivery_id
+        if not parseaddr(message.sender)[1]:
+            return Outcome(number, "failed", NO_SENDER)
         is_handed_over = False
         try:
             refused = announce(connection, message)

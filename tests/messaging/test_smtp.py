@@ -171,6 +171,17 @@ class TestSend:
         with in_account(acme.pk):
             assert Delivery.objects.get(address="busy@mail.example").attempts == 0
 
+    def test_a_mail_from_nobody_is_not_sent(self, mailbox, send, acme, shop):
+        with in_account(acme.pk):
+            content = {"subject": "Hi", "from_name": "Acme", "from_email": "", "text": "Hi"}
+            message = CommittedMessageFactory.create(list=shop, content=content)
+            QueuedEmailFactory.create(list=shop, message=message, address="grace@mail.example")
+
+        found = send()
+
+        assert found["grace@mail.example"] == ("failed", "invalid sender / unverified domain")
+        assert not mailbox.mails
+
     def test_dots_and_eight_bits_arrive(self, mailbox, send, acme, shop):
         text = ".\r\n..\r\nGrüße 👟\r\n" + "x" * 3000
         with in_account(acme.pk):
