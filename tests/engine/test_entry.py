@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from conductor.conversations.models import Conversation, Enrollment
-from contacts.models import Event, Intake
+from contacts.models import Event, Intake, Subscription
 from tests.engine.world import World, check_conservation
 from tests.factories import ContactFactory
 
@@ -13,9 +13,9 @@ DAY = timedelta(days=1)
 PAUSE = "{key: pause, wait: {for: P10D}}"
 
 
-def entries(world: World, person: object) -> list[int]:
+def entries(world: World, person: Subscription) -> list[int]:
     """Return the entry numbers of a person."""
-    found = Enrollment.objects.filter(subscription_id=getattr(person, "pk", None))
+    found = Enrollment.objects.filter(subscription_id=person.pk)
     return list(found.order_by("id").values_list("entry_number", flat=True))
 
 

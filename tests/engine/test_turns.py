@@ -4,14 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django_q.models import OrmQ
 
 from accounts.models import Account, Heartbeat
 from accounts.tenancy import in_account
 from conductor.conversations.models import Conversation, Enrollment, Turn
 from conductor.engine import tasks, turns
-from conductor.engine.pulse import Pulse
+from conductor.engine.pulse import Pulse, workers
 from messaging.models import Delivery
 from tests.engine.world import World
 
@@ -77,7 +76,12 @@ class TestServe:
     ) -> None:
         limits: list[int] = []
         monkeypatch.setattr(turns, "PACE", turns.Pace(limit=1024))
-        monkeypatch.setattr(turns, "run_tick", lambda *, now, limit: _fail(limits.append(limit)))
+
+        def note_and_fail(*, now: datetime, limit: int) -> Any:
+            limits.append(limit)
+            return _fail()
+
+        monkeypatch.setattr(turns, "run_tick", note_and_fail)
 
         for _ in range(5):
             with pytest.raises(ZeroDivisionError):
@@ -169,7 +173,7 @@ class TestPulse:
         for _ in range(5):
             pulse.beat(now=clock())
 
-        assert waiting() == ["conductor.engine.tasks.advance"] * settings.Q_CLUSTER["workers"]
+        assert waiting() == ["conductor.engine.tasks.advance"] * workers()
 
     def test_is_silent_when_nothing_waits(self, acme: Account) -> None:
         Pulse(clock=clock).beat(now=clock())

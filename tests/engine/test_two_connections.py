@@ -12,7 +12,7 @@ from django.db import connections
 from accounts.models import Account
 from accounts.tenancy import in_account
 from conductor.conversations.actions import pause_conversation, publish_conversation
-from conductor.conversations.models import Conversation, Enrollment, Visit
+from conductor.conversations.models import Conversation, Enrollment, Turn, Visit
 from conductor.engine import turns
 from conductor.engine.tick import run_tick
 from messaging.models import Delivery
@@ -225,7 +225,7 @@ class TestTurn:
         turns.serve(acme.pk, now=world.now - DAY)
 
         def hold() -> Any:
-            return turns.Turn.objects.select_for_update().get().pk
+            return Turn.objects.select_for_update().get().pk
 
         with elsewhere(acme, hold):
             assert turns.serve(acme.pk, now=world.now) is None
