@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from conductor.conversations.actions.held import end_held, retry_held
 from conductor.conversations.models import Enrollment
 from conductor.engine.arrivals import find_culprits
 from conductor.steps.filter import Filter
@@ -109,12 +110,35 @@ class TestRetry:
         grace.profile[str(world.fields["Note"].pk)] = "7"
         grace.save()
 
-        Enrollment.objects.update(due_at=world.now)
+        assert retry_held(held=Enrollment.objects.all(), now=world.now) == 1
         world.tick()
 
         assert world.path(grace) == ["start>next", "act>next", "end>end", "(terminated)"]
         grace.refresh_from_db()
         assert grace.profile[str(world.fields["Points"].pk)] == 7
+        check_conservation(conversation.pk)
+
+    def test_is_none_for_those_who_wait(self, world: World) -> None:
+        world.live("{key: pause, wait: {for: P3D}}")
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+
+        assert retry_held(held=Enrollment.objects.all(), now=world.now) == 0
+        assert end_held(held=Enrollment.objects.all(), now=world.now) == 0
+        assert world.place(grace).due_at == world.now + timedelta(days=3)
+
+    def test_or_an_end_by_hand(self, world: World) -> None:
+        conversation = world.live(
+            "{key: act, action: {set_field: {field: Profile.Points, value: {from_field: Profile.Note}}}}"
+        )
+        grace = world.person(profile={"Note": "many"})
+        world.happen(grace)
+        world.tick()
+
+        assert end_held(held=Enrollment.objects.all(), now=world.now) == 1
+
+        assert world.path(grace) == ["start>next", "act>end", "(ended by hand)"]
         check_conservation(conversation.pk)
 
     def test_lets_a_wait_count_from_the_arrival(self, world: World) -> None:
