@@ -22,7 +22,7 @@ def check(request: AccountRequest, list_id: int) -> HttpResponse:
     Read a rule, YAML or JSON, and answer it as JSON, as text and in words.
 
     `{"rule", "text", "sentence", "problems": [{"path", "text"}]}`; a malformed one has
-    problems and no rule. Nothing is stored.
+    problems, and neither text nor sentence. Nothing is stored.
     """
     in_list = choose_list(request, list_id)
     return JsonResponse(read_rule(request.POST.get("rule", "")[:LONGEST], ListNames(in_list)))
@@ -33,13 +33,16 @@ def read_rule(written: str, names: ListNames) -> dict[str, Any]:
     if not written.strip():
         return {"rule": {}, "text": "", "sentence": "", "problems": []}
     try:
-        rule = filters.parse(read_structure(written))
+        structure = read_structure(written)
     except MalformedConversationError as malformed:
-        return {
-            "problems": [{"path": fault.path, "text": fault.text} for fault in malformed.faults]
-        }
+        return {"problems": [{"path": fault.path, "text": fault.text} for fault in malformed.faults]}
+    try:
+        rule = filters.parse(structure)
     except filters.Malformed as malformed:
-        return {"problems": [{"path": path, "text": text} for path, text in malformed.faults]}
+        # What is not finished yet is drawn all the same.
+        drawn = structure if isinstance(structure, dict) else None
+        problems = [{"path": path, "text": text} for path, text in malformed.faults]
+        return {"rule": drawn, "problems": problems}
     structure = filters.write(rule)
     return {
         "rule": structure,
