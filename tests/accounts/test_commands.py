@@ -4,7 +4,7 @@ import json
 from io import StringIO
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, execute_from_command_line
 
 from accounts import actions
 from accounts.models import Account, ApiClient, Membership, User
@@ -98,3 +98,24 @@ class TestCreateIntegration:
         assert "\n" not in str(said.value)
         with in_account(acme.pk):
             assert not ApiClient.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["create_account", "Acme"], "--owner"),
+        (["conversation", "export", "--account", "acme", "abc"], "'abc'"),
+        (["create_integration", "--account", "acme", "--type", "email", "--color", "x"], "x"),
+    ],
+)
+def test_wrong_arguments_are_one_sentence_without_usage(arguments, words, capsys):
+    with pytest.raises(SystemExit) as left:
+        execute_from_command_line(["manage.py", *arguments])
+
+    said = capsys.readouterr()
+    assert left.value.code == 2
+    assert said.out == ""
+    assert words in said.err
+    assert said.err.startswith("CommandError: ")
+    assert said.err.endswith(".\n")
+    assert said.err.count("\n") == 1

@@ -3,13 +3,14 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from accounts import actions
+from accounts.commands import SentenceCommand
 
 
-class Command(BaseCommand):
+class Command(SentenceCommand):
     """Create an account with its owner; print ids and password as JSON."""
 
     help = "Create an account; the password is empty where the owner had signed up before."

@@ -3,15 +3,16 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from accounts import actions
+from accounts.commands import SentenceCommand
 from accounts.models import AccessLevel, IntegrationType
 from accounts.tenancy import in_account, lookups
 
 
-class Command(BaseCommand):
+class Command(SentenceCommand):
     """Create an integration; print its credentials as JSON, the secret for the only time."""
 
     help = "Create an integration, with all access levels unless some are named."

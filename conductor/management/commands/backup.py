@@ -6,12 +6,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from accounts.commands import SentenceCommand
 from conductor.postgres.clients import run_client
 
 
-class Command(BaseCommand):
+class Command(SentenceCommand):
     """Write every row of every account, the keys not included."""
 
     help = "Write the whole database to FILE; keep secrets.json with it."

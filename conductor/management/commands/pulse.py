@@ -4,14 +4,14 @@ import signal
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from accounts.commands import SentenceCommand
 from conductor.engine.pulse import Pulse
 from conductor.schedule import DAILY
 
 
-class Command(BaseCommand):
+class Command(SentenceCommand):
     """Beat once a second."""
 
     help = "Wake the workers when there is work, once a second, until told to stop."

@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import psycopg
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from psycopg import sql
 
+from accounts.commands import SentenceCommand
 from conductor.data_directory import data_directory
 from conductor.environment import running
 from conductor.management.commands.backup import owner_url
@@ -20,7 +21,7 @@ from conductor.postgres.roles import DATABASE_SQL
 TABLES = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = 'public'"
 
 
-class Command(BaseCommand):
+class Command(SentenceCommand):
     """Restore beside the present database, then change places; what was there is kept."""
 
     help = (

@@ -3,14 +3,15 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
+from accounts.commands import SentenceCommand
 from contacts.actions.imports import IMPORT_TYPES
 from contacts.imports.shell import account_named, add_file_arguments, import_file
 
 
-class Command(BaseCommand):
+class Command(SentenceCommand):
     """Import a file of contacts into a list; print what became of it as JSON."""
 
     help = (

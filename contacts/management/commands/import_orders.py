@@ -3,13 +3,14 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
+from accounts.commands import SentenceCommand
 from contacts.imports.shell import account_named, add_file_arguments, import_file
 
 
-class Command(BaseCommand):
+class Command(SentenceCommand):
     """Import a file of orders; print what became of it as JSON."""
 
     help = (

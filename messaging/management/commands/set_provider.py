@@ -5,10 +5,11 @@ import os
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.actions import InvalidValueError
+from accounts.commands import SentenceCommand
 from accounts.tenancy import in_account, lookups
 from messaging import actions
 from messaging.models.message import Channel
@@ -17,7 +18,7 @@ from messaging.providers import carriers
 PASSWORD = "CONDUCTOR_PROVIDER_PASSWORD"  # noqa: S105 - the name of a variable
 
 
-class Command(BaseCommand):
+class Command(SentenceCommand):
     """Choose who carries a channel of an account; the password never stands on the line."""
 
     help = (

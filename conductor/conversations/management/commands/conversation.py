@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
+from accounts.commands import SentenceCommand
 from accounts.models import List
 from accounts.tenancy import in_account, lookups
 from conductor.conversations.actions import (
@@ -33,7 +34,7 @@ from conductor.conversations.writing import write_json, write_yaml
 MEDIA: dict[str, Media] = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 
 
-class Command(BaseCommand):
+class Command(SentenceCommand):
     """
     Bring a conversation file in, or write one out.
 

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from accounts.commands import SentenceCommand
 from conductor.engine.benchmark_account import BenchmarkRunsError, benchmark_account
 
 MEASURES = {
@@ -27,7 +28,7 @@ MEASURES = {
 }
 
 
-class Command(BaseCommand):
+class Command(SentenceCommand):
     """Measure, print, leave nothing behind."""
 
     help = "Measure imports, segments or the engine against plain SQL on this machine."
