@@ -137,7 +137,7 @@ class Deployment:
 
     def _demo_account(self) -> dict[str, Any]:
         """Make the demo account, or find it, and return who may sign in."""
-        if not self.demo or not any(CODE.glob("*/management/commands/demo.py")):
+        if not self.demo:
             return {}
         print("Looking after the demo account ...", file=sys.stderr)
         found = json.loads(self._manage("demo"))
@@ -196,7 +196,7 @@ class Deployment:
             print(f"{part}: {state}", file=sys.stderr)
         print(f"\nConductor runs at {self.url}")
         if demo:
-            print(f"Sign in as {demo.get('email')} with the password {demo.get('password')}")
+            print(f"Sign in as {demo.get('email')} with {_password(demo)}")
         print("Ctrl-C stops it; the data stays.", flush=True)
 
     def _wait_until_ready(self) -> dict[str, str]:
@@ -235,6 +235,12 @@ class Deployment:
         if any(restarted):
             remember(self.data, self.children)
             write_privately(self.data / "run.json", self._description())
+
+
+def _password(demo: dict[str, Any]) -> str:
+    """Name the demo account's password, which its owner may have changed."""
+    made = demo.get("password")
+    return f"the password {made}" if made else "the password you chose"
 
 
 def _gets(lock: IO[str]) -> bool:
