@@ -19,8 +19,9 @@ them: wake-ups, tasks and the pulse are hints.
    left. Lost or run twice: nothing changes.
 4. *turn* (`turns`). In: an account. Its turn row is locked by SKIP LOCKED: one tick at a
    time. An attempt is committed before the work, since the queue does not count a task
-   whose worker was killed: the next attempts take up fewer contacts, and after five the
-   account pauses for five minutes.
+   whose worker was killed: the next attempts take up fewer contacts, down to one, after
+   five the account pauses for five minutes each time, and after seven the enrollment due
+   first is held (or the oldest fact refused) with `tick failed`.
 
 **A tick** (`tick`) is one transaction of one account, with one `now`. All or nothing of
 it happens; there is nothing to undo after a crash, and nothing to repeat.

@@ -61,13 +61,19 @@ class Entrance:
 
 
 def take_in(
-    *, entrances: Iterable[Entrance], account_zone: str, now: datetime, limit: int
+    *,
+    entrances: Iterable[Entrance],
+    account_zone: str,
+    now: datetime,
+    limit: int,
+    refusal: str = "",
 ) -> tuple[int, int]:
     """
     Take up to `limit` facts of the current account; those who enter are in `arrivals`.
 
     One intake at a time: without the lock nothing is taken, and (0, 0) is returned. Else
-    returns how many facts were taken from the queue and how many contacts entered.
+    returns how many facts were taken from the queue and how many contacts entered. With a
+    `refusal` all of them are refused for that reason.
     """
     # A statement of its own: the next one's snapshot is taken under the lock, so that
     # re-entry is decided against what is committed.
@@ -81,6 +87,8 @@ def take_in(
     taken = _take(doors, account_zone, now, limit)
     if not taken:
         return 0, 0
+    if refusal:
+        sql.execute("UPDATE facts SET refusal = %(refusal)s", refusal=refusal)
     for door in doors:
         for number, trigger in enumerate(door.program.triggers):
             if trigger["filter"] is not None:

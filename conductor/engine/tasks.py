@@ -3,7 +3,7 @@
 import logging
 import time
 
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from accounts.tenancy import lookups
@@ -44,9 +44,17 @@ def _serve(account_id: int) -> int:
     """Run one tick of an account; its failure is not the others' failure."""
     try:
         done = serve(account_id, now=timezone.now())
-    except OperationalError:
-        raise
+    except (OperationalError, InterfaceError) as problem:
+        if not _is_ours(problem):
+            raise
+        log.warning("The tick of account %s was given up: %s", account_id, problem)
+        return 0
     except Exception:
         log.exception("The tick of account %s failed; nothing of it was kept.", account_id)
         return 0
     return done.rows if done else 0
+
+
+def _is_ours(problem: Exception) -> bool:
+    """Tell a deadlock or a lock not had from a database that is gone."""
+    return str(getattr(problem.__cause__, "sqlstate", None) or "")[:2] in {"40", "55"}

@@ -1,6 +1,7 @@
 """One tick: claim, intake, run to rest, flush; all in the caller's transaction."""
 
 import json
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,9 +16,12 @@ from conductor.steps import HERE
 
 # An enrollment that has made this many visits in one tick goes round in a circle.
 MOST_VISITS = 100
+TICK_FAILED = "tick failed"
 TABLES = ("create_enrolled", "create_arrivals", "create_outbox", "create_facts")
 
 Group = tuple[int, str]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,13 +54,15 @@ class Journey:
         return [row for version, key in self.passed for row in self.programs[version].exits(key)]
 
 
-def run_tick(*, now: datetime, limit: int) -> Tick:
+def run_tick(*, now: datetime, limit: int, suspect: bool = False) -> Tick:
     """
     Move the current account's contacts as far as they go at `now`.
 
     Takes up to `limit` due enrollments and as many facts of live conversations. Must run
     inside `in_account`, once a transaction: its temporary tables empty at the commit. What
-    another transaction has locked is passed over, not waited for.
+    another transaction has locked is passed over, not waited for. A `suspect` tick takes up
+    one enrollment or one fact and sets it aside instead: ticks with it have failed again
+    and again.
     """
     live = sql.fetch_all(_statement("live_conversations"), now=now)
     if not live:
@@ -65,6 +71,8 @@ def run_tick(*, now: datetime, limit: int) -> Tick:
     account_zone = Account.objects.values_list("time_zone", flat=True).get(
         pk=current_account_id() or 0
     )
+    if suspect:
+        return _set_aside(live, account_zone, now)
     claimed = _claim([row[0] for row in live if row[3]], now, limit)
     facts, entered = _take_in([row for row in live if row[4]], account_zone, now, limit)
     if not claimed and not entered:
@@ -73,6 +81,19 @@ def run_tick(*, now: datetime, limit: int) -> Tick:
     _run_to_rest(journey, was_claimed=bool(claimed))
     visits, deliveries = _flush(journey, has_claimed=bool(claimed), has_new=bool(entered))
     return Tick(claimed, facts, entered, visits, deliveries)
+
+
+def _set_aside(live: list[tuple[Any, ...]], account_zone: str, now: datetime) -> Tick:
+    """Hold the enrollment that is due first; where none is, refuse the oldest fact."""
+    claimed = _claim([row[0] for row in live if row[3]][:1], now, 1)
+    if claimed:
+        log.error("An enrollment is held: each tick with it has failed.")
+        sql.execute("UPDATE arrivals SET due_at = NULL, held_reason = %(why)s", why=TICK_FAILED)
+        sql.execute(_statement("update_enrollments"), now=now, exits="[]")
+        return Tick(claimed=claimed)
+    log.error("A fact is refused: each tick with it has failed.")
+    facts, _ = _take_in([row for row in live if row[4]][:1], account_zone, now, 1, TICK_FAILED)
+    return Tick(facts=facts)
 
 
 def _statement(name: str) -> str:
@@ -91,7 +112,11 @@ def _claim(conversation_ids: list[int], now: datetime, limit: int) -> int:
 
 
 def _take_in(
-    live: list[tuple[Any, ...]], account_zone: str, now: datetime, limit: int
+    live: list[tuple[Any, ...]],
+    account_zone: str,
+    now: datetime,
+    limit: int,
+    refusal: str = "",
 ) -> tuple[int, int]:
     if not live:
         return 0, 0
@@ -101,6 +126,7 @@ def _take_in(
         account_zone=account_zone,
         now=now,
         limit=limit,
+        refusal=refusal,
     )
 
 

@@ -14,6 +14,7 @@ FEWEST, MOST = 50, 5_000
 # A turn that never came to its end this often is left alone for a while: a task whose
 # worker is killed is not counted by the queue.
 MOST_ATTEMPTS = 5
+TO_SET_ASIDE = 7
 PAUSE = timedelta(minutes=5)
 
 
@@ -37,8 +38,9 @@ def serve(account_id: int, *, now: datetime) -> Tick | None:
     """
     Run one tick of an account; None where another worker has its turn.
 
-    The attempt is committed before the work: after a crash the next one takes up fewer
-    contacts, and after five the account pauses. What a tick did is whole or not at all.
+    The attempt is committed before the work: after a failure the next one takes up fewer
+    contacts, down to one; after five the account pauses before each, and after seven the
+    one that is due first is held unmoved. What a tick did is whole or not at all.
     """
     attempts = _begin(account_id, now)
     if attempts is None:
@@ -49,8 +51,11 @@ def serve(account_id: int, *, now: datetime) -> Tick | None:
         turn = Turn.objects.select_for_update(skip_locked=True).first()
         if turn is None:
             return None
-        done = run_tick(now=now, limit=limit)
-        Turn.objects.filter(pk=turn.pk).update(attempts=0, served_at=now)
+        done = run_tick(now=now, limit=limit, suspect=attempts > TO_SET_ASIDE)
+        # One that succeeds lets the next take up four times as many, no more: the culprit
+        # is still there.
+        left = max(0, min(attempts, MOST_ATTEMPTS) - 2)
+        Turn.objects.filter(pk=turn.pk).update(attempts=left, served_at=now)
         if done.deliveries:
             wake("send")
     PACE.learn(done.rows, time.monotonic() - started)

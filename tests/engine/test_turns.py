@@ -1,14 +1,17 @@
 """Turns, tasks and the pulse: who is served when, and what a crash leaves."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, IntegrityError
 from django_q.models import OrmQ
 
 from accounts.models import Account, Heartbeat
 from accounts.tenancy import in_account
-from conductor.conversations.models import Conversation, Enrollment, Turn
+from conductor.conversations.models import Conversation, Enrollment, Turn, Version
+from conductor.engine import pulse as pulses
 from conductor.engine import tasks, turns
 from conductor.engine.pulse import Pulse, workers
 from messaging.models import Delivery
@@ -71,13 +74,42 @@ class TestServe:
         assert later is not None
         assert later.entered == 1
 
+    @pytest.mark.parametrize("steps", ["{key: pause, wait: {for: P1D}}\n%s", "%s"])
+    def test_sets_aside_what_fails_again_and_again(
+        self, acme: Account, now: datetime, steps: str
+    ) -> None:
+        with in_account(acme.pk):
+            world = World(now)
+            world.live(steps.replace("%s", "{key: bye, message: {saved_message: We miss you}}"))
+            # A message that is gone: PostgreSQL refuses its delivery at the commit.
+            version = Version.objects.get()
+            version.program["steps"]["bye"]["settings"]["committed_id"] = 0
+            version.save()
+            world.happen(world.person())
+        if "wait" in steps:
+            turns.serve(acme.pk, now=now)
+        moment = now + timedelta(days=1)
+        for attempt in range(turns.TO_SET_ASIDE):
+            moment += turns.PAUSE if attempt >= turns.MOST_ATTEMPTS else timedelta(0)
+            with pytest.raises(IntegrityError):
+                turns.serve(acme.pk, now=moment)
+        assert turns.serve(acme.pk, now=moment) is None
+
+        turns.serve(acme.pk, now=moment + turns.PAUSE)
+
+        with in_account(acme.pk):
+            held = list(Enrollment.objects.values_list("held_reason", flat=True))
+            assert held + world.refusals() == ["tick failed"]
+            assert world.queued() == 0
+            assert Turn.objects.get().attempts == turns.MOST_ATTEMPTS - 2
+
     def test_takes_up_less_after_each_failure(
         self, acme: Account, grace: Any, now: datetime, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         limits: list[int] = []
         monkeypatch.setattr(turns, "PACE", turns.Pace(limit=1024))
 
-        def note_and_fail(*, now: datetime, limit: int) -> Any:
+        def note_and_fail(*, now: datetime, limit: int, suspect: bool) -> Any:
             limits.append(limit)
             return _fail()
 
@@ -187,6 +219,25 @@ class TestPulse:
             pulse.beat(now=now + timedelta(seconds=seconds))
 
         assert Heartbeat.objects.get(part="pulse").beat_at == now + timedelta(seconds=5)
+
+    def test_goes_on_after_a_beat_that_the_database_missed(
+        self, acme: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stop = threading.Event()
+        beats: list[datetime] = []
+
+        def miss_once(_pulse: Pulse, *, now: datetime) -> None:
+            beats.append(now)
+            if len(beats) == 1:
+                raise DatabaseError("the server closed the connection")
+            stop.set()
+
+        monkeypatch.setattr(Pulse, "beat", miss_once)
+        monkeypatch.setattr(pulses, "SECONDS", 0.01)
+
+        Pulse(clock=clock).run(stop)
+
+        assert len(beats) == 2
 
     def test_runs_the_daily_tasks_once_a_day_each(self, acme: Account, now: datetime) -> None:
         ran: list[datetime] = []
