@@ -35,7 +35,9 @@ def read_rule(written: str, names: ListNames) -> dict[str, Any]:
     try:
         structure = read_structure(written)
     except MalformedConversationError as malformed:
-        return {"problems": [{"path": fault.path, "text": fault.text} for fault in malformed.faults]}
+        return {
+            "problems": [{"path": fault.path, "text": fault.text} for fault in malformed.faults]
+        }
     try:
         rule = filters.parse(structure)
     except filters.Malformed as malformed:
