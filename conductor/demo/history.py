@@ -40,10 +40,11 @@ from messaging.sending.heart import Heart
 from messaging.sending.sender import serve
 
 DAY = timedelta(days=1)
-# Days before the end at which the shop imports, and at which it checks for lapsed shoppers.
+# Days before the end at which the shop imports, and at which it checks for lapsed shoppers:
+# each check finds those whose last order is 57 days back, or more, up to so many. The last
+# but one leaves its wait in the last hours, the last is in it when the year ends.
 MONTHLY = tuple(range(335, 40, -30))
-# Each finds those whose last order is 57 days back, or more, up to so many.
-CHECKS = {36: 150, 29: 64, 22: 64, 2: 110, 1: 60}
+CHECKS = {36: 150, 29: 64, 3.25: 66, 0.6: 86}
 LAPSED_FROM = 57 * DAY
 TICK = 5_000
 # Every how many-th of those who got a message opts out of its channel.
