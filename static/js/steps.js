@@ -24,9 +24,15 @@ function link(form) {
 document.addEventListener("change", (event) => {
   if (event.target.form?.id === "step-form") link(event.target.form);
 });
-function start() {
-  const form = document.getElementById("step-form");
-  if (form) link(form);
+// A panel opens with its first field focused; a wrong one has been found by ui.js already.
+function focusFirst(form) {
+  if (matchMedia("(max-width: 991px)").matches || form.querySelector("[aria-invalid='true']")) return;
+  const fields = "input:not([type='hidden']), select, textarea";
+  const first = $$(fields, form).find((field) => field.checkVisibility() && !field.disabled);
+  first?.focus({ preventScroll: true });
 }
-start();
-document.addEventListener("htmx:afterSettle", start);
+const form = document.getElementById("step-form");
+if (form) {
+  link(form);
+  addEventListener("load", () => focusFirst(form));
+}

@@ -26,6 +26,7 @@ from conductor.conversations.views.finding import (
     require_edit,
     revision_of,
 )
+from conductor.conversations.views.held import held_in
 
 
 @require_GET
@@ -76,6 +77,7 @@ def canvas(opened: Opened, slug: str, *, selected: str = "") -> dict[str, Any]:
         else [],
         "problem_count": len(problems),
         "summary": summary,
+        "held_count": held_in(opened.conversation).count() if summary else 0,
         "selected": selected,
         "may_undo": Revision.objects.filter(conversation=opened.conversation).exists(),
     }

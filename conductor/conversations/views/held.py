@@ -1,0 +1,74 @@
+"""Those whom a fault holds: who, where, why; have the step run again, or end them."""
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.permissions import AccountRequest, requires
+from conductor.conversations.actions.held import end_held, retry_held
+from conductor.conversations.drawing import step_title
+from conductor.conversations.models import Conversation, Enrollment
+from conductor.conversations.views.finding import clock, open_conversation
+from contacts.models import Contact
+from messaging.previews import named_contact
+
+MOST_ROWS = 200
+
+
+def held_in(conversation: Conversation) -> QuerySet[Enrollment]:
+    """Return the held enrollments of a conversation."""
+    inside = Enrollment.objects.filter(conversation=conversation, ended_at=None)
+    return inside.exclude(held_reason="")
+
+
+@require_GET
+@requires("view")
+def held(request: AccountRequest, list_id: int, conversation_id: int) -> HttpResponse:
+    """List who is held, the longest first."""
+    opened = open_conversation(request, list_id, conversation_id)
+    everybody = held_in(opened.conversation)
+    rows = list(everybody.select_related("version").order_by("arrived_at", "pk")[:MOST_ROWS])
+    people = Contact.objects.in_bulk([row.contact_id for row in rows])
+    steps = opened.document.steps()
+    return render(
+        request,
+        "conversations/held.html",
+        {
+            **opened.context(now=clock()),
+            "page_title": "Held by a fault",
+            "breadcrumbs": opened.crumbs(("Held", "")),
+            "held_count": everybody.count(),
+            "rows": [
+                {
+                    "enrollment": row,
+                    "contact": people.get(row.contact_id),
+                    "name": named_contact(people[row.contact_id])
+                    if row.contact_id in people
+                    else "deleted",
+                    "step": step_title(steps[row.step_key])
+                    if row.step_key in steps
+                    else row.step_key,
+                    "retrying": row.due_at is not None,
+                }
+                for row in rows
+            ],
+        },
+    )
+
+
+@require_POST
+@requires("edit")
+def settle(request: AccountRequest, list_id: int, conversation_id: int) -> HttpResponse:
+    """Retry or end one of the held, or all of them."""
+    opened = open_conversation(request, list_id, conversation_id)
+    chosen = held_in(opened.conversation)
+    one = request.POST.get("enrollment", "")
+    if one:
+        chosen = chosen.filter(pk=int(one) if one.isdecimal() else 0)
+    if request.POST.get("act") == "end":
+        messages.success(request, f"{end_held(held=chosen, now=clock())} ended.")
+    else:
+        messages.success(request, f"{retry_held(held=chosen, now=clock())} will be tried again.")
+    return opened.to("held")
