@@ -38,6 +38,10 @@ class InvalidValueError(ValueError):
         self.message = message
 
 
+class FaultyContentError(InvalidValueError):
+    """A file or a template with a fault inside; the message says where, so it is always shown."""
+
+
 @dataclass(frozen=True)
 class NewAccount:
     """A fresh account with its owner; `password` is "" where the user existed before."""

@@ -38,8 +38,9 @@ class Refused(WireError):  # noqa: N818 (reads as a sentence where it is raised)
 class InvalidParameterError(WireError):
     """A bad, missing or duplicate value of a parameter, which is named."""
 
-    def __init__(self, parameter: str) -> None:
-        super().__init__(f"An invalid value was supplied for {wire_name(parameter)}.")
+    def __init__(self, parameter: str, detail: str = "") -> None:
+        said = f"An invalid value was supplied for {wire_name(parameter)}."
+        super().__init__(f"{said} {detail}".strip())
 
 
 class MalformedBodyError(WireError):

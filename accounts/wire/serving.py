@@ -13,7 +13,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.operation import Operation
 from pydantic.alias_generators import to_camel
 
-from accounts.actions import InvalidValueError
+from accounts.actions import FaultyContentError, InvalidValueError
 from accounts.models import ApiClient
 from accounts.tenancy import in_account
 from accounts.wire import access
@@ -212,7 +212,9 @@ def on_invalid_value(request: HttpRequest, invalid: InvalidValueError) -> HttpRe
     code = getattr(invalid, "code", "")
     if code.startswith("ERROR_") and code != InvalidParameterError.error:
         return on_wire_error(request, Refused(code=code, message=invalid.message))
-    return on_wire_error(request, InvalidParameterError(names.get(invalid.field, invalid.field)))
+    detail = invalid.message if isinstance(invalid, FaultyContentError) else ""
+    parameter = names.get(invalid.field, invalid.field)
+    return on_wire_error(request, InvalidParameterError(parameter, detail))
 
 
 def on_unreadable(request: HttpRequest, unreadable: HttpError) -> HttpResponse:

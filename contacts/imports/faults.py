@@ -1,9 +1,9 @@
 """What is wrong with a file, and where."""
 
-from accounts.actions import InvalidValueError
+from accounts.actions import FaultyContentError
 
 
-class ImportFaultError(InvalidValueError):
+class ImportFaultError(FaultyContentError):
     """A file, mapping or option that cannot be taken; nothing is stored."""
 
     def __init__(self, message: str, *, field: str = "file") -> None:

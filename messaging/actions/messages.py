@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from accounts.actions import InvalidValueError, record
+from accounts.actions import FaultyContentError, InvalidValueError, record
 from accounts.models import ApiClient, List, User
 from messaging import rendering
 from messaging.models import PhoneList, SavedMessage, SmsMessage
@@ -100,7 +100,7 @@ def compile_mjml(source: str) -> str:
     try:
         return rendering.compile_mjml(source)
     except rendering.TemplateFaultError as fault:
-        raise InvalidValueError("mjml", f"{WORDS['mjml']} does not compile: {fault}") from fault
+        raise FaultyContentError("mjml", f"{WORDS['mjml']} does not compile: {fault}") from fault
 
 
 def check_email(content: Mapping[str, str]) -> None:
@@ -136,7 +136,7 @@ def check_template(part: str, source: str) -> None:
     try:
         rendering.check(source, escaped=part == "html")
     except rendering.TemplateFaultError as fault:
-        raise InvalidValueError(part, f"{WORDS[part]} does not compile: {fault}") from fault
+        raise FaultyContentError(part, f"{WORDS[part]} does not compile: {fault}") from fault
 
 
 def create_sms_message(

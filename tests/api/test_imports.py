@@ -142,9 +142,20 @@ class TestListImport:
     def test_names_what_is_wrong_and_keeps_nothing(self, wire, base, acme, change, name):
         body = import_file("mail,x\na@b.example,1\n", EMAIL, **change)
 
-        assert wire.refused("POST", f"{base}/ListImport", body) == invalid(name)
+        status, error, message = wire.refused("POST", f"{base}/ListImport", body)
+
+        assert (status, error) == invalid(name)[:2]
+        assert message.startswith(invalid(name)[2])
         with in_account(acme.pk):
             assert not Import.objects.exists()
+
+    def test_says_where_a_file_is_wrong(self, wire, base):
+        body = import_file("mail,x,x\na@b.example,1,2\n", EMAIL)
+
+        assert wire.refused("POST", f"{base}/ListImport", body)[2] == (
+            "An invalid value was supplied for fileStream."
+            " Line 1: the header names 'x' twice, in columns 2 and 3."
+        )
 
     def test_takes_the_wrappers_empty_type_and_a_written_tab(self, wire, base):
         body = import_file(

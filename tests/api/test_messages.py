@@ -84,8 +84,19 @@ class TestSavedMessages:
         ],
     )
     def test_name_what_is_wrong(self, wire, url, change, name):
-        assert wire.refused("POST", url, {**self.BODY, **change}) == invalid(name)
+        status, error, message = wire.refused("POST", url, {**self.BODY, **change})
+
+        assert (status, error) == invalid(name)[:2]
+        assert message.startswith(invalid(name)[2])
         assert wire.get(url) == []
+
+    def test_say_where_a_template_is_wrong(self, wire, url):
+        body = {**self.BODY, "bodyHtml": "<p>\n{{ contact.email.upper() }}</p>"}
+
+        message = wire.refused("POST", url, body)[2]
+
+        assert message.startswith("An invalid value was supplied for bodyHtml. ")
+        assert "line 2" in message
 
 
 class TestShortCodes:
@@ -222,7 +233,6 @@ class TestSmsMessages:
             ({"name": ""}, "name"),
             ({"text": ""}, "text"),
             ({"text": "x" * 1601}, "text"),
-            ({"text": "{{ "}, "text"),
             ({"mediaUrl": "ftp://x"}, "mediaUrl"),
         ],
     )
@@ -230,6 +240,14 @@ class TestSmsMessages:
         url = f"/conductor{list_url.removeprefix('/sms')}/SmsMessage"
 
         assert wire.refused("POST", url, {"name": "A", "text": "B", **change}) == invalid(name)
+
+    def test_say_where_the_text_is_wrong(self, wire, list_url):
+        url = f"/conductor{list_url.removeprefix('/sms')}/SmsMessage"
+
+        status, _, message = wire.refused("POST", url, {"name": "A", "text": "{{ "})
+
+        assert status == 400
+        assert message.startswith(f"{invalid('text')[2]} The text does not compile: line 1: ")
 
 
 class TestPhoneContacts:
