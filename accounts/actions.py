@@ -203,7 +203,8 @@ def create_integration(
     known_types, known_levels = set(IntegrationType.values), set(AccessLevel.values)
     if not types or not set(types) <= known_types:
         raise InvalidValueError(
-            "type", f"An integration has one or more of the types {', '.join(known_types)}."
+            "type",
+            f"An integration has one or more of the types {', '.join(IntegrationType.values)}.",
         )
     chosen = list(AccessLevel.values if levels is None else levels)
     if not set(chosen) <= known_levels:

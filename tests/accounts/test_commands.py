@@ -119,3 +119,9 @@ def test_wrong_arguments_are_one_sentence_without_usage(arguments, words, capsys
     assert said.err.startswith("CommandError: ")
     assert said.err.endswith(".\n")
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.django_db
+def test_an_unknown_type_is_told_the_types_in_their_order(acme):
+    with pytest.raises(CommandError, match="types email, sms, data, crosschannel, privacy, two"):
+        run("create_integration", "--account", acme.slug, "--type", "fax")
