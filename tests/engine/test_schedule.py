@@ -1,0 +1,51 @@
+"""The page of schedules, and the command that lives by it."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.core.management import call_command
+
+from accounts.models import Heartbeat
+from accounts.tenancy import sql
+from conductor.schedule import DAILY
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Put the signal handlers back that a command replaces."""
+    former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in former.items():
+        signal.signal(number, handler)
+
+
+class TestDaily:
+    def test_makes_the_months_ahead(self, now: datetime) -> None:
+        for task in DAILY:
+            task(now + timedelta(days=800))
+
+        assert sql.fetch_value("SELECT to_regclass('conversations_visit_2029_01')")
+
+    def test_forgets_sessions_that_are_over(self, now: datetime) -> None:
+        Session.objects.create(session_key="old", session_data="", expire_date=now - timedelta(900))
+
+        for task in DAILY:
+            task(now)
+
+        assert not Session.objects.filter(session_key="old").exists()
+
+
+class TestPulse:
+    def test_beats_until_it_is_told_to_stop(self, handlers: None) -> None:
+        threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGTERM]).start()
+
+        call_command("pulse")
+
+        assert Heartbeat.objects.filter(part="pulse").exists()
