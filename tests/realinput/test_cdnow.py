@@ -31,7 +31,7 @@ from conductor.engine.tick import run_tick
 from contacts.actions import create_external_event, create_field, create_field_group
 from contacts.models import Contact, Order
 from messaging.actions import create_phone_list, create_short_code
-from messaging.models import SandboxMessage
+from messaging.models import Delivery, SandboxMessage
 from messaging.sending.heart import Heart
 from messaging.sending.sender import serve
 from tests.platform.installation import manage, up
@@ -63,7 +63,7 @@ messages:
 """
 # Over HTTP a number is subscribed by a request of its own: every so many-th customer.
 TEXTED = 25
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def winback(pause: str) -> str:
@@ -173,6 +173,7 @@ class TestThroughFiles:
             while serve(account.pk, heart=heart, clock=lambda: now):
                 pass
         with in_account(account.pk):
+            assert {one.state for one in Delivery.objects.all()} == {"sent"}
             reached = [*SandboxMessage.objects.values_list("address", flat=True)]
         assert len(reached) == len(set(reached))
         return set(reached)
@@ -347,6 +348,7 @@ class TestOverHttpAlone:
     def wait_for_the_end(self, shop: Shop, conversation: str, everybody: int) -> None:
         """Wait until all have come and gone, and no message is on its way."""
         patience = time.monotonic() + PATIENCE
+        found: dict[str, Any] = {}
         while time.monotonic() < patience:
             found = shop.ask("GET", f"/conductor/v1/Conversation/{conversation}/Summary")["data"]
             assert found["entered"] == found["waiting"] + found["ended"]
