@@ -1,6 +1,8 @@
 """Forms for a conversation as a whole."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 
@@ -77,7 +79,7 @@ class SettingsForm(forms.Form):
         required=False,
         label="Takes nobody in after",
         help_text="Those inside finish. In the account's time zone.",
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}),
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
     )
 
@@ -115,8 +117,8 @@ class SettingsForm(forms.Form):
         self.add_error(name if name in self.fields else None, fault.text)
 
 
-def settings_initial(heading: Heading) -> dict[str, Any]:
-    """Return what the settings form shows first."""
+def settings_initial(heading: Heading, zone_of_account: ZoneInfo) -> dict[str, Any]:
+    """Return what the settings form shows first; moments by the account's clock."""
     reentry = heading.reentry if isinstance(heading.reentry, str) else "after"
     zone = heading.time_zone or "account"
     named = zone not in {"account", "contact"}
@@ -127,5 +129,15 @@ def settings_initial(heading: Heading) -> dict[str, Any]:
         "after": "" if isinstance(heading.reentry, str) else heading.reentry.after,
         "time_zone": "named" if named else zone,
         "zone": zone if named else "",
-        "expires": heading.expires[:16],
+        "expires": _local(heading.expires, zone_of_account),
     }
+
+
+def _local(written: str, zone: ZoneInfo) -> str:
+    """Return a moment of a file as a clock of the zone shows it; "" for none."""
+    if not written:
+        return ""
+    moment = datetime.fromisoformat(written)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(zone).replace(tzinfo=None)
+    return moment.isoformat(timespec="seconds")

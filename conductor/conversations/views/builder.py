@@ -190,7 +190,7 @@ def undo(request: AccountRequest, list_id: int, conversation_id: int) -> HttpRes
 def settings(request: AccountRequest, list_id: int, conversation_id: int) -> HttpResponse:
     """Show or change name, description, re-entry, time zone and expiry."""
     opened = open_conversation(request, list_id, conversation_id)
-    initial = settings_initial(opened.document.heading)
+    initial = settings_initial(opened.document.heading, request.account.zone)
     form = SettingsForm(request.POST or None, initial=initial)
     if request.method == "POST":
         require_edit(request)

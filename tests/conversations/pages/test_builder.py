@@ -385,6 +385,15 @@ class TestBuilder:
         bad = drawer.post("settings", name="x", reentry="after", after="soon", time_zone="account")
         assert bad.status_code == 422
 
+    def test_a_moment_with_an_offset_is_shown_by_the_accounts_clock(self, drawer, acme):
+        with in_account(acme.pk):
+            draft = {**drawer.fresh().draft, "expires": "2027-01-01T05:00:00Z"}
+            Conversation.objects.update(draft=draft)
+
+        text = drawer.client.get(drawer.url("settings")).text
+
+        assert 'value="2027-01-01T00:00:00"' in text
+
     def test_pages_hold_nothing_inline(self, drawer):
         keys = draw_winback(drawer)
         drawer.post("publication")
