@@ -1,8 +1,9 @@
 """Send a text message from a short code to the contacts that agreed to its phone list.
 
-The number is the profile field's, else the contact's phone. An invalid or missing number is
-skipped and either passes to the next step or ends the conversation for that contact, as you
-choose; a valid number without consent is skipped and always goes on.
+The number is the profile field's; where neither the step nor the short code names a field, the
+contact's phone. An invalid or missing number is skipped and either passes to the next step or
+ends the conversation for that contact, as you choose; a valid number without consent is skipped
+and always goes on.
 """
 
 import json
@@ -63,8 +64,10 @@ WRITE_TEXTS = f"""
     CROSS JOIN LATERAL (
         SELECT
             coalesce(
-                nullif(btrim(subscription.profile ->> %(phone_field)s), ''),
-                contact.phone_e164,
+                CASE
+                    WHEN %(phone_field)s = '' THEN contact.phone_e164
+                    ELSE btrim(subscription.profile ->> %(phone_field)s)
+                END,
                 ''
             ) AS written
     ) AS number

@@ -130,6 +130,7 @@ class Wait(StepType[WaitConfig]):
 
     def execute(self, arrivals: Arrivals) -> None:
         """Release those whose time has come; hold the others until it does."""
+        arrivals.run(LET_GO)
         mode = arrivals.settings["mode"]
         if mode == "for":
             hold_for(arrivals)
@@ -139,14 +140,18 @@ class Wait(StepType[WaitConfig]):
             hold_until_field(arrivals)
 
 
+# Whose time has come goes on, whatever has become of the contact meanwhile: what a wait
+# reads, it reads on arrival only.
+LET_GO = f"UPDATE arrivals SET exit = 'next' WHERE {HERE} AND arrivals.is_due"
+
 # A wake-up time by the contact's own clock reads the contact; others read nothing.
 HOLD = f"""
     UPDATE arrivals
     SET
-        due_at = CASE WHEN arrivals.is_due THEN arrivals.due_at WHEN {{exit}} IS NULL THEN {{due}} END,
-        exit = CASE WHEN arrivals.is_due THEN 'next' ELSE {{exit}} END
+        due_at = CASE WHEN {{exit}} IS NULL THEN {{due}} END,
+        exit = {{exit}}
     {{source}}
-    WHERE {HERE} {{same}}
+    WHERE {HERE} AND NOT arrivals.is_due {{same}}
 """
 CONTACT = "FROM contacts_contact AS contact"
 SAME_CONTACT = "AND contact.id = arrivals.contact_id"
@@ -202,11 +207,8 @@ def _hold(arrivals: Arrivals, *, due: str, leave: str, **params: Any) -> None:
 HOLD_UNTIL_FIELD = f"""
     UPDATE arrivals
     SET
-        due_at = CASE
-            WHEN arrivals.is_due THEN arrivals.due_at
-            WHEN wake.exit IS NULL THEN wake.due
-        END,
-        exit = CASE WHEN arrivals.is_due THEN 'next' ELSE wake.exit END
+        due_at = CASE WHEN wake.exit IS NULL THEN wake.due END,
+        exit = wake.exit
     FROM (
         SELECT
             target.enrollment_id,
@@ -234,7 +236,7 @@ HOLD_UNTIL_FIELD = f"""
                     ON subscription.id = arrivals.subscription_id
                 INNER JOIN contacts_contact AS contact ON contact.id = subscription.contact_id
                 CROSS JOIN LATERAL (SELECT {{zone}} AS name) AS zone
-                WHERE {HERE}
+                WHERE {HERE} AND NOT arrivals.is_due
             ) AS here
             CROSS JOIN LATERAL (
                 SELECT

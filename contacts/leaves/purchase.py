@@ -70,7 +70,7 @@ class Purchase(LeafType):
             conditions.append(_item_test(resolved, scope))
         numbers = {key: resolved[key] for key in NUMBERS if key in resolved}
         dates = {key: resolved[key] for key in DATES if key in resolved}
-        if not numbers:
+        if not numbers and not dates:
             numbers = {"count": AT_LEAST_ONE}
         if not dates and set(numbers) == {"count"} and is_any(numbers["count"]):
             return some(

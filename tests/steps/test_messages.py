@@ -12,6 +12,7 @@ TEXT = (
     "{key: text, mobile_message: {short_code: '54321', phone_list: Transactional, text: Hi, "
     "phone_field: Profile.Mobile%s}}"
 )
+TEXT_TO_PHONE = (TEXT % "").replace(", phone_field: Profile.Mobile", "")
 NUMBER = "+12125550123"
 
 
@@ -136,18 +137,28 @@ class TestMobileMessage:
         assert world.path(grace) == ["start>next", *path]
         assert len(world.deliveries()) == 1
 
-    def test_takes_the_phone_of_the_contact_without_a_field(self, world: World) -> None:
-        world.live(TEXT % "")
+    @pytest.mark.parametrize(
+        ("step", "delivery"),
+        [
+            (TEXT_TO_PHONE, (NUMBER, "queued", "")),
+            # A field that is named and empty is a missing address, whatever the phone.
+            (TEXT % "", ("", "skipped", "missing address")),
+        ],
+    )
+    def test_takes_the_phone_of_the_contact_without_a_field(
+        self, world: World, step: str, delivery: tuple[str, str, str]
+    ) -> None:
+        world.live(step)
         grace = world.person(phone_e164=NUMBER)
         PhoneSubscriptionFactory(phone_list=world.phone_list, phone_e164=NUMBER)
 
         world.happen(grace)
         world.tick()
 
-        assert world.deliveries() == [(NUMBER, "queued", "")]
+        assert world.deliveries() == [delivery]
 
     def test_does_not_take_the_consent_of_another_list(self, world: World) -> None:
-        world.live(TEXT % "")
+        world.live(TEXT_TO_PHONE)
         grace = world.person(phone_e164=NUMBER)
         PhoneSubscriptionFactory(phone_e164=NUMBER)
 

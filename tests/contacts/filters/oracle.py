@@ -190,13 +190,13 @@ class Reading:
             "smallest": min(totals, default=None),
         }
         asked = {key: config[key] for key in numbers if key in config}
-        for key, operators in (asked or {"count": {"at_least": 1}}).items():
+        ends = {"first": min, "last": max}
+        if not asked and not set(ends) & set(config):
+            asked = {"count": {"at_least": 1}}
+        for key, operators in asked.items():
             for name, arg in operators.items():
                 if not compare(name, arg, numbers[key]):
                     return False
-        if not asked and not orders:
-            return False
-        ends = {"first": min, "last": max}
         for key, pick in ends.items():
             if key in config:
                 moment = pick((order.ordered_at for order in orders), default=None)

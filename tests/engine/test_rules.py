@@ -1,0 +1,185 @@
+"""How it moves, asked at its edges: instants, vanished contacts, chains of steps in one tick."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from conductor.conversations.models import Enrollment, Visit
+from contacts.models import Intake
+from messaging.models import Delivery
+from tests.engine.world import World, check_conservation
+
+DAY = timedelta(days=1)
+INSTANT = timedelta(microseconds=1)
+
+
+class TestInstants:
+    @pytest.mark.parametrize(("early", "entered"), [(INSTANT, 1), (timedelta(), 2)])
+    def test_of_reentry_is_included(self, world: World, early: timedelta, entered: int) -> None:
+        world.live("", heading="reentry: {after: PT1H}")
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+
+        later = world.now + timedelta(hours=1) - early
+        world.happen(grace, at=later)
+        world.tick(later)
+
+        assert Enrollment.objects.count() == entered
+        assert world.refusals() == ([] if entered == 2 else ["entered lately"])
+
+    def test_of_a_timer_is_included(self, world: World) -> None:
+        world.live("{key: pause, wait: {for: PT1S}}")
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+        due = world.place(grace).due_at
+
+        assert world.tick(due - INSTANT).rows == 0
+        assert world.tick(due).claimed == 1
+
+    def test_of_one_tick_is_the_same_for_all_it_passes(self, world: World) -> None:
+        world.live(
+            "{key: vip, action: {set_field: {field: Profile.Vip, value: 'on'}}}\n"
+            "{key: ask, filter: {field: Profile.Vip, checked: true}}\n"
+            "{key: hello, message: {saved_message: We miss you}}\n"
+            "{key: one, wait: {for: P1D}}\n{key: two, wait: {for: P1D}}"
+        )
+        grace = world.person()
+        happened, seen = world.now, world.now + 3 * DAY
+        world.happen(grace, at=happened)
+        world.tick(seen)
+
+        assert {(v.arrived_at, v.left_at, v.due_at) for v in Visit.objects.all()} == {
+            (seen, seen, None)
+        }
+        place = world.place(grace)
+        assert (place.step_key, place.arrived_at, place.due_at) == ("one", seen, seen + DAY)
+        # A late tick moves what follows and never bunches it.
+        world.tick(seen + 9 * DAY)
+        passed = Visit.objects.get(step_key="one")
+        assert (passed.due_at, passed.left_at) == (seen + DAY, seen + 9 * DAY)
+        assert world.place(grace).due_at == seen + 10 * DAY
+
+
+class TestAVanishedContact:
+    @pytest.mark.parametrize(
+        "wait",
+        [
+            "{for: P1D}",
+            "{for: P1D, time_zone: contact}",
+            "{until: '2026-12-24T09:00:00', time_zone: contact}",
+            "{until_field: {field: Profile.Renewal}}",
+        ],
+    )
+    def test_leaves_its_wait_when_the_time_has_come(self, world: World, wait: str) -> None:
+        conversation = world.live(f"{{key: pause, wait: {wait}}}")
+        grace = world.person(profile={"Renewal": "2026-12-01"})
+        world.happen(grace)
+        world.tick()
+        due = world.place(grace).due_at
+        grace_id = grace.pk
+        grace.contact.delete()
+
+        world.tick(due)
+
+        gone = Enrollment.objects.get(subscription_id=grace_id)
+        assert (gone.end_reason, gone.due_at) == ("terminated", None)
+        check_conservation(conversation.pk)
+        assert world.tick(due).rows == 0
+
+
+class TestAPoisonedValue:
+    def test_written_while_waiting_is_not_read_again(self, world: World) -> None:
+        world.live("{key: pause, wait: {until_field: {field: Profile.Renewal, offset: P1D}}}")
+        grace = world.person(profile={"Renewal": "2026-12-01"})
+        world.happen(grace)
+        world.tick()
+        due = world.place(grace).due_at
+        grace.profile = {str(world.fields["Renewal"].pk): "9999-12-31"}
+        grace.save()
+
+        world.tick(due)
+
+        assert world.path(grace)[1] == "pause>next"
+
+
+class TestFactsOfOneTick:
+    def test_of_two_conversations_are_independent(self, world: World) -> None:
+        world.live("")
+        world.live("", heading="reentry: unlimited")
+        grace = world.person()
+
+        world.happen(grace, grace)
+
+        assert world.tick().entered == 2
+        assert world.queued() == 2
+        assert world.tick().entered == 1
+        assert world.refusals() == ["entered before"]
+
+    def test_after_an_entry_stay_queued_with_all_they_carry(self, world: World) -> None:
+        world.live("{key: pause, wait: {for: P1D}}")
+        grace = world.person()
+        world.happen(grace, properties={"turn": 1})
+        world.happen(grace, properties={"turn": 2}, occurred_at=world.now - DAY)
+        before = Intake.objects.order_by("-id").values().first()
+
+        world.tick()
+
+        assert Intake.objects.values().get() == before
+
+    def test_of_a_contact_that_leaves_in_the_same_tick_find_it_inside(self, world: World) -> None:
+        world.live("{key: pause, wait: {for: P1D}}", heading="reentry: unlimited")
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+        due = world.place(grace).due_at
+        world.happen(grace, at=due)
+
+        world.tick(due)
+
+        assert world.refusals() == ["already in"]
+        assert Enrollment.objects.get().end_reason == "terminated"
+
+
+class TestExits:
+    def test_lead_into_the_middle_of_another_thread_and_back_to_an_earlier_end(
+        self, world: World
+    ) -> None:
+        other = (
+            "  - thread: Other\n    steps:\n"
+            "      - {key: second, trigger: none}\n"
+            "      - {key: mail, message: {saved_message: We miss you}, exits: {next: stop}}\n"
+            "      - {key: done, terminate: {goal: true}}\n"
+        )
+        conversation = world.live(
+            "{key: ask, filter: {all: []}, exits: {next: mail}}\n{key: stop, terminate: {}}",
+            threads=other,
+        )
+        grace = world.person(email="grace@mail.example")
+        world.happen(grace)
+        world.tick()
+
+        assert world.path(grace) == [
+            "start>next", "ask>next", "mail>next", "stop>end", "(terminated)",
+        ]  # fmt: skip
+        sent = Delivery.objects.get()
+        assert (sent.thread, sent.step_key, sent.visit_number) == ("Other", "mail", 1)
+        assert world.place(grace).entry_thread == "Main"
+        check_conservation(conversation.pk)
+
+    def test_of_a_message_in_a_loop_are_a_delivery_each(self, world: World) -> None:
+        conversation = world.live(
+            "{key: mail, message: {saved_message: We miss you}}\n"
+            "{key: pause, wait: {for: P1D}}\n{key: again, go_to: {to: mail}}"
+        )
+        grace = world.person(email="grace@mail.example")
+        world.happen(grace)
+        moment: datetime = world.now
+        for day in range(3):
+            world.tick(moment + day * DAY)
+            world.tick(moment + day * DAY)
+
+        numbers = Delivery.objects.order_by("id").values_list("visit_number", flat=True)
+        assert list(numbers) == [1, 2, 3]
+        check_conservation(conversation.pk)
