@@ -36,7 +36,7 @@ def manage(data: Path, *arguments: str, code: Path = CODE) -> "subprocess.Comple
         cwd="/",
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
@@ -75,7 +75,7 @@ class Installation:
         found: dict[str, Any] = json.loads((self.data / "run.json").read_text())
         return found
 
-    def wait_until_ok(self, seconds: float = 60) -> dict[str, Any]:
+    def wait_until_ok(self, seconds: float = 180) -> dict[str, Any]:
         """Return the first good answer of /healthz."""
         deadline = time.monotonic() + seconds
         found: Any = None

@@ -49,7 +49,7 @@ def manage(cluster: Cluster, data: Path, *arguments: str) -> "subprocess.Complet
         env=clean_environment(data) | addresses,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

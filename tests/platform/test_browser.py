@@ -18,7 +18,7 @@ def run_without_browser(**environment: str) -> "subprocess.CompletedProcess[str]
         env={**os.environ, "CI": "", "CONDUCTOR_BROWSER": "/nowhere/chromium", **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

@@ -82,7 +82,7 @@ class TestUp:
             env=clean_environment(data),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert beside.returncode == 1
@@ -95,7 +95,7 @@ class TestUp:
             env=clean_environment(data.with_name("other")),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert done.returncode == 1
