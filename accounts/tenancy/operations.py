@@ -27,7 +27,26 @@ def policy_statements(table: str, column: str = "account_id") -> list[str]:
     ]
 
 
-class SecureTable(Operation):
+class TenancyOperation(Operation):
+    """An operation that Django's state knows nothing of; it goes with its table."""
+
+    reduces_to_sql = True
+    reversible = True
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Change nothing: Django knows nothing of policies."""
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        """Do nothing: what was written goes with its table or column."""
+
+
+class SecureTable(TenancyOperation):
     """
     Put a model's table under the tenant policy and its references into the account.
 
@@ -35,9 +54,6 @@ class SecureTable(Operation):
     for each TenantForeignKey, the composite foreign key and its index. `append_only`
     tables (visits, events) go without the last two: architecture, section 3.
     """
-
-    reduces_to_sql = True
-    reversible = True
 
     def __init__(
         self,
@@ -66,9 +82,6 @@ class SecureTable(Operation):
             },
         )
 
-    def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Change nothing: Django knows nothing of policies."""
-
     def database_forwards(
         self,
         app_label: str,
@@ -96,15 +109,6 @@ class SecureTable(Operation):
                 ):
                     schema_editor.execute(line)
 
-    def database_backwards(
-        self,
-        app_label: str,
-        schema_editor: BaseDatabaseSchemaEditor,
-        from_state: ProjectState,
-        to_state: ProjectState,
-    ) -> None:
-        """Do nothing: the table goes with its model."""
-
     def describe(self) -> str:
         """Say it in a sentence."""
         return f"Put {self.name} under the tenant policy"
@@ -128,11 +132,8 @@ def reference_statements(
     return statements
 
 
-class SecureReference(Operation):
+class SecureReference(TenancyOperation):
     """Write the composite foreign key of a TenantForeignKey that was added later."""
-
-    reduces_to_sql = True
-    reversible = True
 
     def __init__(self, name: str, field: str, *, indexed: bool = True) -> None:
         self.name = name
@@ -142,9 +143,6 @@ class SecureReference(Operation):
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         """Say how to write this operation again."""
         return type(self).__name__, [self.name, self.field], {"indexed": self.indexed}
-
-    def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Change nothing."""
 
     def database_forwards(
         self,
@@ -160,15 +158,6 @@ class SecureReference(Operation):
             raise TypeError(f"{self.name}.{self.field} is no TenantForeignKey")
         for line in reference_statements(model, field, indexed=self.indexed):
             schema_editor.execute(line)
-
-    def database_backwards(
-        self,
-        app_label: str,
-        schema_editor: BaseDatabaseSchemaEditor,
-        from_state: ProjectState,
-        to_state: ProjectState,
-    ) -> None:
-        """Do nothing: the constraint goes with its column."""
 
     def describe(self) -> str:
         """Say it in a sentence."""
