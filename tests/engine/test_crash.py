@@ -106,7 +106,7 @@ class TestLatency:
     def test_queues_the_first_message_within_two_seconds(self, installation: Installation) -> None:
         installation.wait_until_ok()
 
-        seconds = float(run(installation.data, PREPARE.format(size=5) + RAISE_ONE_BY_ONE))
+        seconds = float(run(installation.data, PREPARE.format(size=4) + RAISE_ONE_BY_ONE))
 
         assert seconds < 2
 
