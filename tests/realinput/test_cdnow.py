@@ -158,7 +158,11 @@ class TestThroughFiles:
         to_list = ("--account", account.slug, "--list", "Transactional")
         consent = ("--consent-source", "CDNOW", "--consent-text", "Yes", "--consent-confirmed")
         call_command(
-            "import_contacts", *to_list, "--phone-list", "Transactional", *consent, str(people)
+            "import_contacts",
+            *to_list,
+            *("--map", "Mobile=Profile.Mobile", "--phone-list", "Transactional"),
+            *consent,
+            str(people),
         )
         call_command("import_orders", "--account", account.slug, str(orders))
         call_command("import_contacts", *to_list, "--event-column", "Event", str(events))
