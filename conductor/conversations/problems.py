@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from conductor.conversations.document import Document, StepNode, ThreadNode
 from conductor.conversations.graph import Exits, loops_without_wait, reachable, resolved_exits
 from conductor.conversations.names import ListNames
+from contacts import filters
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ def find_problems(
     rings = _ring_ends(document, exits)
     for path, thread, step in document.places():
         found += _settings_problems(path, thread, step, names)
+        found += _since_problems(path, thread, step, document)
         found += _target_problems(path, thread, step, document, exits)
         found += _commit_problems(path, thread, step, names, commits)
         if step.key in rings:
@@ -100,6 +102,19 @@ def _settings_problems(
     for problem in step.type.problems(step.config, names):
         within = ".".join(filter(None, (path, step.kind, problem.path)))
         yield Problem(within, thread.name, step.key, problem.code, problem.text)
+
+
+def _since_problems(
+    path: str, thread: ThreadNode, step: StepNode, document: Document
+) -> Iterator[Problem]:
+    """Find rules that count since a step which the conversation does not have."""
+    steps = document.steps()
+    for setting, rule in step.type.rules(step.config).items():
+        for key, at in filters.steps_counted_from(filters.parse(rule)):
+            if key not in steps:
+                where = ".".join(filter(None, (path, step.kind, setting, at)))
+                text = f"There is no step “{key}” to count from."
+                yield Problem(where, thread.name, step.key, "unknown_step", text)
 
 
 def _target_problems(

@@ -34,7 +34,8 @@ ASK_TRIGGER = """
             %(thread)s::text AS entry_thread,
             fact.method AS entry_method,
             fact.properties AS entry_properties,
-            %(now)s::timestamptz AS entered_at
+            %(now)s::timestamptz AS entered_at,
+            '{}'::jsonb AS arrived
         FROM facts AS fact
         WHERE
             fact.id BETWEEN %(first)s AND %(last)s

@@ -352,6 +352,30 @@ DECIDE = f"""
     WHERE {HERE} AND subscription.id = arrivals.subscription_id {{same}}
 """
 
+# With each enrollment's latest arrival at every step, those of this tick included.
+ENROLLMENT_AND_ARRIVALS = """
+    CROSS JOIN (
+        SELECT
+            enrolled.*,
+            coalesce(latest.arrived, '{}'::jsonb) AS arrived
+        FROM enrolled
+        LEFT JOIN (
+            SELECT
+                visit.enrollment_id,
+                jsonb_object_agg(visit.step_key, visit.arrived_at ORDER BY visit.arrived_at) AS arrived
+            FROM (
+                SELECT past.enrollment_id, past.step_key, past.arrived_at
+                FROM conversations_visit AS past
+                WHERE past.enrollment_id = any(array(SELECT known.id FROM enrolled AS known))
+                UNION ALL
+                SELECT lately.enrollment_id, lately.step_key, lately.arrived_at
+                FROM arrivals AS lately
+            ) AS visit
+            GROUP BY visit.enrollment_id
+        ) AS latest ON latest.enrollment_id = enrolled.id
+    ) AS enrollment
+"""
+
 
 def decide(arrivals: Arrivals, rule: Mapping[str, Any], *, matching: str, others: str) -> None:
     """Name the exit of each contact by whether a resolved rule holds for it."""
@@ -359,10 +383,13 @@ def decide(arrivals: Arrivals, rule: Mapping[str, Any], *, matching: str, others
 
     condition = filters.condition(rule, zone=arrivals.zone(), prefix="step_")
     asks_entry = "enrollment." in condition.sql
+    enrollment = "CROSS JOIN enrolled AS enrollment" if asks_entry else ""
+    if "enrollment.arrived" in condition.sql:
+        enrollment = ENROLLMENT_AND_ARRIVALS
     arrivals.run(
         DECIDE.format(
             condition=condition.sql,
-            enrollment="CROSS JOIN enrolled AS enrollment" if asks_entry else "",
+            enrollment=enrollment,
             same="AND enrollment.id = arrivals.enrollment_id" if asks_entry else "",
         ),
         matching=matching,

@@ -7,7 +7,15 @@ A rule is written with names (conversation-file.md, "Rules"), `parse`d, asked fo
 """
 
 from contacts.filters.condition import Condition, condition, count, matching, members, sentence
-from contacts.filters.language import Rule, leaves, parse, problems, resolve, write
+from contacts.filters.language import (
+    Rule,
+    leaves,
+    parse,
+    problems,
+    resolve,
+    steps_counted_from,
+    write,
+)
 from contacts.filters.reading import Malformed
 from contacts.filters.scope import Names
 
@@ -25,5 +33,6 @@ __all__ = [
     "problems",
     "resolve",
     "sentence",
+    "steps_counted_from",
     "write",
 ]

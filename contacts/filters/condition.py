@@ -33,7 +33,8 @@ class Condition:
     A boolean SQL expression, never NULL, with its named parameters.
 
     It speaks of the aliases `subscription` and `contact`, of `enrollment` where a leaf
-    asks how an enrollment began, and of the parameter `now`.
+    asks how an enrollment began, of `enrollment.arrived` (jsonb, {step key: the latest
+    arrival there}) where one counts since a step, and of the parameter `now`.
     """
 
     sql: str

@@ -1,18 +1,17 @@
 """Rules that count facts of a contact (orders, events) in a window of time."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from contacts.durations import parse_duration
 from contacts.filters.leaf import Config
 from contacts.filters.reading import Reader, within
-from contacts.filters.scope import Scope, Test
+from contacts.filters.scope import Scope, Test, every
 from contacts.filters.values import Operators, compare_number, read_operators
 
-LATER_SINCE = (
-    "This is a date-time such as 2026-11-30T09:00:00Z: counting since the entry or since a "
-    "step is not supported yet."
-)
+ENTRY = "entry"
+STEP_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 AT_LEAST_ONE: Operators = {"at_least": 1}
 
 
@@ -25,9 +24,8 @@ def read_window(reader: Reader, given: Mapping[str, Any], path: str) -> Config:
     if "since" not in given:
         return {}
     since = given["since"]
-    if not isinstance(since, str) or not since[:4].isdigit():
-        reader.fault(within(path, "since"), LATER_SINCE)
-        return {}
+    if isinstance(since, str) and STEP_KEY.fullmatch(since):
+        return {"since": since}
     return {"since": reader.moment(since, within(path, "since"))}
 
 
@@ -45,8 +43,33 @@ def window_tests(config: Config, column: str, recorded: str, scope: Scope) -> li
     if "within" in config:
         tests.append(f"{column} >= {scope.ago(parse_duration(config['within']))}")
     if "since" in config:
-        tests.append(f"{column} >= {scope.moment(config['since'])}")
+        tests.append(f"{column} >= {_start(config['since'], scope)}")
     return tests
+
+
+def since_step(config: Config) -> str:
+    """Return the key of the step that facts are counted from, "" if from none."""
+    since = config.get("since", "")
+    return since if since != ENTRY and STEP_KEY.fullmatch(since) else ""
+
+
+def once_there(config: Config, asked: Test, scope: Scope) -> Test:
+    """Make a rule false where there is no entry or no visit to count from."""
+    if not STEP_KEY.fullmatch(config.get("since", "")):
+        return asked
+    if not scope.enrolled:
+        return Test("false")
+    step = since_step(config)
+    return every([Test(f"{_start(step, scope)} IS NOT NULL"), asked]) if step else asked
+
+
+def _start(since: str, scope: Scope) -> str:
+    """Return the moment that a window begins at; NULL where the step was never come to."""
+    if since == ENTRY:
+        return "enrollment.entered_at"
+    if STEP_KEY.fullmatch(since):
+        return f"(enrollment.arrived ->> {scope.bind(since, 'text')})::timestamptz"
+    return scope.moment(since)
 
 
 def holds_for_nothing(operators: Operators) -> bool:

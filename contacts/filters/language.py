@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from contacts.filters.facts import since_step
 from contacts.filters.leaf import Config, LeafType, leaf_types
 from contacts.filters.reading import Fault, Malformed, Reader, name_of, within
 from contacts.filters.scope import Names
@@ -102,6 +103,14 @@ def leaves(rule: Rule, path: str = "") -> Iterator[tuple[Leaf, str]]:
         yield from leaves(rule.rule, within(path, "not"))
     else:
         yield rule, path
+
+
+def steps_counted_from(rule: Rule) -> Iterator[tuple[str, str]]:
+    """Yield (step key, path) of every step since which a rule counts facts."""
+    for leaf, at in leaves(rule):
+        step = since_step(leaf.config)
+        if step:
+            yield step, within(within(at, leaf.type.kind), "since")
 
 
 @dataclass

@@ -46,7 +46,8 @@ def span(config: dict[str, Any]) -> str:
     if "within" in config:
         return f" in the last {parse_duration(config['within']).sentence()}"
     if "since" in config:
-        return f" since {config['since'][:16].replace('T', ' ')}"
+        since = config["since"]
+        return f" since {since[:16].replace('T', ' ') if since[:1].isdigit() else since}"
     return ""
 
 

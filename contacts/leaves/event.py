@@ -9,6 +9,7 @@ from contacts.filters.facts import (
     holds_for_nothing,
     is_any,
     number_tests,
+    once_there,
     read_number,
     read_window,
     some,
@@ -57,30 +58,7 @@ class EventLeaf(LeafType):
 
     def test(self, resolved: Config, scope: Scope) -> Test:
         """Look for one event where one is enough, else count them."""
-        event_id = scope.bind(int(resolved["external_event_id"]), "bigint")
-        conditions = [
-            f"happened.external_event_id = {event_id}",
-            *window_tests(resolved, "happened.occurred_at", "happened.recorded_at", scope),
-        ]
-        where = resolved.get("where", [])
-        conditions += [
-            every(property_tests(asked, "happened.properties", scope)).sql
-            for asked in (where if isinstance(where, list) else [where])
-        ]
-        count = resolved.get("count", AT_LEAST_ONE)
-        if is_any(count):
-            return some(
-                "contacts_event AS happened",
-                ["happened.contact_id = subscription.contact_id", *conditions],
-            )
-        return aggregated(
-            "contacts_event AS happened",
-            "happened.contact_id",
-            conditions,
-            every(number_tests(count, "count(*)", scope)),
-            empty=holds_for_nothing(count),
-            scope=scope,
-        )
+        return once_there(resolved, _asked(resolved, scope), scope)
 
     def sentence(self, config: Config, *, negated: bool) -> str:
         """Say `had Cart Abandoned in the last 3 days`."""
@@ -104,6 +82,33 @@ def _read_where(reader: Reader, value: Any, path: str) -> Config | list[Config]:
         return read_property(reader, item, at)
 
     return reader.several(value, path, one) if isinstance(value, list) else one(value, path)
+
+
+def _asked(resolved: Config, scope: Scope) -> Test:
+    event_id = scope.bind(int(resolved["external_event_id"]), "bigint")
+    conditions = [
+        f"happened.external_event_id = {event_id}",
+        *window_tests(resolved, "happened.occurred_at", "happened.recorded_at", scope),
+    ]
+    where = resolved.get("where", [])
+    conditions += [
+        every(property_tests(asked, "happened.properties", scope)).sql
+        for asked in (where if isinstance(where, list) else [where])
+    ]
+    count = resolved.get("count", AT_LEAST_ONE)
+    if is_any(count):
+        return some(
+            "contacts_event AS happened",
+            ["happened.contact_id = subscription.contact_id", *conditions],
+        )
+    return aggregated(
+        "contacts_event AS happened",
+        "happened.contact_id",
+        conditions,
+        every(number_tests(count, "count(*)", scope)),
+        empty=holds_for_nothing(count),
+        scope=scope,
+    )
 
 
 LEAF = EventLeaf()

@@ -15,6 +15,7 @@ from contacts.filters.facts import (
     holds_for_nothing,
     is_any,
     number_tests,
+    once_there,
     read_number,
     read_window,
     some,
@@ -64,37 +65,7 @@ class Purchase(LeafType):
 
     def test(self, resolved: Config, scope: Scope) -> Test:
         """Look for one order where one is enough, else ask all orders together."""
-        conditions = window_tests(resolved, "purchase.ordered_at", "purchase.recorded_at", scope)
-        conditions.append(_status_test(resolved, scope))
-        if any(key in resolved for key in ITEMS):
-            conditions.append(_item_test(resolved, scope))
-        numbers = {key: resolved[key] for key in NUMBERS if key in resolved}
-        dates = {key: resolved[key] for key in DATES if key in resolved}
-        if not numbers and not dates:
-            numbers = {"count": AT_LEAST_ONE}
-        if not dates and set(numbers) == {"count"} and is_any(numbers["count"]):
-            return some(
-                "contacts_order AS purchase",
-                ["purchase.contact_id = subscription.contact_id", *conditions],
-            )
-        having = [
-            test
-            for key, operators in numbers.items()
-            for test in number_tests(operators, NUMBERS[key], scope)
-        ]
-        for key, operators in dates.items():
-            date = f"({DATES[key]}(purchase.ordered_at) AT TIME ZONE {scope.zone})::date"
-            having += [
-                compare_date(name, argument, date, scope) for name, argument in operators.items()
-            ]
-        return aggregated(
-            "contacts_order AS purchase",
-            "purchase.contact_id",
-            conditions,
-            every(having),
-            empty=_holds_without_orders(numbers, dates),
-            scope=scope,
-        )
+        return once_there(resolved, _asked(resolved, scope), scope)
 
     def sentence(self, config: Config, *, negated: bool) -> str:
         """Say `ordered in the last 60 days`, `no order in the last 60 days`."""
@@ -153,6 +124,40 @@ def _holds_without_orders(numbers: Config, dates: Config) -> bool:
         elif operators != {"empty": True}:
             return False
     return all(operators == {"empty": True} for operators in dates.values())
+
+
+def _asked(resolved: Config, scope: Scope) -> Test:
+    conditions = window_tests(resolved, "purchase.ordered_at", "purchase.recorded_at", scope)
+    conditions.append(_status_test(resolved, scope))
+    if any(key in resolved for key in ITEMS):
+        conditions.append(_item_test(resolved, scope))
+    numbers = {key: resolved[key] for key in NUMBERS if key in resolved}
+    dates = {key: resolved[key] for key in DATES if key in resolved}
+    if not numbers and not dates:
+        numbers = {"count": AT_LEAST_ONE}
+    if not dates and set(numbers) == {"count"} and is_any(numbers["count"]):
+        return some(
+            "contacts_order AS purchase",
+            ["purchase.contact_id = subscription.contact_id", *conditions],
+        )
+    having = [
+        test
+        for key, operators in numbers.items()
+        for test in number_tests(operators, NUMBERS[key], scope)
+    ]
+    for key, operators in dates.items():
+        date = f"({DATES[key]}(purchase.ordered_at) AT TIME ZONE {scope.zone})::date"
+        having += [
+            compare_date(name, argument, date, scope) for name, argument in operators.items()
+        ]
+    return aggregated(
+        "contacts_order AS purchase",
+        "purchase.contact_id",
+        conditions,
+        every(having),
+        empty=_holds_without_orders(numbers, dates),
+        scope=scope,
+    )
 
 
 LEAF = Purchase()

@@ -140,6 +140,15 @@ class TestFindProblems:
         assert found("Transactional", "'', text: '{{ x'") == ["template"]
         assert found("Closed", "''") == ["inactive_phone_list", "empty_setting"]
 
+    def test_counts_only_since_steps_of_the_conversation(self, store):
+        rule = "{all: [{purchase: {since: pause}}, {not: {purchase: {since: gone}}}]}"
+
+        assert problems(store, between(f"f, filter: {rule}")) == [
+            (f"{AT}[1].filter.all[0].purchase.since", "f", "unknown_step"),
+            (f"{AT}[1].filter.all[1].not.purchase.since", "f", "unknown_step"),
+        ]
+        assert problems(store, WINBACK.replace("within: P60D", "since: start")) == []
+
     def test_takes_no_phone_number_from_a_date_or_a_check_box(self, store):
         text = WINBACK.replace("Profile.Mobile", "Profile.Member")
 

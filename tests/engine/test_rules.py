@@ -8,6 +8,7 @@ from conductor.conversations.models import Enrollment, Visit
 from contacts.models import Intake
 from messaging.models import Delivery
 from tests.engine.world import World, check_conservation
+from tests.factories import OrderFactory
 
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
@@ -30,10 +31,10 @@ class TestInstants:
 
     def test_of_a_timer_is_included(self, world: World) -> None:
         world.live("{key: pause, wait: {for: PT1S}}")
-        grace = world.person()
+        grace, happened = world.person(), world.now
         world.happen(grace)
         world.tick()
-        due = world.place(grace).due_at
+        due = happened + timedelta(seconds=1)
 
         assert world.tick(due - INSTANT).rows == 0
         assert world.tick(due).claimed == 1
@@ -183,3 +184,89 @@ class TestExits:
         numbers = Delivery.objects.order_by("id").values_list("visit_number", flat=True)
         assert list(numbers) == [1, 2, 3]
         check_conservation(conversation.pk)
+
+
+class TestCountingSince:
+    """`since: entry` and since a step: the latest visit, this tick's included; none: false."""
+
+    @pytest.mark.parametrize(
+        ("rule", "days", "leaves_by"),
+        [
+            ("{purchase: {since: entry}}", -1, "otherwise"),
+            ("{purchase: {since: entry}}", 0, "next"),
+            ("{purchase: {since: entry, count: {at_most: 0}}}", -1, "next"),
+            ("{purchase: {since: pause}}", 0, "next"),
+            ("{purchase: {since: ask}}", 1, "otherwise"),
+            ("{purchase: {since: ask}}", 2, "next"),
+            # Never come to: false, and the opposite true.
+            ("{purchase: {since: never}}", 1, "otherwise"),
+            ("{purchase: {since: never, count: {at_most: 0}}}", 1, "otherwise"),
+            ("{not: {purchase: {since: never}}}", 1, "next"),
+            ("{event: {name: Order Imported, since: start}}", 1, "next"),
+            ("{event: {name: Order Imported, since: ask}}", 1, "otherwise"),
+        ],
+    )
+    def test_is_from_the_latest_arrival(
+        self, world: World, rule: str, days: int, leaves_by: str
+    ) -> None:
+        world.live(
+            f"{{key: pause, wait: {{for: P2D}}}}\n{{key: ask, filter: {rule}}}\n"
+            "{key: stop, terminate: {}}\n{key: never, action: {set_field: "
+            "{field: Profile.Note, value: x}}}"
+        )
+        grace, entered = world.person(), world.now
+        world.happen(grace)
+        world.tick()
+        OrderFactory(contact=grace.contact, ordered_at=entered + days * DAY, recorded_at=entered)
+
+        world.tick(entered + 2 * DAY)
+
+        assert world.path(grace)[2] == f"ask>{leaves_by}"
+
+    def test_is_from_the_latest_of_several_visits(self, world: World) -> None:
+        world.live(
+            "{key: pause, wait: {for: P1D}}\n"
+            "{key: again, go_to: {to: pause, filter: {purchase: {since: pause}}}}"
+        )
+        grace, entered = world.person(), world.now
+        world.happen(grace)
+        OrderFactory(contact=grace.contact, ordered_at=entered, recorded_at=entered)
+        for day in range(3):
+            world.tick(entered + day * DAY)
+
+        assert world.path(grace) == [
+            "start>next", "pause>next", "again>match", "pause>next", "again>next", "end>end",
+            "(terminated)",
+        ]  # fmt: skip
+
+    def test_is_of_each_contact_its_own(self, world: World) -> None:
+        world.live("{key: pause, wait: {for: P1D}}\n{key: ask, filter: {purchase: {since: entry}}}")
+        early, late = world.person(), world.person()
+        world.happen(early)
+        start = world.now
+        world.tick(start)
+        world.happen(late, at=start + DAY)
+        for person in (early, late):
+            moment = start + timedelta(hours=5)
+            OrderFactory(contact=person.contact, ordered_at=moment, recorded_at=moment)
+        world.tick(start + DAY)
+        world.tick(start + 2 * DAY)
+
+        assert world.path(early)[2] == "ask>next"
+        assert world.path(late)[2] == "ask>otherwise"
+
+    def test_is_nothing_before_the_entry(self, world: World) -> None:
+        conversation = world.live("{key: pause, wait: {for: P1D}}")
+        structure = dict(conversation.draft)
+        structure["threads"][0]["steps"][0]["trigger"]["filter"] = {
+            "any": [{"purchase": {"since": "pause"}}, {"purchase": {"since": "entry"}}]
+        }
+        world.publish(conversation, structure)
+        before, now = world.person(), world.person()
+        OrderFactory(contact=before.contact, ordered_at=world.now - DAY)
+        OrderFactory(contact=now.contact, ordered_at=world.now, recorded_at=world.now)
+
+        world.happen(before, now)
+
+        assert world.tick().entered == 1
+        assert world.place(now).step_key == "pause"

@@ -58,7 +58,7 @@ class TestParse:
             ({"purchase": {"within": "3 days"}}, "purchase.within"),
             ({"purchase": {"within": "P0D"}}, "purchase.within"),
             ({"purchase": {"within": "P3D", "since": "2026-01-01"}}, "purchase.since"),
-            ({"purchase": {"since": "entry"}}, "purchase.since"),
+            ({"purchase": {"since": "The entry"}}, "purchase.since"),
             ({"purchase": {"since": "2026-13-01"}}, "purchase.since"),
             ({"purchase": {"count": 3}}, "purchase.count"),
             ({"purchase": {"count": {"at_least": "3"}}}, "purchase.count.at_least"),
@@ -227,6 +227,9 @@ class TestSentence:
         [
             ({"purchase": {"within": "P60D"}}, "ordered in the last 60 days"),
             ({"not": {"purchase": {"within": "P60D"}}}, "no order in the last 60 days"),
+            ({"purchase": {"since": "entry"}}, "ordered since entry"),
+            ({"not": {"purchase": {"since": "2026-01-01T09:00:00Z"}}},
+             "no order since 2026-01-01 09:00"),
             ({"field": "Profile.Country", "is": "US"}, "Country is US"),
             ({"not": {"field": "Profile.Vip", "checked": True}}, "Vip is not checked"),
             ({"field": "Profile.Country", "in": ["US", "CA"], "empty": False},
