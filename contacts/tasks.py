@@ -1,7 +1,10 @@
-"""Tasks of the contacts app: imports."""
+"""Tasks of django-q2: coarse, found by name in `accounts.tenancy.wake`."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Account
@@ -11,25 +14,44 @@ from contacts.imports.running import run_import
 from contacts.models import Import
 from contacts.models.imports import ImportStatus
 
-TASK_SECONDS = 60.0
-# An account's import gives way after this long, so that a short one waits for no long one.
-TURN_SECONDS = 5.0
+# Between two looks at the queue; one chunk may take as long.
+TASK_SECONDS = 5.0
+# Advisory locks from here on, one for each import that may run at the same time.
+FIRST_SLOT = 7_400
 
 
 def run_imports() -> None:
     """
-    Take the imports of all accounts in turns, for about a minute.
+    Take the imports of all accounts in turns, a chunk each, for a few seconds.
 
-    Work that is left is queued again: a task much longer than that would be taken for
-    dead. Twice at the same time does no harm.
+    What is left is queued again. One worker always stays free for other tasks, where
+    there are several; a task that is lost or run twice changes nothing.
     """
     ends = time.monotonic() + TASK_SECONDS
-    accounts = _accounts()
-    while accounts and time.monotonic() < ends:
-        accounts = [account_id for account_id in accounts if _take_turn(account_id)]
+    accounts: list[int] = []
+    with _slot() as is_free:
+        if is_free:
+            accounts = _accounts()
+            while accounts and time.monotonic() < ends:
+                account_id = accounts.pop(0)
+                if _take_turn(account_id):
+                    accounts.append(account_id)
     if accounts:
-        # This very task still counts as queued.
-        enqueue("import", most=2)
+        enqueue("import")
+
+
+@contextmanager
+def _slot() -> Iterator[bool]:
+    """Take one of the places for imports; a connection that is closed gives it back, too."""
+    places = max(1, int(str(settings.Q_CLUSTER["workers"])) - 1)
+    for slot in range(FIRST_SLOT, FIRST_SLOT + places):
+        if sql.fetch_value("SELECT pg_try_advisory_lock(%(slot)s)", slot=slot):
+            try:
+                yield True
+            finally:
+                sql.fetch_value("SELECT pg_advisory_unlock(%(slot)s)", slot=slot)
+            return
+    yield False
 
 
 def _accounts() -> list[int]:
@@ -43,19 +65,18 @@ def _accounts() -> list[int]:
 
 
 def _take_turn(account_id: int) -> bool:
-    """Run the account's oldest import for a few seconds; return whether work is left."""
+    """Take a chunk of the account's oldest import; return whether work is left for us."""
     with in_account(account_id):
         unfinished = Import.objects.filter(status__in=[ImportStatus.READY, ImportStatus.PROCESSING])
         import_id = unfinished.order_by("pk").values_list("pk", flat=True).first()
     if import_id is None:
         return False
-    ends = time.monotonic() + TURN_SECONDS
     left = run_import(
         import_id,
         timezone.now(),
         account_id=account_id,
         clock=timezone.now,
-        until=lambda: time.monotonic() > ends,
+        until=lambda: True,
     )
     with in_account(account_id):
         return left or unfinished.exclude(pk=import_id).exists()

@@ -46,7 +46,8 @@ CREATE TEMP TABLE IF NOT EXISTS contacts_found (
     subscription_id bigint,
     state text,
     was_subscribed bool,
-    profile_before jsonb
+    profile_before jsonb,
+    own_subscription_id bigint
 ) ON COMMIT DELETE ROWS;
 TRUNCATE contacts_stage, contacts_found
 """
@@ -67,7 +68,11 @@ SELECT
     subscription.id,
     subscription.state,
     subscription.subscribed_at IS NOT NULL,
-    CASE WHEN %(keep_profile)s THEN subscription.profile END
+    CASE WHEN %(keep_profile)s THEN subscription.profile END,
+    coalesce(subscription.id, CASE
+        WHEN %(list_id)s::bigint IS NOT NULL
+            THEN nextval(pg_get_serial_sequence('contacts_subscription', 'id'))
+    END)
 FROM (
     SELECT
         named.*,
@@ -90,18 +95,22 @@ FROM (
 LEFT JOIN contacts_subscription AS subscription
     ON subscription.list_id = %(list_id)s AND subscription.contact_id = known.contact_id
 """
+# What the partial indexes leave out is named, or they could not be used.
 JOINS = {
     "email_norm": (
         "LEFT JOIN contacts_contact AS by_email"
         " ON stage.email_norm <> '' AND by_email.email_norm = stage.email_norm"
+        " AND by_email.email_norm <> ''"
     ),
     "external_id": (
         "LEFT JOIN contacts_contact AS by_external"
         " ON stage.external_id <> '' AND by_external.external_id = stage.external_id"
+        " AND by_external.external_id <> ''"
     ),
     "phone_e164": (
         "LEFT JOIN contacts_contact AS by_phone"
         " ON stage.phone_e164 <> '' AND by_phone.phone_e164 = stage.phone_e164"
+        " AND by_phone.phone_e164 <> ''"
     ),
 }
 HOLDERS = {
@@ -131,6 +140,15 @@ FROM (
 ) AS ranked
 WHERE ranked.line = found.line AND ranked.turn > 1
 """
+
+# Without statistics the planner takes a stage for tiny and joins row by row.
+SETTLE = {
+    "contacts_stage": "ANALYZE contacts_stage (line, email_norm, external_id, phone_e164)",
+    "contacts_found": (
+        "ANALYZE contacts_found (line, turn, contact_id, contact_is_new, subscription_id, state)"
+    ),
+}
+WORTH_SETTLING = 1000  # rows
 
 CREATE_MISSING = """
 INSERT INTO contacts_contact (
@@ -264,9 +282,18 @@ def prepare() -> None:
 def stage_people(people: Iterable[Person]) -> None:
     """Copy people into the stage."""
     columns = ", ".join(PERSON_COLUMNS)
+    count = 0
     with sql.copy_into(f"COPY contacts_stage ({columns}) FROM STDIN") as copy:
         for person in people:
             copy.write_row([getattr(person, column) for column in PERSON_COLUMNS])
+            count += 1
+    settle("contacts_stage", count)
+
+
+def settle(table: str, rows: int) -> None:
+    """Tell the planner about a stage that was just filled with that many rows."""
+    if rows >= WORTH_SETTLING:
+        sql.execute(SETTLE[table])
 
 
 def resolve(
@@ -280,12 +307,12 @@ def resolve(
     Find each staged row's contact, and its subscription to the list; return the turns.
 
     `identifiers` are those that occur, among `email_norm`, `external_id`, `phone_e164`.
-    Contacts that do not exist get an id here, before they exist. `mixed` says that some
+    Contacts and subscriptions that do not exist get an id here, before they exist. `mixed` says that some
     rows have no email: only then can two rows be one contact.
     """
     asked = [name for name in JOINS if name in identifiers]
     cases = [f"WHEN stage.{name} <> '' THEN {HOLDERS[name]}" for name in asked]
-    sql.execute(
+    found = sql.execute(
         RESOLVE.format(
             contact_id=f"CASE {' '.join(cases)} END",
             external_holder=HOLDERS["external_id"] if "external_id" in asked else "NULL::bigint",
@@ -295,6 +322,7 @@ def resolve(
         list_id=list_id,
         keep_profile=keep_profile,
     )
+    settle("contacts_found", found)
     if not mixed or asked == ["email_norm"]:
         return 1
     for name in asked:

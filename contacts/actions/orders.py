@@ -15,7 +15,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from accounts.actions import InvalidValueError
 from accounts.tenancy import sql
 from accounts.tenancy.wake import wake
-from contacts.actions.crowd import Registry, save_people
+from contacts.actions.crowd import WORTH_SETTLING, Registry, save_people
 from contacts.actions.customers import Outcome, Remark, again_if_overtaken, read_person
 from contacts.actions.order_rows import TEXTS, TOTALS, NewItem, NewOrder, read_order
 from contacts.actions.people import TWO_CONTACTS
@@ -236,9 +236,13 @@ def _stage(batch: _Batch) -> None:
 
 def _write(batch: _Batch, now: datetime, outcome: Outcome, import_id: int | None) -> None:
     _stage(batch)
+    if len(batch.orders) >= WORTH_SETTLING:
+        sql.execute("ANALYZE orders_stage (order_number, person_line)")
     if import_id is not None:
         sql.execute(GO_ON, import_id=import_id)
     sql.execute(FIND)
+    if len(batch.orders) >= WORTH_SETTLING:
+        sql.execute("ANALYZE orders_found (order_number, order_id, is_new, has_other_items)")
     outcome.created = sql.execute(INSERT, now=now, import_id=import_id)
     outcome.updated = sql.execute(UPDATE, now=now, import_id=import_id)
     sql.execute(DELETE_ITEMS)

@@ -63,7 +63,8 @@ SELECT
     {EMAIL_KEY_SQL.format(list_id="%(list_id)s", email_norm="stage.email_norm")}, '',
     stage.profile, %(now)s, 'Import', '', %(now)s, %(now)s
 FROM benchmark_stage AS stage
-JOIN contacts_contact AS contact ON contact.email_norm = stage.email_norm
+JOIN contacts_contact AS contact
+    ON contact.email_norm = stage.email_norm AND contact.email_norm <> ''
 ON CONFLICT (account_id, list_id, contact_id)
 DO UPDATE SET
     profile = contacts_subscription.profile || excluded.profile, updated_at = excluded.updated_at

@@ -6,7 +6,7 @@ would not change, so that the same file again writes nothing but its events.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -95,7 +95,7 @@ def store_chunk(*, plan: Plan, rows: Iterable[Row], now: datetime) -> Tally:
     tally = Tally()
     again = _store_batch(plan, _Stage(plan.reader), rows, now, tally)
     if again:
-        _store_batch(plan, _Stage(plan.reader, "row_count"), again, now, tally)
+        _store_batch(plan, _Stage(plan.reader, is_second=True), again, now, tally)
     return tally
 
 
@@ -129,7 +129,8 @@ def _store_batch(
 class _Stage:
     """Copies rows into the stage and notes what they bring."""
 
-    def __init__(self, reader: RowReader, *more_columns: str) -> None:
+    def __init__(self, reader: RowReader, *, is_second: bool = False) -> None:
+        self.is_second = is_second
         self.columns = {BRINGS.get(target, target) for target in reader.targets}
         if "email" in reader.targets:
             self.columns.add("email")
@@ -145,7 +146,7 @@ class _Stage:
         self._claims = crowd.Claims()
         self._shares = bool(self.columns & {"external_id", "phone_e164"})
         self._seen: set[str] = set()
-        self._encoder = Encoder({*self.columns, *more_columns})
+        self._encoder = Encoder(self.columns | ({"row_count"} if is_second else set()))
 
     def copy(self, rows: Iterable[Row]) -> None:
         """Stream the first row of each person; keep the later ones, merged."""
@@ -164,6 +165,7 @@ class _Stage:
                     buffer.clear()
                     size = 0
             copy.write("".join(buffer))
+        crowd.settle("contacts_stage", len(self._seen))
 
     def _take(self, row: Row) -> bool:
         identity = row.identity
@@ -197,7 +199,7 @@ def _write(plan: Plan, batch: _Stage, turns: int, now: datetime, tally: Tally) -
     created = 0
     if plan.adds:
         created = _subscribe(plan, batch, now)
-        sql.execute(statements.MEET, list_id=plan.list_id)
+        sql.execute(statements.MEET)
     if plan.import_type == REMOVE:
         _count(plan, tally, created)
         rows = sql.fetch_all(statements.UNSUBSCRIBE, now=now, method=METHOD)
@@ -281,8 +283,9 @@ def _tell(plan: Plan, batch: _Stage, now: datetime, tally: Tally) -> None:
     """Raise the rows' events; tell who listens, if conversations are to start."""
     queued = 0
     if plan.start_conversations:
+        told = sql.fetch_all(statements.TOLD, now=now) if batch.is_second else []
         for kind, condition in statements.FACTS.items():
-            queued += _queue_facts(plan, kind, condition, now)
+            queued += _queue_facts(plan, kind, condition, now, [contact for (contact,) in told])
     if batch.has_events:
         row = sql.fetch_one(statements.RAISE, list_id=plan.list_id, now=now)
         raised, heard = row or (0, 0)
@@ -292,7 +295,7 @@ def _tell(plan: Plan, batch: _Stage, now: datetime, tally: Tally) -> None:
         wake("advance")
 
 
-def _queue_facts(plan: Plan, kind: str, condition: str, now: datetime) -> int:
+def _queue_facts(plan: Plan, kind: str, condition: str, now: datetime, told: Sequence[int]) -> int:
     source = statements.EACH_ROW if kind == "import" else ""
     properties = "'{}'::jsonb"
     if kind == "profile_updated":
@@ -301,4 +304,6 @@ def _queue_facts(plan: Plan, kind: str, condition: str, now: datetime) -> int:
     statement = statements.QUEUE_FACTS.format(
         source=source, properties=properties, condition=condition
     )
-    return sql.execute(statement, list_id=plan.list_id, kind=kind, now=now, method=METHOD)
+    return sql.execute(
+        statement, list_id=plan.list_id, kind=kind, now=now, method=METHOD, told=list(told)
+    )

@@ -26,6 +26,9 @@ CHUNK_RECORDS = 50_000
 TRIES = 5
 LONGEST_RAW = 500
 REJECTS_AT_ONCE = 5_000
+# Tables that an import may multiply; autovacuum would see to their statistics minutes later.
+GROWN = ["contacts_contact", "contacts_subscription", "contacts_order", "contacts_orderitem"]
+WORTH_STATISTICS = 5_000
 UNEXPECTED = "Something went wrong on our side; the rows after line {line} were not taken."
 
 INSERT_REJECTS = """
@@ -72,14 +75,16 @@ def _run_chunk(account_id: int, import_id: int, now: datetime, records: int) -> 
                 return _take_chunk(import_id, now, records)
         except ImportFaultError as fault:
             return _fail(account_id, import_id, fault.message, now)
-        except (ConcurrentChangeError, IntegrityError, OperationalError):
+        except OperationalError:
+            # A deadlock, or a database that went away: the import waits for the next task.
             if attempt == TRIES:
                 raise
-            logger.info("import %s: a chunk met concurrent changes, again", import_id)
+        except (ConcurrentChangeError, IntegrityError):
+            logger.info("import %s: a chunk met concurrent changes", import_id, exc_info=True)
         except (DatabaseError, LookupError, TypeError, ValueError):
             logger.exception("import %s stopped", import_id)
-            return _fail(account_id, import_id, "", now)
-    return False
+            break
+    return _fail(account_id, import_id, "", now)
 
 
 def _fail(account_id: int, import_id: int, sentence: str, now: datetime) -> bool:
@@ -113,6 +118,8 @@ def _take_chunk(import_id: int, now: datetime, records: int) -> bool:
             counted = _take_contacts(imported, layout, _counted(reader, records, taken), taken, now)
         else:
             counted = _take_orders(imported, layout, _counted(reader, records, taken), taken, now)
+        if taken.count >= WORTH_STATISTICS and taken.count >= imported.counts.get("processed", 0):
+            sql.execute("SELECT refresh_statistics(%(tables)s)", tables=GROWN)
         _save(imported, reader, taken, counted, now)
     return imported.status == ImportStatus.PROCESSING
 

@@ -37,11 +37,11 @@ FROM passed JOIN contacts_stage AS stage ON stage.line = passed.line
 """
 SUBSCRIBE = """
 INSERT INTO contacts_subscription (
-    list_id, contact_id, state, email_key, external_contact_id, profile, subscribed_at,
+    id, list_id, contact_id, state, email_key, external_contact_id, profile, subscribed_at,
     subscribe_method, unsubscribe_method, created_at, updated_at
 )
 SELECT
-    %(list_id)s, found.contact_id, 'Subscribed', {email_key}, stage.external_contact_id,
+    found.own_subscription_id, %(list_id)s, found.contact_id, 'Subscribed', {email_key}, stage.external_contact_id,
     {profile}, %(now)s, %(method)s, '', %(now)s, %(now)s
 FROM contacts_found AS found
 JOIN contacts_stage AS stage ON stage.line = found.line
@@ -59,10 +59,11 @@ WHERE found.subscription_id IS NULL AND found.turn = 1 AND {address} <> ''
 # Rows of a later turn meet what an earlier one has made.
 MEET = """
 UPDATE contacts_found AS found
-SET subscription_id = subscription.id, state = subscription.state
-FROM contacts_subscription AS subscription
-WHERE found.turn > 1 AND subscription.list_id = %(list_id)s
-    AND subscription.contact_id = found.contact_id
+SET subscription_id = subscription.id, own_subscription_id = subscription.id,
+    state = subscription.state
+FROM contacts_found AS first, contacts_subscription AS subscription
+WHERE found.turn > 1 AND first.turn = 1 AND first.contact_id = found.contact_id
+    AND subscription.id = first.own_subscription_id
 """
 UPDATE = """
 UPDATE contacts_subscription AS subscription
@@ -121,6 +122,8 @@ SELECT
 FROM contacts_found AS found
 JOIN contacts_stage AS stage ON stage.line = found.line
 """
+# Subscriptions are looked up row by row, by their key: a list that was just filled has no
+# statistics, and a join would be planned for a handful.
 RAISE = """
 WITH raised AS (
     INSERT INTO contacts_event (
@@ -140,27 +143,33 @@ WITH raised AS (
     )
     SELECT
         listener.conversation_id, listener.kind, raised.external_event_id, raised.id,
-        raised.contact_id, subscription.id, %(now)s, %(now)s, 'import', '{}'::jsonb, 0
+        raised.contact_id,
+        (
+            SELECT subscription.id FROM contacts_subscription AS subscription
+            WHERE subscription.id = found.own_subscription_id
+        ),
+        %(now)s, %(now)s, 'import', '{}'::jsonb, 0
     FROM raised
+    JOIN contacts_found AS found ON found.contact_id = raised.contact_id AND found.turn = 1
     JOIN contacts_listener AS listener
         ON listener.list_id = %(list_id)s AND listener.kind = 'external_event'
         AND listener.external_event_id = raised.external_event_id
-    LEFT JOIN contacts_subscription AS subscription
-        ON subscription.list_id = %(list_id)s AND subscription.contact_id = raised.contact_id
     ORDER BY raised.id, listener.id
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM raised), (SELECT count(*) FROM queued)
 """
-NOT_TOLD = """NOT EXISTS (
-    SELECT FROM contacts_intake AS told
-    WHERE told.conversation_id = listener.conversation_id AND told.recorded_at = %(now)s
-        AND told.kind = listener.kind AND told.contact_id = found.contact_id
-)"""
+# Once per file and contact: what the first rows of a chunk's people have told.
+TOLD = """
+SELECT DISTINCT contact_id FROM contacts_intake
+WHERE kind = 'profile_updated' AND recorded_at = %(now)s
+"""
 # In the order of a single request: subscribed, profile_updated; then the import itself.
 FACTS = {
     "subscribed": "found.subscription_id IS NULL AND found.turn = 1",
-    "profile_updated": f"found.turn = 1 AND fields.changed <> '[]' AND {NOT_TOLD}",
+    "profile_updated": (
+        "found.turn = 1 AND fields.changed <> '[]' AND found.contact_id <> ALL(%(told)s::bigint[])"
+    ),
     "import": "subscription.state = 'Subscribed'",
 }
 QUEUE_FACTS = """
@@ -173,8 +182,11 @@ SELECT
     %(method)s, {properties}, 0
 FROM contacts_found AS found
 JOIN contacts_stage AS stage ON stage.line = found.line
-JOIN contacts_subscription AS subscription
-    ON subscription.list_id = %(list_id)s AND subscription.contact_id = found.contact_id
+CROSS JOIN LATERAL (
+    SELECT * FROM contacts_subscription AS row
+    WHERE row.id = found.own_subscription_id
+    OFFSET 0
+) AS subscription
 JOIN contacts_listener AS listener ON listener.list_id = %(list_id)s AND listener.kind = %(kind)s
 {source}
 WHERE {condition}
