@@ -1,10 +1,13 @@
 """How it moves, asked at its edges: instants, vanished contacts, chains of steps in one tick."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from conductor.conversations.models import Enrollment, Visit
+from conductor.conversations.names import ListNames
+from contacts import filters
 from contacts.models import Intake
 from messaging.models import Delivery
 from tests.engine.world import World, check_conservation
@@ -61,6 +64,49 @@ class TestInstants:
         passed = Visit.objects.get(step_key="one")
         assert (passed.due_at, passed.left_at) == (seen + DAY, seen + 9 * DAY)
         assert world.place(grace).due_at == seen + 10 * DAY
+
+
+class TestLocalTimes:
+    def test_of_the_second_time_in_a_fold(self, world: World) -> None:
+        # 1 November 2026, 01:30 in New York for the second time.
+        world.now = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
+        world.live(
+            "{key: day, wait: {until_field: {field: Profile.Renewal}}}\n"
+            "{key: pause, wait: {for: P1D}}"
+        )
+        grace = world.person(profile={"Renewal": "2026-11-01"})
+
+        world.happen(grace)
+        world.tick()
+
+        assert world.path(grace) == ["start>next", "day>next", "pause"]
+        assert world.place(grace).due_at == datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        ("birthday", "today", "next_one"),
+        [
+            ("2000-02-29", (2028, 2, 29), (2028, 2, 29)),
+            ("2000-02-29", (2027, 2, 28), (2027, 2, 28)),
+            ("2000-02-29", (2027, 3, 1), (2028, 2, 29)),
+            ("2000-02-29", (2028, 2, 28), (2028, 2, 29)),
+        ],
+    )
+    def test_of_a_birthday_on_29_february(
+        self,
+        world: World,
+        birthday: str,
+        today: tuple[int, int, int],
+        next_one: tuple[int, int, int],
+    ) -> None:
+        world.now = datetime(*today, 12, tzinfo=UTC)
+        until = "{field: Profile.Birthday, at: '18:00', year: next_occurrence}"
+        world.live(f"{{key: pause, wait: {{until_field: {until}}}}}")
+        grace = world.person(profile={"Birthday": birthday})
+
+        world.happen(grace)
+        world.tick()
+
+        assert world.place(grace).due_at == datetime(*next_one, 23, tzinfo=UTC)
 
 
 class TestAVanishedContact:
@@ -270,3 +316,18 @@ class TestCountingSince:
 
         assert world.tick().entered == 1
         assert world.place(now).step_key == "pause"
+
+    @pytest.mark.parametrize("since", ["entry", "pause"])
+    def test_is_false_of_those_in_no_conversation(self, world: World, since: str) -> None:
+        OrderFactory(contact=world.person().contact)
+        names = ListNames(world.in_list)
+
+        def count(rule: dict[str, Any]) -> int:
+            resolved = filters.resolve(filters.parse(rule), names)
+            return filters.count(
+                list=world.in_list, rule=resolved, time_zone="UTC", now=world.now + DAY
+            )
+
+        assert count({"purchase": {"since": since}}) == 0
+        assert count({"purchase": {"since": since, "count": {"at_most": 9}}}) == 0
+        assert count({"not": {"purchase": {"since": since}}}) == 1
