@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.auth import authenticate
 from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from accounts.models import Account, User
 from accounts.tenancy import in_account, lookups
@@ -104,3 +105,7 @@ class TestDemo:
             password="correct horse battery", clock=lambda: datetime.now(UTC), tell=print
         )
         assert again.password == "correct horse battery"
+
+    def test_a_shop_of_nobody_is_refused(self, db):
+        with pytest.raises(CommandError, match="1 to 20000 shoppers"):
+            call_command("demo", "--size", "0")

@@ -7,13 +7,16 @@ import json
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from accounts.commands import SentenceCommand
 from conductor.demo.account import SEED, SHOPPERS, demo_account
 
+LARGEST = 20_000  # there are numbers for so many
 
-class Command(BaseCommand):
+
+class Command(SentenceCommand):
     """
     Make the demo account, or find it; print who signs in, as JSON.
 
@@ -30,6 +33,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make or find it."""
+        if not 1 <= options["size"] <= LARGEST:
+            raise CommandError(f"The shop has 1 to {LARGEST} shoppers.")
         demo = demo_account(
             password=demo_password(),
             clock=timezone.now,
