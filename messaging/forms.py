@@ -80,11 +80,28 @@ def message_initial(message: SavedMessage | None) -> dict[str, Any]:
     return {**shown, "kind": "mjml" if message.mjml else "html"}
 
 
+# The ids of a test's fields: its dialog stands beside the message's own form.
+TEST_ID = "test-%s"
+
+
 class TestForm(forms.Form):
     """Whom a test goes to, and whose values fill it in."""
 
-    address = forms.CharField(max_length=254)
+    address = forms.CharField(
+        max_length=254, label="To", error_messages={"required": "Say whom the test goes to."}
+    )
     contact = forms.CharField(max_length=20, required=False)
+
+
+class NumberTestForm(TestForm):
+    """The same for a text: numbers that agreed are offered."""
+
+    address = forms.CharField(
+        max_length=40,
+        label="To",
+        widget=forms.TextInput({"list": "agreed-numbers", "inputmode": "tel"}),
+        error_messages={"required": "Say which number the test goes to."},
+    )
 
 
 class ShortCodeForm(forms.Form):

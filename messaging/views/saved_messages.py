@@ -19,7 +19,7 @@ from accounts.permissions import AccountRequest, may, requires
 from contacts.models import ProfileField
 from messaging import actions
 from messaging.actions.messages import CONTENT
-from messaging.forms import SavedMessageForm, TestForm, message_initial
+from messaging.forms import TEST_ID, SavedMessageForm, TestForm, message_initial
 from messaging.mime import with_preheader
 from messaging.models import SavedMessage
 from messaging.previews import Preview, chosen_contact, contact_choices, preview_email
@@ -73,10 +73,16 @@ def message(request: AccountRequest, list_id: int, message_id: int) -> HttpRespo
     return edit_page(request, in_list, saved)
 
 
-def edit_page(request: AccountRequest, in_list: List, saved: SavedMessage | None) -> HttpResponse:
-    """Show the editor, or store what was written in it."""
-    form = SavedMessageForm(request.POST or None, initial=message_initial(saved))
-    if request.method == "POST" and form.is_valid():
+def edit_page(
+    request: AccountRequest,
+    in_list: List,
+    saved: SavedMessage | None,
+    test: TestForm | None = None,
+) -> HttpResponse:
+    """Show the editor, or store what was written in it; `test` is a refused test."""
+    written = None if test else request.POST or None
+    form = SavedMessageForm(written, initial=message_initial(saved))
+    if form.is_bound and form.is_valid():
         try:
             kept = actions.save_message(
                 list=in_list,
@@ -99,13 +105,14 @@ def edit_page(request: AccountRequest, in_list: List, saved: SavedMessage | None
             "page_title": title,
             "breadcrumbs": [*crumbs(request, in_list.pk), (title, "")],
             "form": form,
+            "test": test or TestForm(initial={"address": request.user.email}, auto_id=TEST_ID),
             "message": saved,
             "contacts": contact_choices(in_list),
             "fields": personalization(in_list),
             "body_target": "#id_mjml" if form["kind"].value() == "mjml" else "#id_html",
             "preview": saved_preview(request, in_list, saved),
         },
-        status=422 if form.is_bound else 200,
+        status=422 if form.is_bound or test else 200,
     )
 
 
@@ -215,18 +222,16 @@ def test_message(request: AccountRequest, list_id: int, message_id: int) -> Http
     """Send one copy of a saved message to one address."""
     in_list = choose_list(request, list_id)
     saved = get_object_or_404(SavedMessage, pk=message_id, list=in_list)
-    form = TestForm(request.POST)
-    back = redirect("messaging:message", request.account.slug, list_id, message_id)
+    form = TestForm(request.POST, auto_id=TEST_ID)
     if not form.is_valid():
-        messages.error(request, "Say whom the test goes to.")
-        return back
+        return edit_page(request, in_list, saved, form)
     try:
         delivery = send_test(request, saved, form.cleaned_data)
     except InvalidValueError as refused:
-        messages.error(request, refused.message)
-        return back
+        form.add_error("address", refused.message)
+        return edit_page(request, in_list, saved, form)
     messages.success(request, f"A test is on its way to {delivery.address}.")
-    return back
+    return redirect("messaging:message", request.account.slug, list_id, message_id)
 
 
 def send_test(request: AccountRequest, saved: SavedMessage, given: dict[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from accounts.forms import show_refusal
 from accounts.models import List
 from accounts.permissions import AccountRequest, may, requires
 from messaging import actions
-from messaging.forms import SmsMessageForm, TestForm, sms_message_initial
+from messaging.forms import TEST_ID, NumberTestForm, SmsMessageForm, sms_message_initial
 from messaging.models import PhoneList, PhoneSubscription, SmsMessage
 from messaging.previews import chosen_contact, contact_choices, preview_sms
 from messaging.views.phone_lists import find
@@ -55,12 +55,17 @@ def find_message(in_list: List, message_id: int) -> SmsMessage:
 
 
 def edit_page(
-    request: AccountRequest, in_list: List, phone_list: PhoneList, text: SmsMessage | None
+    request: AccountRequest,
+    in_list: List,
+    phone_list: PhoneList,
+    text: SmsMessage | None,
+    test: NumberTestForm | None = None,
 ) -> HttpResponse:
-    """Show the form of a text message, or store what was written in it."""
+    """Show the form of a text message, or store what was written; `test` is a refused test."""
     title = text.name if text else "Create SMS message"
-    form = SmsMessageForm(request.POST or None, initial=sms_message_initial(text))
-    if request.method == "POST" and form.is_valid():
+    written = None if test else request.POST or None
+    form = SmsMessageForm(written, initial=sms_message_initial(text))
+    if form.is_bound and form.is_valid():
         try:
             kept = store(request, phone_list, text, form.cleaned_data)
         except InvalidValueError as refused:
@@ -75,6 +80,7 @@ def edit_page(
             "page_title": title,
             "breadcrumbs": [*crumbs(request, in_list.pk), (phone_list.name, ""), (title, "")],
             "form": form,
+            "test": test or NumberTestForm(auto_id=TEST_ID),
             "text": text,
             "phone_list": phone_list,
             "contacts": contact_choices(in_list),
@@ -88,7 +94,7 @@ def edit_page(
                 contact=request.GET.get("contact", ""),
             ),
         },
-        status=422 if form.is_bound else 200,
+        status=422 if form.is_bound or test else 200,
     )
 
 
@@ -144,11 +150,9 @@ def test_sms_message(request: AccountRequest, list_id: int, message_id: int) -> 
     """Send one copy of a text message to one number that agreed to its list."""
     in_list = choose_list(request, list_id)
     text = find_message(in_list, message_id)
-    form = TestForm(request.POST)
-    back = redirect("messaging:sms_message", request.account.slug, list_id, message_id)
+    form = NumberTestForm(request.POST, auto_id=TEST_ID)
     if not form.is_valid():
-        messages.error(request, "Say which number the test goes to.")
-        return back
+        return edit_page(request, in_list, text.phone_list, text, form)
     now = timezone.now()
     try:
         delivery = actions.send_test_sms(
@@ -160,10 +164,10 @@ def test_sms_message(request: AccountRequest, list_id: int, message_id: int) -> 
             by=request.user,
         )
     except InvalidValueError as refused:
-        messages.error(request, refused.message)
-        return back
+        form.add_error("address", refused.message)
+        return edit_page(request, in_list, text.phone_list, text, form)
     messages.success(request, f"A test is on its way to {delivery.address}.")
-    return back
+    return redirect("messaging:sms_message", request.account.slug, list_id, message_id)
 
 
 @require_POST

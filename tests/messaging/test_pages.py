@@ -355,7 +355,10 @@ class TestSms:
         client.force_login(mia)
         address = page("test_sms_message", message_id=shop["text"].pk)
 
-        client.post(address, {"address": "+12125550199"})
+        answer = client.post(address, {"address": "+12125550199"})
+        assert answer.status_code == 422
+        assert 'value="+12125550199"' in answer.text
+        assert "+12125550199 has not agreed to messages" in answer.text
         with in_account(acme.pk):
             assert not Delivery.objects.exists()
         client.post(address, {"address": "212 555 0100"})
@@ -557,6 +560,17 @@ class TestApps:
 
 
 class TestCommits:
+    def test_a_test_to_no_address_keeps_what_was_typed(self, client, mia, page, shop):
+        client.force_login(mia)
+        address = page("test_message", message_id=shop["message"].pk)
+
+        answer = client.post(address, {"address": "nobody"})
+
+        assert answer.status_code == 422
+        assert 'value="nobody"' in answer.text
+        assert f'action="{page("message", message_id=shop["message"].pk)}"' in answer.text
+        assert client.post(address, {"address": ""}).status_code == 422
+
     def test_a_test_commits_the_message_once(self, client, mia, acme, page, shop):
         client.force_login(mia)
         address = page("test_message", message_id=shop["message"].pk)
