@@ -55,7 +55,7 @@ class ContactForm(forms.Form):
         max_length=64,
         required=False,
         widget=forms.TextInput(attrs={"placeholder": "America/New_York"}),
-        help_text="An IANA name; empty: the account's zone.",
+        help_text="Such as America/New_York; empty: the account's zone.",
     )
 
     def __init__(self, *args: Any, profile_fields: Iterable[ProfileField], **kwargs: Any) -> None:

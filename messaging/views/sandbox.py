@@ -108,7 +108,7 @@ def bubble(text: SandboxMessage, zone: tzinfo) -> dict[str, Any]:
 
 def shown_time(at: datetime, zone: tzinfo) -> str:
     """Return a time as a phone writes it."""
-    return date_format(at.astimezone(zone), "D j M, H:i")
+    return date_format(at.astimezone(zone), "D, M j, g:i A")
 
 
 @require_POST
