@@ -192,11 +192,13 @@ def guess_columns(
     """
     Return the mapping that the header (or, without one, the values) suggests.
 
-    A name is a target, one of its spellings, or a profile field with or without its group.
-    Each target is guessed once, for the first column that fits.
+    A name is a target, a profile field with or without its group, or a spelling of a
+    target: the list's own field Mobile goes before "mobile" for the phone. Each target is
+    guessed once, for the first column that fits.
     """
-    known = _spelled_fields(list) if kind == CONTACTS and list is not None else {}
-    known |= SPELLINGS[kind]
+    known = dict(SPELLINGS[kind])
+    if kind == CONTACTS and list is not None:
+        known |= _spelled_fields(list)
     known |= {_squeeze(target): target for target in TARGETS[kind]}
     columns: Columns = []
     taken: set[str] = set()
