@@ -27,7 +27,10 @@ TRIES = 5
 LONGEST_RAW = 500
 REJECTS_AT_ONCE = 5_000
 # Tables that an import may multiply; autovacuum would see to their statistics minutes later.
-GROWN = ["contacts_contact", "contacts_subscription", "contacts_order", "contacts_orderitem"]
+GROWN = {
+    ImportKind.CONTACTS: ["contacts_contact", "contacts_subscription"],
+    ImportKind.ORDERS: ["contacts_contact", "contacts_order", "contacts_orderitem"],
+}
 WORTH_STATISTICS = 5_000
 UNEXPECTED = "Something went wrong on our side; the rows after line {line} were not taken."
 
@@ -118,8 +121,9 @@ def _take_chunk(import_id: int, now: datetime, records: int) -> bool:
             counted = _take_contacts(imported, layout, _counted(reader, records, taken), taken, now)
         else:
             counted = _take_orders(imported, layout, _counted(reader, records, taken), taken, now)
-        if taken.count >= WORTH_STATISTICS and taken.count >= imported.counts.get("processed", 0):
-            sql.execute("SELECT refresh_statistics(%(tables)s)", tables=GROWN)
+        if taken.count > max(WORTH_STATISTICS, imported.counts.get("processed", 0)):
+            tables = GROWN[ImportKind(imported.kind)]
+            sql.execute("SELECT refresh_statistics(%(tables)s)", tables=tables)
         _save(imported, reader, taken, counted, now)
     return imported.status == ImportStatus.PROCESSING
 
