@@ -30,9 +30,9 @@ class TestPostgres15:
                 "CONDUCTOR_SECRET_KEY": cluster.kept.secret_key,
                 "CONDUCTOR_ENCRYPTION_KEY": cluster.kept.encryption_key,
             }
-            program = [CODE / ".venv/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+            python = str(CODE / ".venv/bin/python")
             done = subprocess.run(
-                [*program, *STORIES],
+                [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, STORIES)],
                 cwd=CODE,
                 env=environment,
                 capture_output=True,
