@@ -122,7 +122,8 @@ def card_text(step: StepNode, steps: dict[str, StepNode]) -> str:
     if step.name:
         return step.name
     if step.kind == "trigger":
-        return f"When {step.type.sentence(step.config)}"
+        heard = step.config.event_names or step.config.list_ or step.config.import_
+        return f"{'When ' if heard else ''}{step.type.sentence(step.config)}"
     if step.kind == "terminate":
         return "Ends, goal reached" if step.config.goal else "Ends"
     if step.kind == "go_to" and step.config.to in steps:
@@ -150,8 +151,8 @@ def numbers_of(step: StepNode, counts: StepCounts | None, sent: int) -> list[Num
     if step.kind == "wait" or counts.waiting:
         return [Number(counts.waiting, "waiting"), *out]
     if step.type.family == "message":
-        return [Number(sent, "sent"), Number(counts.arrivals, "came")]
-    return [Number(counts.arrivals, "came"), *out]
+        return [Number(sent, "sent"), Number(counts.arrivals, "arrived")]
+    return [Number(counts.arrivals, "arrived"), *out]
 
 
 def sent_by_step(summary: Summary) -> dict[str, int]:

@@ -14,6 +14,8 @@ from django.views.decorators.http import require_GET
 from accounts.context import Frame, build_navigation, choose_list
 from accounts.models import List
 from accounts.permissions import AccountRequest, requires
+from conductor.conversations.document import parse_step
+from conductor.conversations.drawing import card_text
 from conductor.conversations.models import Conversation, Enrollment
 from conductor.desk.figures import figures
 from conductor.desk.timeline import timeline
@@ -190,13 +192,10 @@ def places_of(request: AccountRequest, person: Contact) -> list[dict[str, Any]]:
 
 
 def step_name(document: dict[str, Any], key: str) -> str:
-    """Return what a step is called in a version's file: its name, else its kind."""
-    for thread in document.get("threads", []):
-        for step in thread.get("steps", []):
-            if step.get("key") == key:
-                kinds = [word for word in step if word not in {"key", "name", "exits"}]
-                return str(step.get("name") or " ".join(kinds).replace("_", " ").capitalize())
-    return key
+    """Return what a step is called in a version's file: its name, else what it does."""
+    steps = (step for thread in document["threads"] for step in thread["steps"])
+    found = next((step for step in steps if step["key"] == key), None)
+    return key if found is None else card_text(parse_step(found), {})
 
 
 def conversation_url(request: AccountRequest, shown: Conversation) -> str:

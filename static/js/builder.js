@@ -110,3 +110,8 @@ document.addEventListener("click", (event) => {
   const shown = $("[data-zoom-shown]");
   if (shown) shown.textContent = `${steps[next]}%`;
 });
+
+// ---- Back and forward: a thread that the browser kept may have changed since.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});

@@ -181,7 +181,7 @@ class TestAContactsPage:
             "Entered Post Purchase",
             "Size",
             "Subscribed to Store Customers",
-            "Wait",
+            "Wait 3 days",
         ):
             assert words in text, words
         assert "Raise event" not in text
