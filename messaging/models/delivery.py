@@ -1,6 +1,7 @@
 """Deliveries: one message to one address, and what became of it."""
 
 import zlib
+from email.utils import parseaddr
 
 from django.db import models
 from django.db.models import Q
@@ -151,6 +152,12 @@ class SandboxMessage(TenantModel):
 
     def __str__(self) -> str:
         return f"sandbox {self.channel} {self.pk}"
+
+    @property
+    def sender_name(self) -> str:
+        """Whom an inbox shows: the sender's name, else the address."""
+        name, address = parseaddr(self.sender)
+        return name or address
 
     @property
     def mime(self) -> bytes:

@@ -390,6 +390,7 @@ class TestSandbox:
         assert "Come back" in everything
         assert "10% off" not in hers
         assert "Come back" in hers
+        assert '<span class="inbox-from">Acme <span' in hers
 
     def test_shows_nothing_of_another_list(self, client, ben, acme, page, sandboxed):
         with in_account(acme.pk):
