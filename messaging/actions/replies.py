@@ -28,10 +28,11 @@ def opt_out(
 
     Whoever writes STOP answers a number, and cannot know which of its lists wrote.
     """
-    standing = PhoneSubscription.objects.filter(
+    found = PhoneSubscription.objects.filter(
         phone_list__short_code=short_code, phone_e164=phone_e164
     ).exclude(state=PhoneSubscriptionState.UNSUBSCRIBED)
-    for subscription in standing.select_related("phone_list"):
+    standing = list(found.select_related("phone_list"))
+    for subscription in standing:
         unsubscribe_phone(
             phone_list=subscription.phone_list,
             phone_e164=phone_e164,

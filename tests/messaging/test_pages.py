@@ -414,10 +414,13 @@ class TestSandbox:
     def test_stop_opts_the_number_out(self, client, mia, acme, page, shop, word):
         client.force_login(mia)
 
-        client.post(
-            page("sandbox_reply"), {"sender": "54321", "address": "+12125550100", "text": word}
+        answer = client.post(
+            page("sandbox_reply"),
+            {"sender": "54321", "address": "+12125550100", "text": word},
+            follow=True,
         )
 
+        assert "+12125550100 has opted out of 54321" in answer.text
         with in_account(acme.pk):
             gone = PhoneSubscription.objects.get()
             assert (gone.state, gone.opt_out_reason) == ("Unsubscribed", "Campaign")
