@@ -1,9 +1,10 @@
 """
 SMTP: any mail server, over one connection that is kept.
 
-A server that answers 4xx or 5xx to one recipient fails that message alone. A connection
-that breaks before the message was handed over costs nothing (it is tried again later);
-one that breaks afterwards leaves the outcome unknown, since SMTP has no way to ask.
+A server that answers 5xx to one recipient fails that message alone; 4xx (a full mailbox,
+greylisting) puts it off, as RFC 5321, 4.2.1 asks. A connection that breaks before the
+message was handed over costs nothing (it is tried again later); one that breaks afterwards
+leaves the outcome unknown, since SMTP has no way to ask.
 Private addresses are allowed on purpose: most relays stand in the sender's own network,
 and only an owner, or the shell, can set one.
 """
@@ -26,6 +27,7 @@ CHECK_SECONDS = 8.0  # a person waits for the answer
 FRESH_SECONDS = 5.0  # a connection used so recently is not asked whether it lives
 SECURITIES = ("none", "starttls", "tls")
 TOO_BUSY = 421
+TRANSIENT = range(400, 500)
 NO_CONNECTION = "provider rejected (no connection)"
 NO_SENDER = "invalid sender / unverified domain"
 LOST = "connection lost"
@@ -102,10 +104,10 @@ class Smtp(Carrier):
         reason = f"provider rejected ({code} {words})"
         if code == TOO_BUSY:
             self.forget()
-            return postponed(number)
+            return postponed(number, reason)
         with contextlib.suppress(OSError, smtplib.SMTPException):
             connection.rset()
-        return Outcome(number, "failed", reason)
+        return postponed(number, reason) if code in TRANSIENT else Outcome(number, "failed", reason)
 
     def connected(self) -> smtplib.SMTP:
         """Return the connection of this process, opened if there is none or it has died."""
@@ -159,9 +161,9 @@ class Smtp(Carrier):
         return connection
 
 
-def postponed(delivery_id: int) -> Outcome:
-    """Return the outcome of a message that was not handed over."""
-    return Outcome(delivery_id, "deferred", NO_CONNECTION, is_attempted=False)
+def postponed(delivery_id: int, reason: str = NO_CONNECTION) -> Outcome:
+    """Return the outcome of a message that was not taken over and may be later."""
+    return Outcome(delivery_id, "deferred", reason, is_attempted=False)
 
 
 class Kept:

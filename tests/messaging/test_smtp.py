@@ -141,7 +141,10 @@ class TestSend:
             "failed",
             "provider rejected (550 5.1.1 no such mailbox)",
         )
-        assert found["later@mail.example"][0] == "failed"
+        assert found["later@mail.example"] == (
+            "deferred",
+            "provider rejected (451 4.7.1 come back later)",
+        )
         assert found["spam@mail.example"] == ("failed", "provider rejected (554 5.7.1 spam)")
 
     def test_an_answer_that_never_came_is_unknown_and_the_rest_goes_on(self, mailbox, send):
