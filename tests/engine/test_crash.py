@@ -153,6 +153,6 @@ class TestKill:
             == PEOPLE * 2
         )
         assert total("SELECT count(*) FROM messaging_delivery WHERE state = 'skipped'") == 0
-        assert total("SELECT count(*) FROM messaging_sandboxmessage") == total(
-            "SELECT count(DISTINCT delivery_id) FROM messaging_sandboxmessage"
-        )
+        # In one statement: the sender goes on while we count.
+        doubled = "SELECT count(*) - count(DISTINCT delivery_id) FROM messaging_sandboxmessage"
+        assert total(doubled) == 0
