@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from accounts.models import Account, List
+from contacts.durations import is_zone
 from contacts.models import ProfileField
 from messaging import rendering
 from messaging.mime import Envelope, Letter, Skeleton, one_line, with_preheader
@@ -98,7 +98,8 @@ def template_error(fault: rendering.TemplateFaultError) -> str:
 def context_of(row: Claimed, frame: Frame, *, now: datetime) -> dict[str, Any]:
     """Return what a template sees of one contact."""
     in_list = frame.lists[row.list_id]
-    zone = valid_zone(row.contact.get("time_zone", "")) or frame.time_zone
+    own_zone = row.contact.get("time_zone", "")
+    zone = own_zone if is_zone(own_zone) else frame.time_zone
     return {
         "contact": row.contact,
         "fields": profile_fields(row.profile, frame.fields.get(row.list_id, [])),
@@ -121,14 +122,6 @@ def profile_fields(
             values[group][name] = value
         values[f"{group}.{name}"] = value
     return values
-
-
-def valid_zone(name: str) -> str:
-    """Return a zone's name if there is one of that name, else ""."""
-    try:
-        return ZoneInfo(name).key if name else ""
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ""
 
 
 class Finisher:
