@@ -4,6 +4,7 @@ from accounts.models.account import Account, AuditEntry, Membership, Role, User
 from accounts.models.api_client import AccessLevel, ApiClient, ApiToken, IntegrationType
 from accounts.models.list import BounceHandling, Folder, List
 from accounts.models.running import Heartbeat, RateCount
+from accounts.models.secret import Secret
 
 __all__ = [
     "AccessLevel",
@@ -19,5 +20,6 @@ __all__ = [
     "Membership",
     "RateCount",
     "Role",
+    "Secret",
     "User",
 ]

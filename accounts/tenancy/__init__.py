@@ -10,9 +10,10 @@ functions of `accounts.tenancy.lookups`, which return ids only:
 * `lookup_account_by_slug(slug)`: which account does this address name?
 * `lookup_api_client(client_id)`, `lookup_api_token(token_hash)`: whose credentials?
 * `lookup_accounts()`: all accounts, for the daily housekeeping
-* `lookup_due_accounts(now, limit)`: who has due enrollments or queued intake?
+* `lookup_due_accounts(now, limit)`: who has due enrollments or alarms, queued intake, segments to look at?
 * `lookup_sending_accounts(now, limit)`: who has messages to send?
 * `lookup_import_accounts()`: who has an import to run?
+* `lookup_calling_accounts(now, limit)`: who has webhook calls to make?
 """
 
 from accounts.tenancy.account import OtherAccountError, current_account_id, in_account

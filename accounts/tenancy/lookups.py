@@ -83,9 +83,21 @@ def all_accounts() -> list[int]:
 
 
 def due_accounts(*, now: datetime, most: int) -> list[int]:
-    """Return up to `most` accounts with due enrollments or queued facts, longest unserved first."""
+    """
+    Return up to `most` accounts with work for a tick, longest unserved first.
+
+    That is a due enrollment or alarm, a queued fact, a contact to look for in a segment.
+    """
     rows = sql.fetch_all(
         "SELECT account_id FROM lookup_due_accounts(%(now)s, %(most)s)", now=now, most=most
+    )
+    return [row[0] for row in rows]
+
+
+def calling_accounts(*, now: datetime, most: int) -> list[int]:
+    """Return up to `most` accounts with webhook calls to make, longest waiting first."""
+    rows = sql.fetch_all(
+        "SELECT account_id FROM lookup_calling_accounts(%(now)s, %(most)s)", now=now, most=most
     )
     return [row[0] for row in rows]
 
@@ -97,8 +109,9 @@ def waiting_work(*, now: datetime) -> dict[str, bool]:
         SELECT
             EXISTS (SELECT FROM lookup_due_accounts(%(now)s, 1)),
             EXISTS (SELECT FROM lookup_sending_accounts(%(now)s, 1)),
-            EXISTS (SELECT FROM lookup_import_accounts())
+            EXISTS (SELECT FROM lookup_import_accounts()),
+            EXISTS (SELECT FROM lookup_calling_accounts(%(now)s, 1))
         """,
         now=now,
     )
-    return dict(zip(("advance", "send", "import"), row or (), strict=True))
+    return dict(zip(("advance", "send", "import", "call"), row or (), strict=True))

@@ -5,6 +5,7 @@ from contacts.models.event import Event, ExternalEvent, Intake, Listener
 from contacts.models.imports import Import, ImportReject
 from contacts.models.order import Order, OrderItem, OrderStatus, Product
 from contacts.models.profile import DataType, ProfileField, ProfileFieldGroup
+from contacts.models.segment import Segment, SegmentKind, SegmentMember, SegmentTouch
 
 __all__ = [
     "Contact",
@@ -21,6 +22,10 @@ __all__ = [
     "Product",
     "ProfileField",
     "ProfileFieldGroup",
+    "Segment",
+    "SegmentKind",
+    "SegmentMember",
+    "SegmentTouch",
     "Subscription",
     "SubscriptionState",
 ]

@@ -1,10 +1,10 @@
 """External events, what happened, and the queue through which the engine hears of it."""
 
 from django.db import models
+from django.db.models import Q
 
 from accounts.models import List
 from accounts.tenancy.models import TenantForeignKey, TenantModel, unchecked_account
-from contacts.models.contact import Contact
 
 
 class ExternalEventStatus(models.TextChoices):
@@ -49,9 +49,16 @@ class Event(TenantModel):
     recorded_at = models.DateTimeField()
     source = models.CharField(max_length=20)  # api, import, page, action
     properties = models.JSONField(default=dict)
+    # The property `sku`, for alerts on products: a jsonb look-up has no index under a policy.
+    sku = models.CharField(max_length=100, blank=True, default="", db_default="")
 
     class Meta:
         indexes = [
+            models.Index(
+                fields=["account", "external_event_id", "sku", "occurred_at"],
+                condition=~Q(sku=""),
+                name="event_by_sku",
+            ),
             models.Index(
                 fields=["account", "contact_id", "external_event_id", "occurred_at"],
                 name="event_by_contact",
@@ -64,52 +71,84 @@ class Event(TenantModel):
 
 class Listener(TenantModel):
     """
-    What a live conversation listens to; written at publish, read when facts arrive.
+    Who hears of a kind of fact: a conversation, or a segment that is kept up to date.
 
-    `kind` is `external_event` (then `external_event_id` names it), `subscribed`,
-    `resubscribed`, `profile_updated`, `import` ... `conversation_id` points upward, by
-    value.
+    Written at publish, read when facts arrive. `role` says what a conversation does with
+    the fact: `trigger` lets contacts in, `watch` asks those inside again (a wait for an
+    event, an exit rule, a goal). `kind` is one of `contacts.actions.facts`; external
+    events and product alerts name their event, `segment_entered` and `segment_left` the
+    segment. `conversation_id` points upward, by value; of a segment's listener it is null.
     """
 
-    conversation_id = models.BigIntegerField()
+    conversation_id = models.BigIntegerField(null=True, blank=True)
+    for_segment = TenantForeignKey(
+        "contacts.Segment", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
     list = TenantForeignKey(List, on_delete=models.CASCADE, related_name="+")
+    role = models.CharField(max_length=10, default="trigger", db_default="trigger")
     kind = models.CharField(max_length=40)
     external_event = TenantForeignKey(
         ExternalEvent, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    segment = TenantForeignKey(
+        "contacts.Segment", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
     )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["account", "conversation_id", "kind", "external_event"],
+                fields=[
+                    "account",
+                    "conversation_id",
+                    "for_segment",
+                    "role",
+                    "kind",
+                    "external_event",
+                    "segment",
+                ],
                 nulls_distinct=False,
-                name="listener_once_per_conversation",
+                name="listener_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(conversation_id__isnull=True) ^ Q(for_segment__isnull=True),
+                name="listener_is_conversation_or_segment",
             ),
         ]
         indexes = [
             models.Index(
                 fields=["account", "list", "kind", "external_event"], name="listener_by_kind"
             ),
+            models.Index(
+                fields=["account", "conversation_id"],
+                condition=Q(conversation_id__isnull=False),
+                name="listener_by_conversation",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} for conversation {self.conversation_id}"
+        return f"{self.role} on {self.kind}"
 
 
 class Intake(TenantModel):
     """
-    The queue of facts that a live trigger listens to: one row per fact and conversation.
+    The queue of facts that a conversation hears of: one row per fact and conversation.
 
     Written in the fact's own transaction, taken by DELETE ... RETURNING. A fact of a
-    contact without a subscription on the list has no `subscription_id`.
+    contact without a subscription on the list has no `subscription_id`. `kind` is the
+    fact's, or `wake`: those inside are asked again, and `method` is then the fact's kind.
+    `step_key` names the only trigger that is meant ("" = whichever hears): of `enroll`,
+    `by_hand`, `date`, and of those who were in a segment when it went live.
     """
 
     conversation_id = models.BigIntegerField()
     kind = models.CharField(max_length=40)
     external_event_id = models.BigIntegerField(null=True, blank=True)
+    segment_id = models.BigIntegerField(null=True, blank=True)
     event_id = models.BigIntegerField(null=True, blank=True)
-    contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="+")
+    # By value: the fact that a contact was erased outlives the contact.
+    contact_id = models.BigIntegerField()
     subscription_id = models.BigIntegerField(null=True, blank=True)
+    step_key = models.CharField(max_length=63, blank=True, default="", db_default="")
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
     method = models.CharField(max_length=40, blank=True, default="")

@@ -90,6 +90,11 @@ class Product(TenantModel):
     category = models.CharField(max_length=50, blank=True, default="")
     brand = models.CharField(max_length=50, blank=True, default="")
     price = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    sale_price = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    # The wire's `qoh`; null is not told. `in_stock` is told, or follows from it.
+    quantity = models.IntegerField(null=True, blank=True)
+    in_stock = models.BooleanField(null=True, blank=True)
+    # What the wire brings and no rule asks for: title aside, images, links, meta1..5 ...
     extra = models.JSONField(default=dict)
     updated_at = models.DateTimeField()
 

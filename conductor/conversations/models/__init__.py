@@ -1,6 +1,27 @@
 """Conversations, the versions that run, and where every contact is."""
 
 from conductor.conversations.models.conversation import Conversation, Revision, Version
-from conductor.conversations.models.enrollment import Enrollment, Refusal, Turn, Visit
+from conductor.conversations.models.enrollment import (
+    Alarm,
+    Call,
+    CallState,
+    Enrollment,
+    Refusal,
+    Tally,
+    Turn,
+    Visit,
+)
 
-__all__ = ["Conversation", "Enrollment", "Refusal", "Revision", "Turn", "Version", "Visit"]
+__all__ = [
+    "Alarm",
+    "Call",
+    "CallState",
+    "Conversation",
+    "Enrollment",
+    "Refusal",
+    "Revision",
+    "Tally",
+    "Turn",
+    "Version",
+    "Visit",
+]

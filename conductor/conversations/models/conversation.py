@@ -1,6 +1,7 @@
 """What marketers draw, and the frozen copies that run."""
 
 from django.db import models
+from django.db.models import Q
 
 from accounts.models import List, User
 from accounts.tenancy.models import TenantForeignKey, TenantModel
@@ -25,13 +26,21 @@ class Conversation(TenantModel):
         "conversations.Version", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     paused_at = models.DateTimeField(null=True, blank=True)
+    # A test run is a conversation of its own, hidden from lists: nothing of it counts in
+    # the one that it rehearses. {speed: full | real, by: user id, recipients: sandbox | own}
+    rehearsal_of = TenantForeignKey(
+        "self", on_delete=models.CASCADE, null=True, blank=True, related_name="rehearsals"
+    )
+    rehearsal = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     created_at = models.DateTimeField()
     modified_at = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                "account", "list", "name", name="conversation_name_once_per_list"
+                fields=["account", "list", "name"],
+                condition=Q(rehearsal_of__isnull=True),
+                name="conversation_name_once_per_list",
             ),
         ]
 

@@ -37,6 +37,8 @@ class Enrollment(TenantModel):
     arrived_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True, blank=True)
     held_reason = models.CharField(max_length=200, blank=True, default="")
+    # What somebody decided by hand, for the next tick: "!end", or the exit to leave by.
+    told = models.CharField(max_length=120, blank=True, default="", db_default="")
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=60, blank=True, default="")
 
@@ -114,6 +116,111 @@ class Refusal(TenantModel):
 
     def __str__(self) -> str:
         return f"refusal {self.pk}: {self.reason}"
+
+
+class Alarm(TenantModel):
+    """
+    When a yearly date trigger next lets a subscription in: the timer is this row.
+
+    `local_date` is the date that it is for, in the trigger's zone: an alarm that is found
+    later than that day is counted and passed over.
+    """
+
+    conversation = TenantForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
+    step_key = models.CharField(max_length=63)
+    subscription_id = models.BigIntegerField()
+    contact_id = models.BigIntegerField()
+    local_date = models.DateField()
+    due_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "conversation", "step_key", "subscription_id"],
+                name="alarm_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["account", "conversation", "due_at"], name="alarm_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"alarm of subscription {self.subscription_id} at {self.due_at}"
+
+
+class Tally(TenantModel):
+    """
+    What is only counted, per conversation and step.
+
+    `zone fallback`: a contact without a valid zone was given the account's; `date missed`:
+    an alarm that came on a later day.
+    """
+
+    conversation = TenantForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
+    step_key = models.CharField(max_length=63, blank=True, default="")
+    name = models.CharField(max_length=40)
+    total = models.BigIntegerField(default=0)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "conversation", "step_key", "name"], name="tally_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.total}"
+
+
+class CallState(models.TextChoices):
+    """Where a webhook call stands."""
+
+    QUEUED = "queued", "Queued"
+    CALLING = "calling", "Calling"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
+class Call(TenantModel):
+    """
+    One webhook step's request for one visit, with its attempts and its outcome.
+
+    Written by the tick, made by a caller outside any transaction; the outcome is written
+    here and the enrollment's timer set, in one transaction. The request is filled in when
+    it is made; `outcome` is {status, values: {profile field id: value}, error}.
+    """
+
+    enrollment_id = models.BigIntegerField()
+    conversation_id = models.BigIntegerField()
+    version_id = models.BigIntegerField()
+    step_key = models.CharField(max_length=63)
+    visit_number = models.IntegerField()
+    state = models.CharField(max_length=10, choices=CallState, default=CallState.QUEUED)
+    attempts = models.SmallIntegerField(default=0)
+    next_at = models.DateTimeField()
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "enrollment_id", "step_key", "visit_number"],
+                name="call_once_per_visit",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "next_at"],
+                condition=Q(state__in=["queued", "calling"]),
+                name="call_to_make",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"call {self.pk}: {self.state}"
 
 
 class Turn(TenantModel):
