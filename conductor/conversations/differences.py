@@ -15,6 +15,10 @@ SETTINGS = {
     "time_zone": "Time zone",
     "expires": "Expires",
     "campaign": "Campaign",
+    "while_in": "Entering again while inside",
+    "on_unsubscribe": "On unsubscribe",
+    "exit_when": "Leaves when",
+    "goal": "Goal",
 }
 
 

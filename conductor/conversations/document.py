@@ -14,7 +14,6 @@ from pydantic import (
     Field,
     StringConstraints,
     Tag,
-    field_validator,
 )
 
 from conductor.conversations.faults import read_part
@@ -24,10 +23,10 @@ from conductor.steps import (
     DurationText,
     MomentText,
     NameText,
+    Rule,
     StepConfig,
     StepType,
     ZoneText,
-    invalid,
     shape,
     step_types,
 )
@@ -43,7 +42,6 @@ KINDS_NOT_YET = {
     "wait_for": "Wait For",
     "webhook": "Webhook",
     "code": "Code",
-    "promotion": "Promotion",
 }
 
 # A name has no blank at its ends and no two in a row, as all names are stored.
@@ -95,8 +93,6 @@ class FieldContent(StepConfig):
 class Heading(StepConfig):
     """All of a file but its threads' steps, in the page's order."""
 
-    not_yet = {"exit_when": "a rule that ends enrollments", "goal": "a goal of the conversation"}
-
     conversation: Name
     description: Annotated[str, StringConstraints(max_length=2000)] = ""
     list_: Annotated[str, StringConstraints(max_length=120)] = Field("", alias="list")
@@ -110,6 +106,8 @@ class Heading(StepConfig):
     time_zone: ZoneText = "account"
     expires: MomentText = ""
     on_unsubscribe: Literal["continue", "end"] = "continue"
+    exit_when: Rule = Field(default_factory=dict)
+    goal: Rule = Field(default_factory=dict)
     threads: list[Any] = Field(default_factory=list, max_length=MOST_THREADS)
     messages: list[MessageContent] = Field(default_factory=list)
     sms_messages: list[SmsContent] = Field(default_factory=list)
@@ -118,13 +116,10 @@ class Heading(StepConfig):
         default_factory=list
     )
 
-    @field_validator("while_in", "on_unsubscribe")
-    @classmethod
-    def run_yet(cls, written: str) -> str:
-        """Refuse what this version does not run."""
-        if written in {"restart", "end"}:
-            raise invalid(f"“{written}” does not run in this version of Conductor yet.")
-        return written
+    def rules(self) -> dict[str, Rule]:
+        """Return the rules that are given, by their setting."""
+        given = {"exit_when": self.exit_when, "goal": self.goal}
+        return {name: rule for name, rule in given.items() if rule}
 
 
 class ThreadHeading(StepConfig):
@@ -226,6 +221,8 @@ def parse_document(structure: Any) -> Document:
     if not isinstance(structure, dict):
         raise MalformedConversationError([Fault("", "A conversation file is a mapping.")])
     heading = read_part(Heading, structure, "", faults)
+    if heading is not None:
+        heading = heading.model_copy(update=_canonical(heading.rules(), "", faults))
     threads = _threads(structure.get("threads"), faults)
     faults += _repetitions(threads, heading)
     if heading is None or faults:
@@ -285,15 +282,21 @@ def _step(structure: Any, path: str, faults: list[Fault]) -> StepNode | None:
 
 def _with_canonical_rules(kind: StepType[Any], config: Any, path: str, faults: list[Fault]) -> Any:
     """Check the rules among the settings and put their keys in order."""
+    rules = _canonical(kind.rules(config), path, faults)
+    return config.model_copy(update={within or "rule": rule for within, rule in rules.items()})
+
+
+def _canonical(rules: dict[str, Rule], path: str, faults: list[Fault]) -> dict[str, Rule]:
+    """Check rules by their place below a path; return them with their keys in order."""
     canonical = {}
-    for within, rule in kind.rules(config).items():
+    for within, rule in rules.items():
         try:
             parsed = filters.parse(rule, step_path(path, within) if within else path)
         except filters.Malformed as malformed:
             faults += [Fault(place, text) for place, text in malformed.faults]
         else:
-            canonical[within or "rule"] = filters.write(parsed)
-    return config.model_copy(update=canonical)
+            canonical[within] = filters.write(parsed)
+    return canonical
 
 
 def _kind(structure: dict[str, Any], path: str, faults: list[Fault]) -> StepType[Any] | None:

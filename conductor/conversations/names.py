@@ -1,18 +1,22 @@
 """What the names of a conversation file mean on one list: one query per kind of name."""
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
-from accounts.models import List
-from contacts.models import ExternalEvent, ProfileField
-from messaging.models import PhoneList, SavedMessage, ShortCode, SmsMessage
+from accounts.models import List, Secret
+from conductor.conversations.models import Conversation
+from conductor.steps import Enterable
+from contacts.models import ExternalEvent, ProfileField, Segment
+from messaging.models import CouponPool, PhoneList, SavedMessage, ShortCode, SmsMessage
 
 
 class ListNames:
     """
     The names of one list, read once, kind by kind, when first asked for.
 
-    A field, message or short code of another list is a name that does not exist. Field
-    names are found in any case, as PostgreSQL keeps them unique.
+    A field, message, segment or short code of another list is a name that does not exist.
+    Field names are found in any case, as PostgreSQL keeps them unique.
     """
 
     def __init__(self, of_list: List, *, zone: str = "account") -> None:
@@ -42,6 +46,26 @@ class ListNames:
     def saved_message(self, name: str) -> SavedMessage | None:
         """Find a saved message (without its content)."""
         return self._saved_messages.get(name)
+
+    def other_list(self, name: str) -> List | None:
+        """Find a list of the account."""
+        return self._lists.get(name)
+
+    def segment(self, name: str) -> Segment | None:
+        """Find a segment."""
+        return self._segments.get(name)
+
+    def pool(self, name: str) -> CouponPool | None:
+        """Find a coupon pool of the account."""
+        return self._pools.get(name)
+
+    def secret(self, name: str) -> bool:
+        """Say whether the account has a secret of that name."""
+        return name in self._secrets
+
+    def conversation(self, name: str) -> Enterable | None:
+        """Find a conversation of the list: with the threads that run, else those drawn."""
+        return self._conversations.get(name)
 
     @cached_property
     def _fields(self) -> dict[str, ProfileField]:
@@ -74,6 +98,39 @@ class ListNames:
     def _saved_messages(self) -> dict[str, SavedMessage]:
         messages = SavedMessage.objects.filter(list=self.list).defer("html", "mjml", "text")
         return {message.name: message for message in messages}
+
+    @cached_property
+    def _lists(self) -> dict[str, List]:
+        return {found.name: found for found in List.objects.all()}
+
+    @cached_property
+    def _segments(self) -> dict[str, Segment]:
+        return {segment.name: segment for segment in Segment.objects.filter(list=self.list)}
+
+    @cached_property
+    def _pools(self) -> dict[str, CouponPool]:
+        return {pool.name: pool for pool in CouponPool.objects.all()}
+
+    @cached_property
+    def _secrets(self) -> set[str]:
+        return set(Secret.objects.values_list("name", flat=True))
+
+    @cached_property
+    def _conversations(self) -> dict[str, Enterable]:
+        drawn = Conversation.objects.filter(list=self.list, rehearsal_of=None)
+        rows = drawn.values_list("pk", "name", "draft", "published__document")
+        return {
+            name: Enterable(pk, _first_steps(draft if running is None else running))
+            for pk, name, draft, running in rows
+        }
+
+
+def _first_steps(document: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        thread["thread"]: thread["steps"][0]["key"]
+        for thread in document.get("threads", [])
+        if thread.get("steps")
+    }
 
 
 class AskedNames(ListNames):

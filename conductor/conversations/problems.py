@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from conductor.conversations.document import Document, StepNode, ThreadNode
 from conductor.conversations.graph import Exits, loops_without_wait, reachable, resolved_exits
 from conductor.conversations.names import ListNames
+from conductor.steps import rule_problems
 from contacts import filters
 
 
@@ -33,7 +34,7 @@ def find_problems(
     document: Document, names: ListNames, commits: Mapping[str, int]
 ) -> list[Problem]:
     """Return every problem, in file order; `commits` maps message steps to committed copies."""
-    found = [*_thread_problems(document)]
+    found = [*_heading_problems(document, names), *_thread_problems(document)]
     exits = resolved_exits(document)
     rings = _ring_ends(document, exits)
     for path, thread, step in document.places():
@@ -63,6 +64,18 @@ def _place(path: str, order: Mapping[str, int]) -> int:
     """Sort problems of the whole first, then by step."""
     step = path[: path.find("]", path.find(".steps[")) + 1] if ".steps[" in path else ""
     return order.get(step, -1)
+
+
+def _heading_problems(document: Document, names: ListNames) -> Iterator[Problem]:
+    """Find unknown names and steps in the rules of the conversation as a whole."""
+    steps = document.steps()
+    for setting, rule in document.heading.rules().items():
+        for problem in rule_problems(setting, rule, names):
+            yield Problem(problem.path, "", "", problem.code, problem.text)
+        for key, at in filters.steps_counted_from(filters.parse(rule)):
+            if key not in steps:
+                text = f"There is no step “{key}” to count from."
+                yield Problem(f"{setting}.{at}", "", "", "unknown_step", text)
 
 
 def _thread_problems(document: Document) -> Iterator[Problem]:

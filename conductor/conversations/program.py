@@ -5,12 +5,16 @@ The program is the same graph with ids for names and every exit resolved:
 
     {"time_zone": "account" | "contact" | IANA name, "expires": UTC instant | null,
      "reentry": {"kind": "once" | "unlimited" | "after", "months", "days", "seconds"},
-     "triggers": [{"thread", "step_key", "kind", "external_event_ids", "filter", "next"}],
+     "while_in": "refuse" | "restart", "on_unsubscribe": "continue" | "end",
+     "exit_when": rule | null, "goal": rule | null,
+     "watches": [[kind of fact, external event id, segment id]],
+     "entries": {first step of a thread: its name},
+     "triggers": [{"thread", "step_key", "next", and the trigger's compiled settings}],
      "steps": {key: {"kind", "thread", "position", "name", "settings",
                      "exits": {name: key | null}, "cyclic"}}}
 
 An exit to null ends the enrollment. Triggers stand in file order: the first that matches
-a fact lets the contact in.
+a fact lets the contact in. `watches` are the facts for which those inside are asked again.
 """
 
 from collections.abc import Mapping
@@ -21,6 +25,8 @@ from zoneinfo import ZoneInfo
 from conductor.conversations.document import Document, Heading
 from conductor.conversations.graph import Exits, cyclic, resolved_exits
 from conductor.conversations.names import ListNames
+from conductor.steps import Heard, resolved_rule, step_types
+from contacts import filters
 from contacts.durations import local_instant, parse_duration
 
 
@@ -35,10 +41,20 @@ def compile_program(
     """
     exits = resolved_exits(document)
     steps = _steps(document, names, exits, messages)
+    heading = document.heading
+    rules = {
+        "exit_when": resolved_rule(heading.exit_when, names),
+        "goal": resolved_rule(heading.goal, names),
+    }
     return {
         "time_zone": document.heading.time_zone,
         "expires": expires_at(document.heading, zone),
         "reentry": _reentry(document.heading),
+        "while_in": document.heading.while_in,
+        "on_unsubscribe": document.heading.on_unsubscribe,
+        **rules,
+        "watches": _watches(document, steps, rules),
+        "entries": {thread.steps[0].key: thread.name for thread in document.threads},
         "triggers": _triggers(steps),
         "steps": steps,
     }
@@ -83,6 +99,32 @@ def _steps(
             "cyclic": step.key in round_and_round,
         }
     return compiled
+
+
+# Whatever a conversation asks: who is gone or has another address leaves it.
+ALWAYS_HEARD: set[Heard] = {("address_changed", None, None), ("deleted", None, None)}
+HEARD_OF_UNSUBSCRIBED: set[Heard] = {
+    ("unsubscribed", None, None),
+    ("stopped", None, None),
+    ("bounced", None, None),
+}
+
+
+def _watches(
+    document: Document, steps: Mapping[str, Any], rules: Mapping[str, Any]
+) -> list[list[Any]]:
+    """Return the facts for which those inside are asked again, in a stable order."""
+    heard = set(ALWAYS_HEARD)
+    if document.heading.on_unsubscribe == "end":
+        heard |= HEARD_OF_UNSUBSCRIBED
+    for rule in rules.values():
+        heard |= filters.hears(rule) if rule is not None else set()
+    for step in steps.values():
+        heard |= step_types()[step["kind"]].hears(step["settings"])
+    return [
+        list(fact)
+        for fact in sorted(heard, key=lambda fact: (fact[0], fact[1:] != (None, None), str(fact)))
+    ]
 
 
 def _triggers(steps: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -18,9 +18,11 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, Self, T
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from accounts.models import List
 from contacts.durations import InvalidDurationError, is_zone, parse_duration
-from contacts.models import ExternalEvent, ProfileField
-from messaging.models import PhoneList, SavedMessage, ShortCode, SmsMessage
+from contacts.filters import Heard
+from contacts.models import ExternalEvent, ProfileField, Segment
+from messaging.models import CouponPool, PhoneList, SavedMessage, ShortCode, SmsMessage
 
 KEY_PATTERN = r"[a-z][a-z0-9_-]{0,62}"
 
@@ -41,6 +43,14 @@ class StepProblem:
     path: str
     code: str
     text: str
+
+
+@dataclass(frozen=True)
+class Enterable:
+    """A conversation that an action may enroll into, with the first step of each thread."""
+
+    conversation_id: int
+    threads: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,26 @@ class Names(Protocol):
 
     def saved_message(self, name: str) -> SavedMessage | None:
         """Find a saved message (without its content)."""
+        ...
+
+    def other_list(self, name: str) -> List | None:
+        """Find a list of the account."""
+        ...
+
+    def segment(self, name: str) -> Segment | None:
+        """Find a segment of the list."""
+        ...
+
+    def pool(self, name: str) -> CouponPool | None:
+        """Find a coupon pool of the account."""
+        ...
+
+    def secret(self, name: str) -> bool:
+        """Say whether the account has a secret of that name."""
+        ...
+
+    def conversation(self, name: str) -> Enterable | None:
+        """Find a conversation of the list."""
         ...
 
 
@@ -142,6 +172,10 @@ class Arrivals(Protocol):
         """Run one query over them, with the same parameters; return its rows."""
         ...
 
+    def tally(self, name: str, count: int) -> None:
+        """Count something of this step that only the marketer reads; see Tally."""
+        ...
+
 
 class StepConfig(BaseModel):
     """
@@ -183,6 +217,8 @@ class StepType(Generic[C]):
     keywords: ClassVar[Sequence[str]] = ()
     # The exit that everybody takes at once, if the kind has one: rows arrive with it named.
     passes: ClassVar[str] = ""
+    # Whether a contact that is here is asked again when something happens to it.
+    wakes: ClassVar[bool] = False
     Config: type[C]
 
     @property
@@ -218,6 +254,10 @@ class StepType(Generic[C]):
     def holds(self, config: C) -> bool:
         """Say whether a contact surely stays for a time, so that a loop may pass here."""
         return False
+
+    def hears(self, settings: Mapping[str, Any]) -> set[Heard]:
+        """Return the facts that its contacts are to be asked again for; by compiled settings."""
+        return set()
 
     def message(self, config: C) -> MessageUse | None:
         """Return the message that it sends, if it sends one."""

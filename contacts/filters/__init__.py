@@ -6,7 +6,15 @@ A rule is written with names (conversation-file.md, "Rules"), `parse`d, asked fo
 `condition`. Every leaf is true or false, never unknown.
 """
 
-from contacts.filters.condition import Condition, condition, count, matching, members, sentence
+from contacts.filters.condition import (
+    Condition,
+    condition,
+    count,
+    hears,
+    matching,
+    members,
+    sentence,
+)
 from contacts.filters.language import (
     Rule,
     leaves,
@@ -16,16 +24,19 @@ from contacts.filters.language import (
     steps_counted_from,
     write,
 )
+from contacts.filters.leaf import Heard
 from contacts.filters.reading import Malformed
 from contacts.filters.scope import Names
 
 __all__ = [
     "Condition",
+    "Heard",
     "Malformed",
     "Names",
     "Rule",
     "condition",
     "count",
+    "hears",
     "leaves",
     "matching",
     "members",

@@ -8,7 +8,7 @@ from typing import Any
 from accounts.models import List
 from accounts.tenancy import sql
 from contacts.filters.language import Group, Not, Rule
-from contacts.filters.leaf import leaf_types
+from contacts.filters.leaf import Heard, leaf_types
 from contacts.filters.scope import Scope, Test, either, every
 
 Resolved = Mapping[str, Any]
@@ -83,6 +83,16 @@ def members(*, list: List, rule: Resolved, time_zone: str, now: datetime) -> set
     """Return the ids of a list's subscriptions for which a rule holds."""
     asked = matching(rule, columns="subscription.id", list_id=list.pk, time_zone=time_zone, now=now)
     return {row[0] for row in sql.fetch_all(asked.sql, **asked.params)}
+
+
+def hears(resolved: Resolved) -> set[Heard]:
+    """Return the facts about a contact that may change a resolved rule's answer."""
+    for kind in ("all", "any"):
+        if kind in resolved:
+            return {heard for inner in resolved[kind] for heard in hears(inner)}
+    if "not" in resolved:
+        return hears(resolved["not"])
+    return leaf_types()[resolved["leaf"]].hears(dict(resolved))
 
 
 def _test(resolved: Resolved, scope: Scope) -> Test:

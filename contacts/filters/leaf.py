@@ -18,6 +18,8 @@ from contacts.filters.reading import Fault, Reader
 from contacts.filters.scope import Names, Scope, Test
 
 Config = dict[str, Any]
+# A kind of fact, and the external event or segment that it names: contacts.actions.facts.
+Heard = tuple[str, int | None, int | None]
 
 
 class LeafType:
@@ -47,6 +49,10 @@ class LeafType:
     def test(self, resolved: Config, scope: Scope) -> Test:
         """Compile a resolved leaf."""
         raise NotImplementedError
+
+    def hears(self, resolved: Config) -> set[Heard]:
+        """Return the facts that may change the answer; the clock may change it, too."""
+        return set()
 
     def sentence(self, config: Config, *, negated: bool) -> str:
         """Say it in the marketer's words."""
