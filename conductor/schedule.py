@@ -1,5 +1,6 @@
-"""What happens by the clock: one page of it. The pulse runs these once a day."""
+"""What happens by the clock: one page of it. The pulse runs these, and must not wait long."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from django.core.management import call_command
@@ -18,3 +19,5 @@ def forget_sessions(_now: datetime) -> None:
 
 
 DAILY = (make_months_ahead, forget_sessions)
+# Each looks first whether there is anything to do: an idle deployment stays idle.
+MINUTELY: tuple[Callable[[datetime], object], ...] = ()

@@ -24,16 +24,18 @@ log = logging.getLogger(__name__)
 SECONDS = 1.0
 PULSE_LOCK = 7_301
 
-DailyTask = Callable[[datetime], object]
+Task = Callable[[datetime], object]
 
 
 @dataclass
 class Pulse:
-    """One process's pulse; `clock` reads the time, `daily` runs once a day each."""
+    """One process's pulse: `clock` reads the time; tasks run once a day, or a minute, each."""
 
     clock: Callable[[], datetime]
-    daily: Sequence[DailyTask] = ()
+    daily: Sequence[Task] = ()
+    minutely: Sequence[Task] = ()
     _alive_at: datetime | None = None
+    _minute: datetime | None = None
     _done: dict[int, date] = field(default_factory=dict)
 
     def run(self, stop: threading.Event) -> None:
@@ -59,19 +61,31 @@ class Pulse:
             for work, waits in lookups.waiting_work(now=now).items():
                 if waits:
                     enqueue(work, most=workers() if work == "advance" else 1)
+        self._run_minutely(now)
         self._run_daily(now)
+
+    def _run_minutely(self, now: datetime) -> None:
+        minute = now.replace(second=0, microsecond=0)
+        if minute == self._minute:
+            return
+        self._minute = minute
+        for task in self.minutely:
+            self._run(task, now)
 
     def _run_daily(self, now: datetime) -> None:
         for place, task in enumerate(self.daily):
             if self._done.get(place) == now.date():
                 continue
             self._done[place] = now.date()
-            try:
-                task(now)
-            except DatabaseError:
-                raise
-            except Exception:
-                log.exception("A daily task failed; it is tried again tomorrow.")
+            self._run(task, now)
+
+    def _run(self, task: Task, now: datetime) -> None:
+        try:
+            task(now)
+        except DatabaseError:
+            raise
+        except Exception:
+            log.exception("A task of the clock failed; it is tried again at its next time.")
 
 
 def workers() -> int:

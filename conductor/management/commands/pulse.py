@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.commands import SentenceCommand
 from conductor.engine.pulse import Pulse
-from conductor.schedule import DAILY
+from conductor.schedule import DAILY, MINUTELY
 
 
 class Command(SentenceCommand):
@@ -22,4 +22,4 @@ class Command(SentenceCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stop.set())
-        Pulse(clock=timezone.now, daily=DAILY).run(stop)
+        Pulse(clock=timezone.now, daily=DAILY, minutely=MINUTELY).run(stop)
