@@ -6,6 +6,7 @@ conversation file, and the file ends in `STEP = Wait()`. `step_types()` finds th
 scanning this folder: there is no list to edit, and no step type knows another.
 """
 
+import hashlib
 import importlib
 import inspect
 import pkgutil
@@ -130,6 +131,33 @@ HERE = (
     "AND arrivals.step_key = %(step_key)s "
     "AND arrivals.enrollment_id BETWEEN %(first)s AND %(last)s"
 )
+
+
+# The draw of a visit, 0 to 9,999: known before the enrollment exists, the same whenever it is
+# asked for. Over the aliases `enrolled` and `arrivals`; mod() and no percent sign, which a
+# statement with parameters would have to double.
+DRAW = """mod(
+    ('x' || substr(md5(
+        enrolled.conversation_id::text || ':' || enrolled.subscription_id::text || ':'
+        || enrolled.entry_number::text || ':' || arrivals.step_key || ':'
+        || arrivals.visit_number::text
+    ), 1, 8))::bit(32)::bigint,
+    10000
+)"""
+DRAWS = 10_000
+
+
+def draw(
+    *,
+    conversation_id: int,
+    subscription_id: int,
+    entry_number: int,
+    step_key: str,
+    visit_number: int,
+) -> int:
+    """Return the draw of a visit, 0 to 9,999: the Python twin of `DRAW`."""
+    text = f"{conversation_id}:{subscription_id}:{entry_number}:{step_key}:{visit_number}"
+    return int(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:8], 16) % DRAWS
 
 
 class Arrivals(Protocol):
@@ -274,8 +302,10 @@ def step_types() -> dict[str, StepType[Any]]:
     """Return every step type by its kind, as the files of this folder define them."""
     found: dict[str, StepType[Any]] = {}
     for module in pkgutil.iter_modules(__path__):
-        step = importlib.import_module(f"{__name__}.{module.name}").STEP
-        found[step.kind] = step
+        step = getattr(importlib.import_module(f"{__name__}.{module.name}"), "STEP", None)
+        # Packages and modules that only serve a kind have none.
+        if isinstance(step, StepType):
+            found[step.kind] = step
     return found
 
 
