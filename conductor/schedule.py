@@ -6,6 +6,7 @@ from datetime import datetime
 from django.core.management import call_command
 
 from accounts.tenancy.partitions import make_partitions
+from conductor.conversations.notices import send_notices
 
 
 def make_months_ahead(now: datetime) -> None:
@@ -20,4 +21,4 @@ def forget_sessions(_now: datetime) -> None:
 
 DAILY = (make_months_ahead, forget_sessions)
 # Each looks first whether there is anything to do: an idle deployment stays idle.
-MINUTELY: tuple[Callable[[datetime], object], ...] = ()
+MINUTELY: tuple[Callable[[datetime], object], ...] = (send_notices,)

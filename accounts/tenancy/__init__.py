@@ -14,6 +14,7 @@ functions of `accounts.tenancy.lookups`, which return ids only:
 * `lookup_sending_accounts(now, limit)`: who has messages to send?
 * `lookup_import_accounts()`: who has an import to run?
 * `lookup_calling_accounts(now, limit)`: who has webhook calls to make?
+* `lookup_notice_accounts()`: who wants mails about a step's messages?
 """
 
 from accounts.tenancy.account import OtherAccountError, current_account_id, in_account

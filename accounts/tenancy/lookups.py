@@ -102,6 +102,11 @@ def calling_accounts(*, now: datetime, most: int) -> list[int]:
     return [row[0] for row in rows]
 
 
+def notice_accounts() -> list[int]:
+    """Return the accounts that have steps which mail notices."""
+    return [row[0] for row in sql.fetch_all("SELECT account_id FROM lookup_notice_accounts()")]
+
+
 def waiting_work(*, now: datetime) -> dict[str, bool]:
     """Say for each kind of work (as `wake` names it) whether any account has some."""
     row = sql.fetch_one(

@@ -9,7 +9,7 @@ and always goes on.
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from accounts.actions import InvalidValueError
 from conductor.steps import (
@@ -112,13 +112,19 @@ END_WITHOUT_NUMBER = f"""
         AND outbox.reason IN ('missing address', 'invalid address')
 """
 
+Address = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$")]
 PHONE_TYPES = {"Text", "Numeric", "CommentArea"}
+
+
+class Notification(StepConfig):
+    """Who is told how the step's messages fare, and when."""
+
+    emails: list[Address] = Field(default_factory=list, max_length=20)
+    on: list[Literal["daily", "failure"]] = Field(default_factory=list, max_length=2)
 
 
 class MobileMessageConfig(StepConfig):
     """From which short code, to which consents, what, and to which number."""
-
-    not_yet = {"notification": "notifications of a mobile step"}
 
     short_code: Annotated[str, StringConstraints(max_length=20)] = ""
     phone_list: NameText = ""
@@ -129,6 +135,7 @@ class MobileMessageConfig(StepConfig):
     )
     phone_field: NameText = ""
     invalid_number: Literal["pass", "terminate"] = "pass"
+    notification: Notification = Field(default_factory=Notification)
     send: SendConfig = send_settings()
     # An instruction to whoever saves the file, never kept: commit the message as it is now.
     commit: Literal["", "latest"] = ""
@@ -167,6 +174,13 @@ class MobileMessage(StepType[MobileMessageConfig]):
             except InvalidValueError as fault:
                 found.append(StepProblem("text", "template", fault.message))
         found += _field_problems(config.phone_field, names)
+        if bool(config.notification.emails) != bool(config.notification.on):
+            part, text = (
+                ("on", "Choose when they are told: daily, on failure.")
+                if config.notification.emails
+                else ("emails", "Say whom to tell.")
+            )
+            found.append(empty(f"notification.{part}", text))
         return found
 
     def compile(self, config: MobileMessageConfig, names: Names) -> dict[str, Any]:
@@ -183,6 +197,7 @@ class MobileMessage(StepType[MobileMessageConfig]):
             "phone_field_id": field.pk if field else code.phone_field_id,
             "transactional": phone_list.kind == "Transactional",
             "invalid_number": config.invalid_number,
+            "notification": config.notification.model_dump(),
             "send": config.send.model_dump(),
         }
 

@@ -73,7 +73,7 @@ class TestParseDocument:
             ("mobile_message: {invalid_number: stop}", f"{AT}.mobile_message.invalid_number", "one of"),
             (f"mobile_message: {{text: {'x' * 1601}}}", f"{AT}.mobile_message.text", "1600"),
             ("mobile_message: {media_url: ftp://x}", f"{AT}.mobile_message.media_url", "form"),
-            ("mobile_message: {notification: {}}", f"{AT}.mobile_message.notification", "does not run"),
+            ("mobile_message: {notification: {on: [hourly]}}", f"{AT}.mobile_message.notification.on[0]", "one of"),
             ("action: {set_field: {value: [1]}}", f"{AT}.action.set_field.value", "This"),
             ("action: {set_field: {value: {field: A.B}}}", f"{AT}.action.set_field.value.field", "Unknown"),
             ("action: {set_field: {}, set_date: {}}", f"{AT}.action", "one of set_field"),

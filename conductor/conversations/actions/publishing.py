@@ -13,6 +13,7 @@ from conductor.conversations.actions.status import has_edits
 from conductor.conversations.document import parse_document
 from conductor.conversations.models import Conversation, Version
 from conductor.conversations.names import ListNames
+from conductor.conversations.notices import listen_to_steps
 from conductor.conversations.problems import Problem, find_problems
 from conductor.conversations.program import compile_program, listeners
 from contacts.models import Listener
@@ -120,6 +121,7 @@ def _freeze(conversation: Conversation, *, now: datetime, by: By) -> Version:
         published_by=by if isinstance(by, User) else None,
     )
     _listen(conversation, version)
+    listen_to_steps(conversation=conversation, program=version.program, now=now)
     record(
         verb="published",
         noun="conversation",

@@ -77,6 +77,12 @@ class MobileForm(StepForm):
         ("preview", "Preview"),
     )
 
+    fault_fields = {
+        "notification.emails": "notify_emails",
+        "notification.on": "notify_on",
+        "notification": "notify_emails",
+    }
+
     kind = forms.ChoiceField(
         label="Kind of message",
         choices=MessageType.choices,
@@ -110,6 +116,22 @@ class MobileForm(StepForm):
         help_text="A few may get it twice; otherwise a few may not get it.",
     )
 
+    notify_emails = forms.CharField(
+        required=False,
+        label="Tell these addresses",
+        help_text="One a line, or separated by commas: people of your company.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    notify_on = forms.MultipleChoiceField(
+        required=False,
+        label="When",
+        choices=[
+            ("daily", "Every morning, what became of yesterday's messages"),
+            ("failure", "When messages have failed, at most once an hour"),
+        ],
+        widget=forms.CheckboxSelectMultiple,
+    )
+
     def read(self, config: Any) -> dict[str, Any]:
         """Return the settings; the kind is the chosen list's."""
         shown = {
@@ -123,6 +145,8 @@ class MobileForm(StepForm):
         shown["kind"] = chosen.kind if chosen else MessageType.TRANSACTIONAL.value
         shown["override_name"] = bool(self.place.step.name)
         shown["resend_unknown"] = config.send.unknown == "resend"
+        shown["notify_emails"] = "\n".join(config.notification.emails)
+        shown["notify_on"] = config.notification.on
         return shown
 
     def offer(self) -> None:
@@ -188,6 +212,12 @@ class MobileForm(StepForm):
         written = {name: given[name] for name in names if given[name].strip()}
         if given["invalid_number"] == "terminate":
             written["invalid_number"] = "terminate"
+        notification = {
+            "emails": given["notify_emails"].replace(",", " ").split(),
+            "on": given["notify_on"],
+        }
+        if any(notification.values()):
+            written["notification"] = {name: kept for name, kept in notification.items() if kept}
         send = self.place.step.config.send.model_dump(exclude_defaults=True)
         send.pop("unknown", None)
         if given["resend_unknown"]:

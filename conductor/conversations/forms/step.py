@@ -204,7 +204,10 @@ class StepForm(forms.Form):
     def show_fault(self, fault: Fault) -> None:
         """Put a fault beside its field."""
         within = fault.path.removeprefix(self.place.step.kind).removeprefix(".")
-        name = self.fault_fields.get(within, within.partition(".")[0])
+        setting = within.partition("[")[0]
+        name = self.fault_fields.get(within, self.fault_fields.get(setting, setting))
+        if name not in self.fields:
+            name = setting.partition(".")[0]
         self.add_error(name if name in self.fields else None, fault.text)
 
 

@@ -11,6 +11,7 @@ from conductor.conversations.models.enrollment import (
     Turn,
     Visit,
 )
+from conductor.conversations.models.notice import Notice
 
 __all__ = [
     "Alarm",
@@ -18,6 +19,7 @@ __all__ = [
     "CallState",
     "Conversation",
     "Enrollment",
+    "Notice",
     "Refusal",
     "Revision",
     "Tally",
