@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 
 from accounts.tenancy import sql
+from contacts.actions import facts
 from contacts.actions.people import TWO_CONTACTS
 
 MAKE_STAGE = """
@@ -184,6 +185,17 @@ BROUGHT = {
     "locale": "stage.locale",
     "postal_code": "stage.postal_code",
 }
+UPDATED = f"""
+SELECT
+    '{facts.CONTACT_UPDATED}', NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint,
+    changed.contact_id, NULL::bigint, %(now)s::timestamptz, %(now)s::timestamptz,
+    ''::text, '{{}}'::jsonb, 0::smallint
+FROM (
+    SELECT DISTINCT found.contact_id
+    FROM contacts_found AS found
+    WHERE found.line = ANY(%(lines)s::bigint[])
+) AS changed
+"""
 
 
 class ConcurrentChangeError(RuntimeError):
@@ -364,6 +376,13 @@ def update_known(*, columns: Iterable[str], turn: int, now: datetime) -> set[int
     return {line for (line,) in sql.fetch_all(statement, turn=turn, now=now)}
 
 
+def announce_updated(lines: Iterable[int], *, now: datetime) -> None:
+    """Tell who listens that the contacts of these lines have changed."""
+    changed = sorted(set(lines))
+    if changed and facts.CONTACT_UPDATED in facts.audience():
+        facts.announce_many(UPDATED, lines=changed, now=now)
+
+
 def crossed_lines() -> Iterator[tuple[int, str]]:
     """Yield (line, warning) for the rows whose identifiers name two contacts."""
     for row in sql.fetch_all("SELECT line FROM contacts_found WHERE is_crossed ORDER BY line"):
@@ -385,9 +404,11 @@ def save_people(*, registry: Registry, now: datetime) -> tuple[int, int, list[in
     stage_people(registry.people.values())
     turns = resolve(identifiers=sorted(registry.columns))
     created = create_missing(now=now)
-    changed = sum(
-        len(update_known(columns=registry.columns, turn=turn, now=now))
+    updated = [
+        line
         for turn in range(1, turns + 1)
-    )
+        for line in update_known(columns=registry.columns, turn=turn, now=now)
+    ]
+    announce_updated(updated, now=now)
     crossed = {line for line, _ in crossed_lines()} | set(registry.crossed)
-    return created, changed, sorted(crossed)
+    return created, len(updated), sorted(crossed)

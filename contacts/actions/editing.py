@@ -4,10 +4,16 @@ from datetime import date, datetime
 
 from accounts.actions import InvalidValueError, record
 from accounts.models import User
+from contacts.actions import facts
 from contacts.actions.texts import clean_text
 from contacts.durations import is_zone
 from contacts.identity import DEFAULT_REGION, normalise_phone
 from contacts.models import Contact
+
+COLUMNS = (
+    *("first_name", "last_name", "phone_e164", "external_id"),
+    *("birthday", "postal_code", "time_zone"),
+)
 
 
 def update_contact(
@@ -40,6 +46,7 @@ def update_contact(
         raise InvalidValueError("timeZone", f"{time_zone!r} is no IANA time zone.")
     _refuse_taken(contact, "phoneNumber", "phone_e164", number)
     _refuse_taken(contact, "customerNumber", "external_id", external_id)
+    before = {name: getattr(contact, name) for name in COLUMNS}
     contact.phone_e164, contact.external_id = number, external_id
     contact.first_name = clean_text("firstName", first_name, longest=100)
     contact.last_name = clean_text("lastName", last_name, longest=100)
@@ -47,6 +54,15 @@ def update_contact(
     contact.birthday, contact.time_zone = birthday, time_zone
     contact.updated_at = now
     contact.save()
+    changed = sorted(name for name in COLUMNS if getattr(contact, name) != before[name])
+    if changed:
+        facts.announce_contact(
+            kind=facts.CONTACT_UPDATED,
+            contact_id=contact.pk,
+            now=now,
+            method="page",
+            properties={"columns": changed},
+        )
     record(verb="updated", noun="contact", object_id=contact.pk, now=now, by=by)
     return contact
 

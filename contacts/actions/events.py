@@ -11,6 +11,15 @@ from contacts.actions.texts import clean_name, clean_properties
 from contacts.models import Contact, Event, ExternalEvent
 from contacts.models.event import ExternalEventStatus
 
+LONGEST_SKU = 100
+BLANKS = " \t\n\r"
+# Of `{properties}`, an SQL expression of jsonb.
+SKU_OF = (
+    "CASE WHEN jsonb_typeof({properties} -> 'sku') = 'string' "
+    "OR ({properties} ->> 'sku') ~ '^-?[0-9]+$' "
+    f"THEN left(btrim({{properties}} ->> 'sku', E' \\t\\n\\r'), {LONGEST_SKU}) ELSE '' END"
+)
+
 
 def create_external_event(
     *,
@@ -95,6 +104,7 @@ def raise_event(
     :raises InvalidValueError: for properties that cannot be stored.
     """
     _check_active(external_event)
+    cleaned = clean_properties(properties)
     event = Event.objects.create(
         list_id=external_event.list_id,
         contact_id=contact.pk,
@@ -102,10 +112,24 @@ def raise_event(
         occurred_at=occurred_at or now,
         recorded_at=now,
         source=source,
-        properties=clean_properties(properties),
+        properties=cleaned,
+        sku=event_sku(cleaned),
     )
     facts.announce_event(event=event, depth=depth)
     return event
+
+
+def event_sku(properties: Mapping[str, Any]) -> str:
+    """
+    Return the product that an event is about: its property `sku`, as it is stored.
+
+    Alerts on products look events up by it. A number is taken as text; anything else is "".
+    `SKU_OF` is the SQL twin.
+    """
+    sku = properties.get("sku")
+    if isinstance(sku, bool) or not isinstance(sku, str | int):
+        return ""
+    return str(sku).strip(BLANKS)[:LONGEST_SKU]
 
 
 def _check_active(external_event: ExternalEvent) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from accounts.actions import InvalidValueError
+from contacts.actions import facts
 from contacts.actions.texts import clean_text
 from contacts.durations import is_zone
 from contacts.identity import DEFAULT_REGION, normalise_email, normalise_phone
@@ -137,4 +138,10 @@ def _save(given: dict[str, Any], now: datetime) -> Saved:
             setattr(found, name, value)
         found.updated_at = now
         found.save(update_fields=[*changed, "updated_at"])
+        facts.announce_contact(
+            kind=facts.CONTACT_UPDATED,
+            contact_id=found.pk,
+            now=now,
+            properties={"columns": sorted(changed)},
+        )
     return Saved(found, created=False, changed=bool(changed), warnings=tuple(warnings))

@@ -55,7 +55,7 @@ def subscribe(
     `state` is Subscribed, Pending, or None: a new one is Subscribed, an existing one
     stays as it is. `profile` maps ids of fields to raw values. The events are raised last.
     `quiet` starts no conversation by `subscribed`, `resubscribed` or `profile_updated`
-    (the events always do).
+    (the events always do); those who are inside one are asked again all the same.
 
     :raises UnsubscribedAddressError: for one who left the list, unless
         `override_unsubscribe`.
@@ -81,8 +81,8 @@ def subscribe(
             "externalContactID", external_contact_id, longest=100
         )
     changed = _store(subscription, before, now)
-    if not quiet:
-        _announce(subscription, before, now, depth)
+    roles = facts.QUIET if quiet else facts.ROLES
+    _announce(subscription, before, now, depth, roles, created=created)
     for event in events:
         raise_event(external_event=event, contact=contact, now=now, source=source, depth=depth)
     return SubscribeResult(subscription, created, created or changed, warnings)
@@ -95,6 +95,7 @@ def unsubscribe(
     method: str,
     email: str = "",
     contact: Contact | None = None,
+    depth: int = 0,
 ) -> SubscribeResult:
     """
     Take a contact off a list. Twice changes nothing: the first date stands.
@@ -110,6 +111,9 @@ def unsubscribe(
         subscription.unsubscribe_method = method
         subscription.updated_at = now
         subscription.save()
+        facts.announce(
+            kind=facts.UNSUBSCRIBED, subscription=subscription, now=now, method=method, depth=depth
+        )
     return SubscribeResult(subscription, created=False, changed=changed)
 
 
@@ -125,7 +129,8 @@ def set_profile(
     """
     Change a profile; `profile` maps ids of fields to raw values.
 
-    Starts conversations by `profile_updated` if a stored value changed, unless `quiet`.
+    Starts conversations by `profile_updated` if a stored value changed, unless `quiet`;
+    those who are inside one are asked again in any case.
 
     :raises InvalidValueError: for an unknown field, a value it does not take, a bad type.
     """
@@ -135,8 +140,9 @@ def set_profile(
     before = _Standing(locked)
     locked.profile = merge_profile(before.profile, given, update_type)
     changed = _store(locked, before, now)
-    if changed and not quiet:
-        _announce(locked, before, now, depth)
+    if changed:
+        roles = facts.QUIET if quiet else facts.ROLES
+        _announce(locked, before, now, depth, roles, created=False)
     return SubscribeResult(locked, created=False, changed=changed)
 
 
@@ -147,8 +153,8 @@ def change_address(
     Move a subscription to a new address, which is a contact of its own.
 
     The profile is copied, the old subscription becomes Unsubscribed (method
-    `AddressChange`); orders and consents stay with the old contact. Conversations that
-    listen to `address_changed` take the new one.
+    `AddressChange`); orders and consents stay with the old contact. The old one's
+    conversations on the list end; then those that listen to `address_changed` take the new.
 
     :raises ChangeUnsubscribedAddressError: unless the old address is Subscribed.
     :raises AddressTakenError, NewAddressUnsubscribedError, NewAddressPendingError: for a
@@ -171,14 +177,7 @@ def change_address(
     old.unsubscribed_at, old.unsubscribe_method = now, ADDRESS_CHANGE
     old.updated_at = now
     old.save()
-    facts.announce(
-        kind=facts.ADDRESS_CHANGED,
-        subscription=new,
-        now=now,
-        method=method,
-        properties={"from_subscription": old.pk},
-        depth=depth,
-    )
+    _announce_address(old, new, now, method, depth)
     return SubscribeResult(new, created=True, changed=True)
 
 
@@ -187,6 +186,38 @@ TAKEN = {
     SubscriptionState.UNSUBSCRIBED.value: errors.NewAddressUnsubscribedError,
     SubscriptionState.PENDING.value: errors.NewAddressPendingError,
 }
+
+
+def _announce_address(
+    old: Subscription, new: Subscription, now: datetime, method: str, depth: int
+) -> None:
+    """Tell those whom the old address is inside of, then who may let the new one in."""
+    facts.announce(
+        kind=facts.ADDRESS_CHANGED,
+        subscription=old,
+        now=now,
+        properties={"to_subscription": new.pk},
+        depth=depth,
+        roles=["watch"],
+    )
+    facts.announce(
+        kind=facts.UNSUBSCRIBED,
+        subscription=old,
+        now=now,
+        method=ADDRESS_CHANGE,
+        depth=depth,
+        roles=facts.QUIET,
+    )
+    facts.announce(kind=facts.ADDED, subscription=new, now=now, method=method, depth=depth)
+    facts.announce(
+        kind=facts.ADDRESS_CHANGED,
+        subscription=new,
+        now=now,
+        method=method,
+        properties={"from_subscription": old.pk},
+        depth=depth,
+        roles=["trigger"],
+    )
 
 
 class _Standing:
@@ -280,8 +311,19 @@ def _store(subscription: Subscription, before: _Standing, now: datetime) -> bool
     return changed
 
 
-def _announce(subscription: Subscription, before: _Standing, now: datetime, depth: int) -> None:
-    """Tell the conversations that listen: subscribed or resubscribed, then the profile."""
+def _announce(
+    subscription: Subscription,
+    before: _Standing,
+    now: datetime,
+    depth: int,
+    roles: Sequence[str],
+    *,
+    created: bool,
+) -> None:
+    """Tell who listens: added, subscribed or resubscribed, then the profile."""
+    became_pending = subscription.state == SubscriptionState.PENDING.value != before.state
+    if created or became_pending:
+        facts.announce(kind=facts.ADDED, subscription=subscription, now=now, depth=depth)
     if subscription.state == SUBSCRIBED != before.state:
         facts.announce(
             kind=facts.RESUBSCRIBED if before.was_subscribed else facts.SUBSCRIBED,
@@ -289,6 +331,7 @@ def _announce(subscription: Subscription, before: _Standing, now: datetime, dept
             now=now,
             method=subscription.subscribe_method,
             depth=depth,
+            roles=roles,
         )
     fields = changed_fields(before.profile, subscription.profile)
     if fields:
@@ -298,4 +341,5 @@ def _announce(subscription: Subscription, before: _Standing, now: datetime, dept
             now=now,
             properties={"fields": fields},
             depth=depth,
+            roles=roles,
         )

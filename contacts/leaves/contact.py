@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from contacts.filters.leaf import Config, LeafType
+from contacts.filters.leaf import Config, Heard, LeafType
 from contacts.filters.reading import Reader, within
 from contacts.filters.scope import Scope, Test, every
 from contacts.filters.sentences import operators_sentence
@@ -49,6 +49,10 @@ class ContactLeaf(LeafType):
                 ]
             )
         return every(value_tests(operators, family, f"contact.{column}", scope))
+
+    def hears(self, resolved: Config) -> set[Heard]:
+        """Return the facts that may change the answer."""
+        return {("contact_updated", None, None)}
 
     def sentence(self, config: Config, *, negated: bool) -> str:
         """Say `first name is Ada`."""

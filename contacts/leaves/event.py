@@ -15,7 +15,7 @@ from contacts.filters.facts import (
     some,
     window_tests,
 )
-from contacts.filters.leaf import Config, LeafType
+from contacts.filters.leaf import Config, Heard, LeafType
 from contacts.filters.properties import property_sentence, property_tests, read_property
 from contacts.filters.reading import Fault, Reader, within
 from contacts.filters.scope import Names, Scope, Test, every
@@ -59,6 +59,10 @@ class EventLeaf(LeafType):
     def test(self, resolved: Config, scope: Scope) -> Test:
         """Look for one event where one is enough, else count them."""
         return once_there(resolved, _asked(resolved, scope), scope)
+
+    def hears(self, resolved: Config) -> set[Heard]:
+        """Return the facts that may change the answer."""
+        return {("external_event", int(resolved["external_event_id"]), None)}
 
     def sentence(self, config: Config, *, negated: bool) -> str:
         """Say `had Cart Abandoned in the last 3 days`."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from contacts.filters.leaf import Config, LeafType
+from contacts.filters.leaf import Config, Heard, LeafType
 from contacts.filters.reading import Fault, Reader, within
 from contacts.filters.scope import Names, Scope, Test, every
 from contacts.filters.sentences import operators_sentence
@@ -52,6 +52,10 @@ class Field(LeafType):
             clean=True,
         )
         return every(value_tests(resolved["operators"], resolved["family"], value, scope))
+
+    def hears(self, resolved: Config) -> set[Heard]:
+        """Return the facts that may change the answer."""
+        return {("profile_updated", None, None), ("added", None, None)}
 
     def sentence(self, config: Config, *, negated: bool) -> str:
         """Say `Country is US`; the group's name is left out."""

@@ -21,7 +21,7 @@ from contacts.filters.facts import (
     some,
     window_tests,
 )
-from contacts.filters.leaf import Config, LeafType
+from contacts.filters.leaf import Config, Heard, LeafType
 from contacts.filters.reading import Reader, within
 from contacts.filters.scope import Scope, Test, every
 from contacts.filters.sentences import listed, operators_sentence, span
@@ -66,6 +66,10 @@ class Purchase(LeafType):
     def test(self, resolved: Config, scope: Scope) -> Test:
         """Look for one order where one is enough, else ask all orders together."""
         return once_there(resolved, _asked(resolved, scope), scope)
+
+    def hears(self, resolved: Config) -> set[Heard]:
+        """Return the facts that may change the answer."""
+        return {("order", None, None)}
 
     def sentence(self, config: Config, *, negated: bool) -> str:
         """Say `ordered in the last 60 days`, `no order in the last 60 days`."""

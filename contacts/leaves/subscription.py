@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from contacts.durations import parse_duration
-from contacts.filters.leaf import Config, LeafType
+from contacts.filters.leaf import Config, Heard, LeafType
 from contacts.filters.reading import Reader, within
 from contacts.filters.scope import Scope, Test, every
 from contacts.filters.sentences import listed, span
@@ -21,6 +21,8 @@ METHOD = (
     "CASE subscription.state WHEN 'Unsubscribed' THEN subscription.unsubscribe_method "
     "ELSE subscription.subscribe_method END"
 )
+
+CHANGED_BY = ("added", "subscribed", "resubscribed", "unsubscribed")
 
 
 class SubscriptionLeaf(LeafType):
@@ -58,6 +60,10 @@ class SubscriptionLeaf(LeafType):
             operators = {"in": methods if isinstance(methods, list) else [methods]}
             tests += value_tests(operators, "text", METHOD, scope)
         return every(tests)
+
+    def hears(self, resolved: Config) -> set[Heard]:
+        """Return the facts that may change the answer."""
+        return {(kind, None, None) for kind in CHANGED_BY}
 
     def sentence(self, config: Config, *, negated: bool) -> str:
         """Say `is Subscribed in the last 3 days by Popup`."""
