@@ -110,6 +110,12 @@ HEARD_OF_UNSUBSCRIBED: set[Heard] = {
 }
 
 
+# A goal and an exit rule are asked at every new fact: where time alone may turn them true,
+# whatever the fact says.
+ANY_FACT: set[Heard] = {("any", None, None)}
+RELATIVE = {"within", "in_last", "in_next", "anniversary_in"}
+
+
 def _watches(
     document: Document, steps: Mapping[str, Any], rules: Mapping[str, Any]
 ) -> list[list[Any]]:
@@ -118,13 +124,24 @@ def _watches(
     if document.heading.on_unsubscribe == "end":
         heard |= HEARD_OF_UNSUBSCRIBED
     for rule in rules.values():
-        heard |= filters.hears(rule) if rule is not None else set()
+        if rule is not None:
+            heard |= ANY_FACT if _moves_with_the_clock(rule) else filters.hears(rule)
     for step in steps.values():
         heard |= step_types()[step["kind"]].hears(step["settings"])
-    return [
-        list(fact)
-        for fact in sorted(heard, key=lambda fact: (fact[0], fact[1:] != (None, None), str(fact)))
-    ]
+    # "deleted" is told of by itself: there is nobody left to hear of anything else.
+    heard = ANY_FACT | {("deleted", None, None)} if ANY_FACT <= heard else heard
+    return [list(fact) for fact in sorted(heard, key=str)]
+
+
+def _moves_with_the_clock(resolved: Any) -> bool:
+    """Say whether a rule may turn true by time alone; a segment's rule is taken to."""
+    if isinstance(resolved, list):
+        return any(_moves_with_the_clock(inner) for inner in resolved)
+    if not isinstance(resolved, dict):
+        return False
+    if RELATIVE & resolved.keys() or resolved.get("leaf") == "segment":
+        return True
+    return any(_moves_with_the_clock(inner) for inner in resolved.values())
 
 
 def _triggers(steps: Mapping[str, Any]) -> list[dict[str, Any]]:
