@@ -28,9 +28,14 @@ class Segment(TenantModel):
     name = models.CharField(max_length=120)
     kind = models.CharField(max_length=10, choices=SegmentKind, default=SegmentKind.RULE)
     rule = models.JSONField(default=dict)
+    # The rule with ids for names, so that it outlives their renaming; null = not yet.
+    resolved = models.JSONField(null=True, blank=True)
     # Counts changes of the rule: members written down under an older one are asked anew.
     revision = models.IntegerField(default=1)
     tracked_at = models.DateTimeField(null=True, blank=True)
+    # How many were in it when somebody last asked.
+    member_count = models.BigIntegerField(null=True, blank=True)
+    counted_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     modified_at = models.DateTimeField()
 
@@ -76,10 +81,19 @@ class SegmentMember(TenantModel):
 
 
 class SegmentTouch(TenantModel):
-    """A fact about a contact that may have moved it into or out of a tracked segment."""
+    """
+    A fact about a contact that may have moved it into or out of a tracked segment.
+
+    Without a contact it is about everybody: the rule changed, or the segment was tracked
+    just now. It is taken once all transactions before `not_before` (a transaction's
+    number; null = to be found out) have ended, since they may have passed the segment by.
+    """
 
     segment = TenantForeignKey(Segment, on_delete=models.CASCADE, related_name="+")
-    contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="+")
+    contact = TenantForeignKey(
+        Contact, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    not_before = models.BigIntegerField(null=True, blank=True)
     recorded_at = models.DateTimeField()
     depth = models.SmallIntegerField(default=0)
 
