@@ -12,7 +12,7 @@ from django.db import connections
 
 from accounts.models import Account, List
 from accounts.tenancy import in_account, lookups
-from conductor.engine import benchmark
+from conductor.engine import benchmark, benchmark_ground
 from conductor.engine import benchmark_account as benchmark_accounts
 from conductor.engine.benchmark_account import (
     SLUG,
@@ -34,12 +34,27 @@ class TestBenchmark:
         figure = json.loads(lines[0])
         assert len(lines) == 1
         assert set(figure) == {
-            "name", "value", "unit", "size", "seconds", "raw", "ratio", "floor"
+            "name", "value", "unit", "size", "seconds", "raw", "ratio", "floor", "aim",
+            "floor_value", "aim_value", "worker_mb",
         }  # fmt: skip
         assert figure["size"] == 200
+        assert figure["worker_mb"] < 300
         assert figure["value"] > 0
         assert figure["ratio"] == pytest.approx(figure["value"] / figure["raw"], rel=0.05)
         assert lookups.account_by_slug(SLUG) is None
+
+    def test_sets_a_step_among_many_beside_one_among_few(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(benchmark, "DEFAULT_SIZE", 100)
+        for module in (benchmark, benchmark_ground):
+            monkeypatch.setattr(module, "BATCH", 50)
+
+        call_command("benchmark", "engine", "--size", "200")
+
+        few, many, cost = map(json.loads, capsys.readouterr().out.splitlines())
+        assert (few["size"], many["size"]) == (100, 200)
+        assert cost["value"] == pytest.approx(few["value"] / many["value"], rel=0.05)
 
     def test_leaves_nothing_when_it_is_stopped(
         self, monkeypatch: pytest.MonkeyPatch, now: datetime

@@ -23,15 +23,16 @@ from django.utils import timezone
 from accounts.actions import create_account
 from accounts.tenancy import in_account
 from accounts.tenancy.wake import wake
-from conductor.engine import benchmark
+from conductor.engine import benchmark_ground as ground_of
 now = timezone.now()
 account = create_account(name="Acme", owner_email="ada@acme.example", now=now).account
-ground = benchmark.prepare(account, now=now, size={size}, seed=1)
+ground = ground_of.prepare(account, now=now, size={size}, seed=1)
 with in_account(account.pk):
-    conversation = benchmark.publish(ground, "Winback", pause="PT2S")
+    steps = ground_of.WINBACK.replace("P3D", "PT2S")
+    conversation = ground_of.publish(ground, "Winback", steps=steps)
 """
 START_ALL = """
-    benchmark.raise_for_all(ground, conversation)
+    ground_of.raise_for_all(ground, conversation)
     wake("advance")
 print(account.pk)
 """
