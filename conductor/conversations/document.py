@@ -5,7 +5,7 @@ The conversation file as a value: parsed from structure, written back canonicall
 document lacks is told elsewhere (`problems.py`), with the list's names at hand.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -37,8 +37,6 @@ MOST_STEPS = 500
 
 # Kinds and settings of the file format that this version does not run.
 KINDS_NOT_YET = {
-    "if": "If/Then",
-    "split": "Multivariate Test",
     "wait_for": "Wait For",
     "webhook": "Webhook",
     "code": "Code",
@@ -282,19 +280,25 @@ def _step(structure: Any, path: str, faults: list[Fault]) -> StepNode | None:
 
 def _with_canonical_rules(kind: StepType[Any], config: Any, path: str, faults: list[Fault]) -> Any:
     """Check the rules among the settings and put their keys in order."""
-    rules = _canonical(kind.rules(config), path, faults)
-    return config.model_copy(update={within or "rule": rule for within, rule in rules.items()})
+    return kind.with_rules(config, _canonical(kind.rules(config), path, faults, kind.unfit))
 
 
-def _canonical(rules: dict[str, Rule], path: str, faults: list[Fault]) -> dict[str, Rule]:
+def _canonical(
+    rules: dict[str, Rule],
+    path: str,
+    faults: list[Fault],
+    unfit: Callable[[filters.Rule], list[tuple[str, str]]] = lambda _: [],
+) -> dict[str, Rule]:
     """Check rules by their place below a path; return them with their keys in order."""
     canonical = {}
     for within, rule in rules.items():
+        whole = step_path(path, within) if within else path
         try:
-            parsed = filters.parse(rule, step_path(path, within) if within else path)
+            parsed = filters.parse(rule, whole)
         except filters.Malformed as malformed:
             faults += [Fault(place, text) for place, text in malformed.faults]
         else:
+            faults += [Fault(step_path(whole, inner), text) for inner, text in unfit(parsed)]
             canonical[within] = filters.write(parsed)
     return canonical
 

@@ -128,6 +128,10 @@ def _since_problems(
                 where = ".".join(filter(None, (path, step.kind, setting, at)))
                 text = f"There is no step “{key}” to count from."
                 yield Problem(where, thread.name, step.key, "unknown_step", text)
+    for setting, key in step.type.steps_named(step.config).items():
+        if key not in steps:
+            where, text = f"{path}.{step.kind}.{setting}", f"There is no step “{key}”."
+            yield Problem(where, thread.name, step.key, "unknown_step", text)
 
 
 def _target_problems(

@@ -20,6 +20,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from accounts.models import List
+from contacts import filters
+from contacts.actions import facts
 from contacts.durations import InvalidDurationError, is_zone, parse_duration
 from contacts.filters import Heard
 from contacts.models import ExternalEvent, ProfileField, Segment
@@ -192,6 +194,11 @@ class Arrivals(Protocol):
         """
         ...
 
+    @property
+    def params(self) -> dict[str, Any]:
+        """What HERE needs, and `now`: `run` and `fetch` give them to every statement."""
+        ...
+
     def run(self, statement: str, /, **params: Any) -> int:
         """Run one statement over them; `now` and what HERE needs are given. Count its rows."""
         ...
@@ -203,6 +210,72 @@ class Arrivals(Protocol):
     def tally(self, name: str, count: int) -> None:
         """Count something of this step that only the marketer reads; see Tally."""
         ...
+
+
+@dataclass(frozen=True)
+class Told:
+    """
+    The facts that follow from what a step wrote: SQL over `arrivals`, `enrolled`, `source`.
+
+    `kinds` are all that there may be, `kind` says which one a row is ("" = the only one).
+    `roles` are those that hear of it: see `contacts.actions.facts`.
+    """
+
+    kinds: tuple[str, ...]
+    kind: str = ""
+    list_id: str = "enrolled.list_id"
+    external_event_id: str = "NULL::bigint"
+    segment_id: str = "NULL::bigint"
+    event_id: str = "NULL::bigint"
+    subscription_id: str = "arrivals.subscription_id"
+    properties: str = "'{}'::jsonb"
+    source: str = "written"
+    order: str = "arrivals.enrollment_id"
+    roles: tuple[str, ...] = facts.ROLES
+
+
+TOLD = f"""
+    SELECT
+        {{kind}}, {{told.list_id}}, {{told.external_event_id}}, {{told.segment_id}},
+        {{told.event_id}}, arrivals.contact_id, {{told.subscription_id}}, %(now)s::timestamptz,
+        %(now)s::timestamptz, 'action', {{told.properties}}, (enrolled.depth + 1)::smallint
+    FROM {{told.source}}
+    INNER JOIN arrivals ON {{joined}}
+    INNER JOIN enrolled ON enrolled.id = arrivals.enrollment_id
+    WHERE {HERE}
+    ORDER BY {{told.order}}, arrivals.enrollment_id
+"""
+
+
+def announce(arrivals: Arrivals, told: Told, /, *, write: str, joined: str, **params: Any) -> None:
+    """
+    Write what a step writes, and tell who listens of each row written: one statement.
+
+    `write` is an INSERT, UPDATE or DELETE with RETURNING; its rows are the table `written`,
+    which `joined` joins to `arrivals`. A fact is one deeper in its chain than the enrollment.
+    """
+    if facts.audience(roles=told.roles).isdisjoint(told.kinds):
+        arrivals.run(write, **params)
+        return
+    facts.queue(
+        TOLD.format(kind=told.kind or f"'{told.kinds[0]}'", told=told, joined=joined),
+        given=f"written AS ({write}), ",
+        roles=told.roles,
+        **arrivals.params,
+        **params,
+    )
+
+
+HOLD = f"""
+    UPDATE arrivals
+    SET exit = NULL, end_reason = NULL, due_at = NULL, held_reason = %(held_reason)s
+    WHERE {HERE}
+"""
+
+
+def hold_here(arrivals: Arrivals, reason: str, where: str = "TRUE", /, **params: Any) -> int:
+    """Hold those at the step for whom `where` is true, with a reason that a marketer reads."""
+    return arrivals.run(f"{HOLD} AND {where}", held_reason=reason, **params)
 
 
 class StepConfig(BaseModel):
@@ -269,6 +342,18 @@ class StepType(Generic[C]):
 
     def rules(self, config: C) -> dict[str, Rule]:
         """Return the rules among the settings by their path within them."""
+        return {}
+
+    def with_rules(self, config: C, rules: Mapping[str, Rule]) -> C:
+        """Return the settings with these rules in the place of its own, by the same paths."""
+        return config.model_copy(update={path or "rule": rule for path, rule in rules.items()})
+
+    def unfit(self, rule: filters.Rule) -> list[tuple[str, str]]:
+        """Return (path within it, sentence) for what no rule of this kind of step may ask."""
+        return []
+
+    def steps_named(self, config: C) -> dict[str, str]:
+        """Return the other steps that the settings speak of: {path within them: step key}."""
         return {}
 
     def problems(self, config: C, names: Names) -> list[StepProblem]:
@@ -356,6 +441,16 @@ def _zone(written: str) -> str:
     return written
 
 
+# Exits that every step has or may be told; no group and no branch may be called so.
+TAKEN_EXITS = frozenset({"end", "else", "!end"})
+
+
+def _exit_name(written: str) -> str:
+    if written in TAKEN_EXITS:
+        raise invalid(f"“{written}” is taken: choose another name.")
+    return written
+
+
 def _empty_or(pattern: str) -> str:
     return rf"^(?:{pattern})?$"
 
@@ -367,6 +462,10 @@ MomentText = Annotated[str, AfterValidator(lambda text: _moment(text) if text el
 ZoneText = Annotated[str, AfterValidator(_zone)]
 TargetKey = Annotated[str, StringConstraints(pattern=_empty_or(KEY_PATTERN))]
 NameText = Annotated[str, StringConstraints(max_length=250)]
+# What a marketer calls a way out: no blank at its ends, no two in a row.
+ExitName = Annotated[
+    str, StringConstraints(max_length=100, pattern=r"^\S+(?: \S+)*$"), AfterValidator(_exit_name)
+]
 TimeText = Annotated[
     str, StringConstraints(pattern=_empty_or(r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"))
 ]
@@ -398,8 +497,6 @@ def unknown(path: str, noun: str, name: str) -> StepProblem:
 
 def rule_problems(path: str, rule: Rule, names: Names) -> list[StepProblem]:
     """Return the problems of a rule: names that the list does not have, types that clash."""
-    from contacts import filters
-
     return [
         StepProblem(f"{path}.{within}".strip("."), "rule", text)
         for within, text in filters.problems(filters.parse(rule), names)
@@ -408,14 +505,12 @@ def rule_problems(path: str, rule: Rule, names: Names) -> list[StepProblem]:
 
 def resolved_rule(rule: Rule, names: Names) -> dict[str, Any] | None:
     """Return a rule with ids for names, or None where there is none."""
-    from contacts import filters
-
     return filters.resolve(filters.parse(rule), names) if rule else None
 
 
-DECIDE = f"""
+CHOOSE = f"""
     UPDATE arrivals
-    SET exit = CASE WHEN {{condition}} THEN %(matching)s ELSE %(others)s END
+    SET exit = CASE {{branches}} ELSE %(others)s END
     FROM contacts_subscription AS subscription
     INNER JOIN contacts_contact AS contact ON contact.id = subscription.contact_id
     {{enrollment}}
@@ -447,22 +542,37 @@ ENROLLMENT_AND_ARRIVALS = """
 """
 
 
+def enrollment_for(condition: str) -> tuple[str, str]:
+    """
+    Return what a condition needs beside `subscription` and `contact`: a join, and its test.
+
+    Both are "" for one that does not ask how the enrollment began or where it has been.
+    """
+    if "enrollment.arrived" in condition:
+        return ENROLLMENT_AND_ARRIVALS, "AND enrollment.id = arrivals.enrollment_id"
+    if "enrollment." in condition:
+        return (
+            "CROSS JOIN enrolled AS enrollment",
+            "AND enrollment.id = arrivals.enrollment_id",
+        )
+    return "", ""
+
+
 def decide(arrivals: Arrivals, rule: Mapping[str, Any], *, matching: str, others: str) -> None:
     """Name the exit of each contact by whether a resolved rule holds for it."""
-    from contacts import filters
+    choose(arrivals, [(matching, rule)], others=others)
 
-    condition = filters.condition(rule, zone=arrivals.zone(), prefix="step_")
-    asks_entry = "enrollment." in condition.sql
-    enrollment = "CROSS JOIN enrolled AS enrollment" if asks_entry else ""
-    if "enrollment.arrived" in condition.sql:
-        enrollment = ENROLLMENT_AND_ARRIVALS
-    arrivals.run(
-        DECIDE.format(
-            condition=condition.sql,
-            enrollment=enrollment,
-            same="AND enrollment.id = arrivals.enrollment_id" if asks_entry else "",
-        ),
-        matching=matching,
-        others=others,
-        **condition.params,
-    )
+
+def choose(
+    arrivals: Arrivals, branches: Sequence[tuple[str, Mapping[str, Any]]], *, others: str
+) -> None:
+    """Name the exit of each contact: of the first resolved rule that holds, else `others`."""
+    given: dict[str, Any] = {"others": others}
+    cases = []
+    for place, (name, rule) in enumerate(branches):
+        asked = filters.condition(rule, zone=arrivals.zone(), prefix=f"step_{place}_")
+        cases.append(f"WHEN {asked.sql} THEN %(exit_{place})s")
+        given |= {**asked.params, f"exit_{place}": name}
+    enrollment, same = enrollment_for(" ".join(cases))
+    statement = CHOOSE.format(branches=" ".join(cases), enrollment=enrollment, same=same)
+    arrivals.run(statement, **given)

@@ -83,7 +83,7 @@ class TestParseDocument:
             ("terminate: {}, exits: {next: k}", f"{AT}.exits.next", "has no exit"),
             ("wait: {for: P1D}, exits: {sideways: k}", f"{AT}.exits.sideways", "has no exit"),
             ("wait: {for: P1D}, exits: {next: 3}", f"{AT}.exits.next", "text"),
-            ("split: {groups: []}", f"{AT}.split", "Multivariate Test does not run"),
+            ("split: {groups: [{name: A, weight: 9}]}", f"{AT}.split", "add up to 9"),
             ("webhook: {}", f"{AT}.webhook", "does not run"),
         ],
     )  # fmt: skip
