@@ -75,6 +75,13 @@ ALLOWED_HOSTS = [
     if host
 ]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+# Hosts (`name` or `name:port`) that webhooks may call although they are not on the public
+# internet, such as a warehouse in one's own network. Of the whole deployment, never of an account.
+OUTGOING_ALLOW = [
+    host.strip().lower()
+    for host in os.environ.get("CONDUCTOR_OUTGOING_ALLOW", "").split(",")
+    if host.strip()
+]
 # How many reverse proxies of one's own stand in front: then X-Forwarded-For names the caller.
 PROXIES = int(os.environ.get("CONDUCTOR_PROXIES", "0"))
 

@@ -52,13 +52,15 @@ class StepArrivals:
 
     def run(self, statement: str, /, **params: Any) -> int:
         """Run one statement over them; count its rows."""
-        return sql.execute(statement, **self._params(), **params)
+        return sql.execute(statement, **self.params, **params)
 
     def fetch(self, statement: str, /, **params: Any) -> list[tuple[Any, ...]]:
         """Run one query over them; return its rows."""
-        return sql.fetch_all(statement, **self._params(), **params)
+        return sql.fetch_all(statement, **self.params, **params)
 
-    def _params(self) -> dict[str, Any]:
+    @property
+    def params(self) -> dict[str, Any]:
+        """What HERE needs, and `now`."""
         return {
             "now": self.now,
             "wave": self.wave,

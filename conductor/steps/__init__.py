@@ -207,6 +207,10 @@ class Arrivals(Protocol):
         """Run one query over them, with the same parameters; return its rows."""
         ...
 
+    def given(self) -> dict[str, Any]:
+        """Return `now` and what HERE needs, for statements that are run elsewhere."""
+        ...
+
     def tally(self, name: str, count: int) -> None:
         """Count something of this step that only the marketer reads; see Tally."""
         ...
