@@ -1,0 +1,128 @@
+"""What the acts share: their protocol, writing a field, holding those for whom nothing is left."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from conductor.steps import (
+    HERE,
+    NEXT,
+    Arrivals,
+    Names,
+    StepProblem,
+    Told,
+    announce,
+    empty,
+    hold_here,
+    unknown,
+)
+from contacts.actions import facts
+from contacts.models import ProfileField
+
+S = TypeVar("S")
+
+# Everybody here gets {value}, an expression over `subscription` (the row as it is when it is
+# written, whoever else wrote it just before), `arrivals` and `enrolled`; NULL clears.
+WRITE_FIELD = f"""
+    UPDATE contacts_subscription AS subscription
+    SET
+        profile = CASE
+            WHEN ({{value}}) IS NULL THEN subscription.profile - %(field)s::text
+            ELSE subscription.profile || jsonb_build_object(%(field)s::text, ({{value}}))
+        END,
+        updated_at = %(now)s
+    FROM arrivals
+    INNER JOIN enrolled ON enrolled.id = arrivals.enrollment_id
+    {{joins}}
+    WHERE
+        {HERE}
+        AND subscription.id = arrivals.subscription_id
+        AND arrivals.held_reason IS NULL
+        AND (subscription.profile -> %(field)s::text) IS DISTINCT FROM ({{value}})
+    RETURNING subscription.id AS subscription_id
+"""
+# For a value that is read in the contact's zone.
+WITH_CONTACT = "INNER JOIN contacts_contact AS contact ON contact.id = arrivals.contact_id"
+# The engine asks those inside again; nobody enters a conversation by what an action writes.
+CHANGED = Told(
+    kinds=(facts.PROFILE_UPDATED,),
+    properties="jsonb_build_object('fields', jsonb_build_array(%(field)s::text))",
+    roles=facts.QUIET,
+)
+FIELD_IS_GONE = "the field is gone"
+
+
+class Act(Generic[S]):
+    """One thing that an action step does; a module of this package ends in `ACT = ...()`."""
+
+    name: ClassVar[str]
+    # Where it stands among the others.
+    place: ClassVar[int]
+    label: ClassVar[str]
+    # The type of its setting: a StepConfig or a name.
+    Setting: ClassVar[Any]
+
+    def sentence(self, setting: S) -> str:
+        """Say in one line what it does, or "" where nothing is chosen yet."""
+        raise NotImplementedError
+
+    def exits(self) -> dict[str, str]:
+        """Name the ways out in order, each with its default."""
+        return {"next": NEXT}
+
+    def problems(self, setting: S, names: Names) -> list[StepProblem]:
+        """Say what keeps it from being done."""
+        raise NotImplementedError
+
+    def compile(self, setting: S, names: Names) -> dict[str, Any]:
+        """Return ids for names; only for a setting without problems."""
+        raise NotImplementedError
+
+    def execute(self, arrivals: Arrivals, settings: Mapping[str, Any]) -> None:
+        """Do it to everybody at the step."""
+        raise NotImplementedError
+
+
+def write_field(
+    arrivals: Arrivals, field_id: int, value: str, /, *, joins: str = "", **params: Any
+) -> None:
+    """
+    Write a field of everybody here; later steps of this tick see it.
+
+    `value` is a jsonb expression over `subscription`, `arrivals`, `enrolled` and `joins`.
+    """
+    announce(
+        arrivals,
+        CHANGED,
+        write=WRITE_FIELD.format(value=value, joins=joins),
+        joined="written.subscription_id = arrivals.subscription_id",
+        field=str(field_id),
+        **params,
+    )
+
+
+def field_here(arrivals: Arrivals, field_id: int) -> ProfileField | None:
+    """Return a field; where it is gone, hold everybody here and return None."""
+    field = ProfileField.objects.filter(pk=field_id).first()
+    if field is None:
+        hold_here(arrivals, FIELD_IS_GONE)
+    return field
+
+
+def field_problems(
+    path: str, name: str, names: Names, *, of_type: Sequence[str] = (), kind: str = ""
+) -> list[StepProblem]:
+    """Return the problems of a field's name; `kind` says in words what it has to be."""
+    field = names.field(name) if name else None
+    if field is None:
+        return [unknown(path, "field", name) if name else empty(path, "Choose the field.")]
+    if of_type and field.data_type not in of_type:
+        return [StepProblem(path, "wrong_type", f"“{name}” is no {kind} field.")]
+    return []
+
+
+def known_field(names: Names, name: str) -> ProfileField:
+    """Return a field that exists."""
+    field = names.field(name)
+    if field is None:
+        raise ValueError("Only a step without problems is compiled.")
+    return field
