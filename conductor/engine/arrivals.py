@@ -52,15 +52,14 @@ class StepArrivals:
 
     def run(self, statement: str, /, **params: Any) -> int:
         """Run one statement over them; count its rows."""
-        return sql.execute(statement, **self.params, **params)
+        return sql.execute(statement, **self.given(), **params)
 
     def fetch(self, statement: str, /, **params: Any) -> list[tuple[Any, ...]]:
         """Run one query over them; return its rows."""
-        return sql.fetch_all(statement, **self.params, **params)
+        return sql.fetch_all(statement, **self.given(), **params)
 
-    @property
-    def params(self) -> dict[str, Any]:
-        """What HERE needs, and `now`."""
+    def given(self) -> dict[str, Any]:
+        """Return `now` and what HERE needs, for statements that are run elsewhere."""
         return {
             "now": self.now,
             "wave": self.wave,

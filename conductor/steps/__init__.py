@@ -194,11 +194,6 @@ class Arrivals(Protocol):
         """
         ...
 
-    @property
-    def params(self) -> dict[str, Any]:
-        """What HERE needs, and `now`: `run` and `fetch` give them to every statement."""
-        ...
-
     def run(self, statement: str, /, **params: Any) -> int:
         """Run one statement over them; `now` and what HERE needs are given. Count its rows."""
         ...
@@ -265,7 +260,7 @@ def announce(arrivals: Arrivals, told: Told, /, *, write: str, joined: str, **pa
         TOLD.format(kind=told.kind or f"'{told.kinds[0]}'", told=told, joined=joined),
         given=f"written AS ({write}), ",
         roles=told.roles,
-        **arrivals.params,
+        **arrivals.given(),
         **params,
     )
 
