@@ -19,7 +19,7 @@ a fact lets the contact in. `watches` are the facts for which those inside are a
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from conductor.conversations.document import Document, Heading
@@ -27,7 +27,7 @@ from conductor.conversations.graph import Exits, cyclic, resolved_exits
 from conductor.conversations.names import ListNames
 from conductor.steps import Heard, resolved_rule, step_types
 from contacts import filters
-from contacts.durations import local_instant, parse_duration
+from contacts.durations import Duration, local_instant, parse_duration
 
 
 def compile_program(
@@ -69,15 +69,57 @@ def expires_at(heading: Heading, zone: ZoneInfo) -> str | None:
     return instant.isoformat()
 
 
-def listeners(program: Mapping[str, Any]) -> set[tuple[str, int | None]]:
-    """Return what the program listens to: (kind of fact, id of the external event or None)."""
-    found: set[tuple[str, int | None]] = set()
+class Hearing(NamedTuple):
+    """A fact that a conversation listens to, and in which role; see contacts.models.Listener."""
+
+    role: str
+    kind: str
+    external_event_id: int | None = None
+    segment_id: int | None = None
+
+
+# Months, days, seconds.
+Span = tuple[int, int, float]
+
+
+def listeners(program: Mapping[str, Any]) -> dict[Hearing, Span | None]:
+    """
+    Return what the program listens to, in all roles, each with how old it may be at most.
+
+    That is of orders and of interest in products only, the longest of the triggers that
+    hear of it; None is any age.
+    """
+    found: dict[Hearing, Span | None] = {}
     for trigger in program["triggers"]:
-        if trigger["kind"] == "external_event":
-            found |= {("external_event", event_id) for event_id in trigger["external_event_ids"]}
-        else:
-            found.add((trigger["kind"], None))
+        if trigger.get("alarm"):
+            for kind in _changes_of_date(program):
+                found[Hearing("alarm", kind)] = None
+            continue
+        span = _span(trigger)
+        for event_id in trigger["external_event_ids"] or [None]:
+            hearing = Hearing("trigger", trigger["kind"], event_id, trigger.get("segment_id"))
+            found[hearing] = _longer(span, found[hearing]) if hearing in found else span
+    watches = [Hearing("watch", *watch) for watch in program.get("watches", [])]
+    whatever = Hearing("watch", "any")
+    found |= dict.fromkeys([whatever] if whatever in watches else watches)
     return found
+
+
+def _changes_of_date(program: Mapping[str, Any]) -> list[str]:
+    """Return the facts that set a yearly date anew: of the profile, and of the contact's zone."""
+    kinds = ["added", "profile_updated"]
+    return [*kinds, "contact_updated"] if program["time_zone"] == "contact" else kinds
+
+
+def _span(trigger: Mapping[str, Any]) -> Span | None:
+    span = trigger.get("max_age") or trigger.get("within")
+    return (span["months"], span["days"], span["seconds"]) if span else None
+
+
+def _longer(one: Span | None, other: Span | None) -> Span | None:
+    if one is None or other is None:
+        return None
+    return max(one, other, key=lambda span: Duration(*span).approximate_days)
 
 
 def _steps(
@@ -129,7 +171,7 @@ def _watches(
     for step in steps.values():
         heard |= step_types()[step["kind"]].hears(step["settings"])
     # "deleted" is told of by itself: there is nobody left to hear of anything else.
-    heard = ANY_FACT | {("deleted", None, None)} if ANY_FACT <= heard else heard
+    heard = ANY_FACT | {("deleted", None, None)} if heard >= ANY_FACT else heard
     return [list(fact) for fact in sorted(heard, key=str)]
 
 

@@ -9,6 +9,7 @@ conversation listens in up to three roles, and of one fact their rows stand in t
 * `trigger`: the contact may enter (`kind` is the fact's);
 * `alarm`: its yearly date is set anew (`kind` is then `alarm`, `method` the fact's kind).
 
+A row of the intake is recorded when the fact counts: when both its times have come.
 Acts that start no conversation (`QUIET`) still reach all but the triggers. Nothing
 listens: nothing is written. The wake-up is a hint; the pulse finds the rows without it.
 """
@@ -46,6 +47,16 @@ DELIVERY = "delivery"
 DATE = "date"
 ENROLL = "enroll"
 BY_HAND = "by_hand"
+KINDS = frozenset(
+    {
+        *(EXTERNAL_EVENT, SUBSCRIBED, RESUBSCRIBED, UNSUBSCRIBED, STOPPED, BOUNCED),
+        *(PROFILE_UPDATED, CONTACT_UPDATED, ADDED, ADDRESS_CHANGED, DELETED, IMPORTED, ORDERED),
+        *(BACK_IN_STOCK, PRICE_DROP, LOW_STOCK, SEGMENT_ENTERED, SEGMENT_LEFT),
+        *(RECEIPT, DELIVERY, DATE, ENROLL, BY_HAND),
+    }
+)
+# What watches for whatever happens: a goal that the clock alone may reach.
+ANY = "any"
 # What the other two roles make of a fact.
 WAKE = "wake"
 ALARM = "alarm"
@@ -88,10 +99,15 @@ WITH {{given}}fact ({", ".join(COLUMNS)}, place) AS MATERIALIZED (
         listener.role, coalesce(fact.subscription_id, subscription.id) AS own_subscription_id
     FROM fact
     INNER JOIN contacts_listener AS listener
-        ON listener.kind = fact.kind
+        ON listener.kind IN (fact.kind, '{ANY}')
         AND {{same_list}}
-        AND listener.external_event_id IS NOT DISTINCT FROM fact.external_event_id
-        AND listener.segment_id IS NOT DISTINCT FROM fact.segment_id
+        AND (
+            listener.kind = '{ANY}'
+            OR (
+                listener.external_event_id IS NOT DISTINCT FROM fact.external_event_id
+                AND listener.segment_id IS NOT DISTINCT FROM fact.segment_id
+            )
+        )
         AND (
             listener.role = ANY(%(roles)s)
             OR (listener.for_segment_id IS NOT NULL AND 'watch' = ANY(%(roles)s))
@@ -117,7 +133,8 @@ WITH {{given}}fact ({", ".join(COLUMNS)}, place) AS MATERIALIZED (
         heard.conversation_id,
         CASE heard.role WHEN 'watch' THEN '{WAKE}' WHEN 'alarm' THEN '{ALARM}' ELSE heard.kind END,
         heard.external_event_id, heard.segment_id, heard.event_id, heard.contact_id,
-        heard.own_subscription_id, heard.occurred_at, heard.recorded_at,
+        heard.own_subscription_id, heard.occurred_at,
+        greatest(heard.recorded_at, heard.occurred_at),
         CASE WHEN heard.role = 'trigger' THEN heard.method ELSE heard.kind END,
         heard.properties, heard.depth
     FROM heard
@@ -262,7 +279,8 @@ def audience(*, list_id: int | None = None, roles: Sequence[str] = ROLES) -> set
         list_id=list_id,
         roles=list(roles),
     )
-    return {kind for (kind,) in rows}
+    kinds = {kind for (kind,) in rows}
+    return kinds | KINDS if ANY in kinds else kinds
 
 
 def _announce(

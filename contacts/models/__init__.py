@@ -3,7 +3,7 @@
 from contacts.models.contact import Contact, Subscription, SubscriptionState
 from contacts.models.event import Event, ExternalEvent, Intake, Listener
 from contacts.models.imports import Import, ImportReject
-from contacts.models.order import Order, OrderItem, OrderStatus, Product
+from contacts.models.order import Order, OrderFact, OrderItem, OrderStatus, Product
 from contacts.models.profile import DataType, ProfileField, ProfileFieldGroup
 from contacts.models.segment import Segment, SegmentKind, SegmentMember, SegmentTouch
 
@@ -17,6 +17,7 @@ __all__ = [
     "Intake",
     "Listener",
     "Order",
+    "OrderFact",
     "OrderItem",
     "OrderStatus",
     "Product",

@@ -78,6 +78,8 @@ class Listener(TenantModel):
     event, an exit rule, a goal). `kind` is one of `contacts.actions.facts`; external
     events and product alerts name their event, `segment_entered` and `segment_left` the
     segment. `conversation_id` points upward, by value; of a segment's listener it is null.
+    `within` ({months, days, seconds}; null = any) is how old an order or an interest in a
+    product may be at most to be heard of: the longest that a trigger asks for.
     """
 
     conversation_id = models.BigIntegerField(null=True, blank=True)
@@ -93,6 +95,7 @@ class Listener(TenantModel):
     segment = TenantForeignKey(
         "contacts.Segment", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
     )
+    within = models.JSONField(null=True, blank=True)
 
     class Meta:
         constraints = [

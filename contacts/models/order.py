@@ -82,6 +82,33 @@ class OrderItem(TenantModel):
         return self.sku
 
 
+class OrderFact(TenantModel):
+    """
+    That an order first had a status: written once for each, by whatever way it came.
+
+    `contact_id` is whose the order was then.
+    """
+
+    order = TenantForeignKey(Order, on_delete=models.CASCADE, related_name="facts")
+    contact_id = models.BigIntegerField()
+    order_number = models.CharField(max_length=50)
+    status = models.CharField(max_length=20, choices=OrderStatus)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("account", "order", "status", name="order_fact_once"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "contact_id", "recorded_at"], name="order_fact_by_contact"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order_number} {self.status}"
+
+
 class Product(TenantModel):
     """What is sold; purchase rules read its category and brand."""
 

@@ -130,9 +130,9 @@ class TestPublishConversation:
         version = published.published
 
         assert version.number == 1
-        assert [(row.kind, row.external_event_id) for row in Listener.objects.all()] == [
-            ("external_event", store.event.pk)
-        ]
+        assert [
+            (row.kind, row.external_event_id) for row in Listener.objects.filter(role="trigger")
+        ] == [("external_event", store.event.pk)]
         program = version.program
         assert program["reentry"] == {"kind": "after", "months": 0, "days": 90, "seconds": 0}
         assert program["triggers"][0]["next"] == "lapsed"
@@ -157,7 +157,7 @@ class TestPublishConversation:
         done = publish_conversation(conversation=conversation, now=now)
 
         assert (done.version.number, done.is_new) == (2, True)
-        assert Listener.objects.get().external_event_id == other.pk
+        assert Listener.objects.get(role="trigger").external_event_id == other.pk
         assert status(conversation, now=now) == "Active"
 
     def test_refuses_a_draft_with_problems_and_changes_nothing(self, published, store, now):
@@ -168,7 +168,7 @@ class TestPublishConversation:
 
         assert refused.value.problems[0].path == "threads[0].steps[4].message.saved_message"
         assert Version.objects.count() == 1
-        assert Listener.objects.count() == 1
+        assert Listener.objects.filter(role="trigger").count() == 1
 
     def test_resumes(self, published, now):
         pause_conversation(conversation=published, now=now)
@@ -203,7 +203,7 @@ class TestPause:
 
         published.refresh_from_db()
         assert published.paused_at == now
-        assert Listener.objects.count() == 1
+        assert Listener.objects.filter(role="trigger").count() == 1
 
     def test_needs_something_that_runs(self, store, now):
         conversation = applied(store, now).conversation

@@ -8,14 +8,15 @@ from zoneinfo import ZoneInfo
 
 from accounts.models import List
 from accounts.tenancy import sql
+from conductor.conversations.actions.listening import listen
 from conductor.conversations.document import parse_document
 from conductor.conversations.models import Conversation, Enrollment, Refusal, Version, Visit
 from conductor.conversations.names import ListNames
-from conductor.conversations.program import compile_program, listeners
+from conductor.conversations.program import compile_program
 from conductor.conversations.reading import read_structure
 from conductor.engine.tick import Tick, run_tick
 from contacts.actions.facts import announce, announce_event
-from contacts.models import Event, ExternalEvent, Intake, Listener, Subscription
+from contacts.models import Event, ExternalEvent, Intake, Subscription
 from messaging.actions import commit_email, commit_sms
 from messaging.models import Delivery
 from tests.factories import (
@@ -102,14 +103,7 @@ class World:
             published_at=self.now,
         )
         Conversation.objects.filter(pk=conversation.pk).update(published=version)
-        Listener.objects.filter(conversation_id=conversation.pk).delete()
-        for kind, event_id in listeners(version.program):
-            Listener.objects.create(
-                conversation_id=conversation.pk,
-                list=self.in_list,
-                kind=kind,
-                external_event_id=event_id,
-            )
+        listen(conversation=conversation, version=version, now=self.now)
         return version
 
     def _commit(self, document: Any) -> dict[str, int]:

@@ -9,14 +9,14 @@ from accounts.actions import record
 from accounts.models import Account, ApiClient, User
 from accounts.tenancy.wake import wake
 from conductor.conversations.actions.commits import folded_messages
+from conductor.conversations.actions.listening import listen
 from conductor.conversations.actions.status import has_edits
 from conductor.conversations.document import parse_document
 from conductor.conversations.models import Conversation, Version
 from conductor.conversations.names import ListNames
 from conductor.conversations.notices import listen_to_steps
 from conductor.conversations.problems import Problem, find_problems
-from conductor.conversations.program import compile_program, listeners
-from contacts.models import Listener
+from conductor.conversations.program import compile_program
 
 By = User | ApiClient | None
 
@@ -120,7 +120,7 @@ def _freeze(conversation: Conversation, *, now: datetime, by: By) -> Version:
         published_at=now,
         published_by=by if isinstance(by, User) else None,
     )
-    _listen(conversation, version)
+    listen(conversation=conversation, version=version, now=now)
     listen_to_steps(conversation=conversation, program=version.program, now=now)
     record(
         verb="published",
@@ -131,21 +131,3 @@ def _freeze(conversation: Conversation, *, now: datetime, by: By) -> Version:
         detail={"version": version.number},
     )
     return version
-
-
-def _listen(conversation: Conversation, version: Version) -> None:
-    """Make the listeners those of the version that new contacts enter."""
-    wanted = listeners(version.program)
-    present = Listener.objects.filter(conversation_id=conversation.pk)
-    stale = [row.pk for row in present if (row.kind, row.external_event_id) not in wanted]
-    heard = {(row.kind, row.external_event_id) for row in present}
-    Listener.objects.filter(pk__in=stale).delete()
-    Listener.objects.bulk_create(
-        Listener(
-            conversation_id=conversation.pk,
-            list=conversation.list,
-            kind=kind,
-            external_event_id=event_id,
-        )
-        for kind, event_id in wanted - heard
-    )

@@ -1,0 +1,78 @@
+"""Which facts a conversation hears of: listeners, written at publish."""
+
+from datetime import datetime
+
+from accounts.tenancy import in_account, lookups
+from conductor.conversations.models import Conversation, Enrollment, Version
+from conductor.conversations.program import Hearing, listeners
+from contacts.models import Listener
+
+
+def listen(*, conversation: Conversation, version: Version, now: datetime) -> None:
+    """
+    Let a conversation hear what the version that new contacts enter listens to.
+
+    What an older version watches for stays: somebody may be inside. `forget_listeners`
+    removes it once nobody is. Doing it twice changes nothing.
+    """
+    wanted = listeners(version.program)
+    present = {
+        Hearing(row.role, row.kind, row.external_event_id, row.segment_id): row
+        for row in Listener.objects.filter(conversation_id=conversation.pk)
+    }
+    Listener.objects.filter(
+        pk__in=[
+            row.pk
+            for hearing, row in present.items()
+            if hearing.role != "watch" and hearing not in wanted
+        ]
+    ).delete()
+    changed = []
+    for hearing, span in wanted.items():
+        row = present.get(hearing)
+        within = dict(zip(("months", "days", "seconds"), span, strict=True)) if span else None
+        if row is not None and row.within != within:
+            row.within = within
+            changed.append(row)
+        elif row is None:
+            present[hearing] = Listener(
+                conversation_id=conversation.pk,
+                list_id=conversation.list_id,
+                within=within,
+                **hearing._asdict(),
+            )
+    Listener.objects.bulk_update(changed, ["within"])
+    Listener.objects.bulk_create(row for row in present.values() if row.pk is None)
+
+
+def forget_listeners(_now: datetime) -> None:
+    """Remove, in every account, what only versions watch for that nobody is inside of."""
+    for account_id in lookups.all_accounts():
+        with in_account(account_id):
+            _forget()
+
+
+def _forget() -> None:
+    watching: dict[int, list[Listener]] = {}
+    rows = Listener.objects.filter(role="watch", conversation_id__isnull=False)
+    for row in rows:
+        watching.setdefault(row.conversation_id or 0, []).append(row)
+    for conversation_id, present in watching.items():
+        needed = _watched(conversation_id)
+        stale = [
+            row.pk
+            for row in present
+            if Hearing("watch", row.kind, row.external_event_id, row.segment_id) not in needed
+        ]
+        if stale:
+            Listener.objects.filter(pk__in=stale).delete()
+
+
+def _watched(conversation_id: int) -> set[Hearing]:
+    """Return what the running version and those with somebody inside watch for."""
+    # One statement: whoever enters a version while this runs enters the running one.
+    published = Conversation.objects.filter(pk=conversation_id).values("published_id")
+    inside = Enrollment.objects.filter(conversation_id=conversation_id, ended_at=None)
+    versions = Version.objects.filter(conversation_id=conversation_id)
+    needed = versions.filter(pk__in=published) | versions.filter(pk__in=inside.values("version_id"))
+    return {hearing for version in needed for hearing in listeners(version.program)}
