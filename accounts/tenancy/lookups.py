@@ -114,9 +114,8 @@ def waiting_work(*, now: datetime) -> dict[str, bool]:
         SELECT
             EXISTS (SELECT FROM lookup_due_accounts(%(now)s, 1)),
             EXISTS (SELECT FROM lookup_sending_accounts(%(now)s, 1)),
-            EXISTS (SELECT FROM lookup_import_accounts()),
-            EXISTS (SELECT FROM lookup_calling_accounts(%(now)s, 1))
+            EXISTS (SELECT FROM lookup_import_accounts())
         """,
         now=now,
     )
-    return dict(zip(("advance", "send", "import", "call"), row or (), strict=True))
+    return dict(zip(("advance", "send", "import"), row or (), strict=True))

@@ -14,7 +14,6 @@ TASKS = {
     "advance": "conductor.engine.tasks.advance",
     "import": "contacts.tasks.run_imports",
     "send": "messaging.tasks.send",
-    "call": "conductor.engine.tasks.call",
 }
 # More tasks than this wait only when no cluster runs: no hint is needed then.
 PLENTY = 20

@@ -38,7 +38,6 @@ MOST_STEPS = 500
 # Kinds and settings of the file format that this version does not run.
 KINDS_NOT_YET = {
     "wait_for": "Wait For",
-    "webhook": "Webhook",
     "code": "Code",
 }
 

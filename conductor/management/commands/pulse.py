@@ -1,4 +1,8 @@
-"""`manage.py pulse`: wake the workers when there is work; runs until it is told to stop."""
+"""
+`manage.py pulse`: wake the workers when there is work; runs until it is told to stop.
+
+Beside the pulse, in a thread, webhook calls are made: both mostly wait for others.
+"""
 
 import signal
 import threading
@@ -7,6 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.commands import SentenceCommand
+from conductor.engine.calls import STOP_SECONDS, Caller
 from conductor.engine.pulse import Pulse
 from conductor.schedule import DAILY, MINUTELY
 
@@ -22,4 +27,8 @@ class Command(SentenceCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stop.set())
+        caller = Caller(clock=timezone.now)
+        calling = threading.Thread(target=caller.run, args=[stop], name="caller", daemon=True)
+        calling.start()
         Pulse(clock=timezone.now, daily=DAILY, minutely=MINUTELY).run(stop)
+        calling.join(timeout=STOP_SECONDS * 2)
