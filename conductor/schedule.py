@@ -7,6 +7,7 @@ from django.core.management import call_command
 
 from accounts.tenancy.partitions import make_partitions
 from conductor.conversations.notices import send_notices
+from messaging.actions.coupons import warn_of_low_pools
 
 
 def make_months_ahead(now: datetime) -> None:
@@ -21,4 +22,4 @@ def forget_sessions(_now: datetime) -> None:
 
 DAILY = (make_months_ahead, forget_sessions)
 # Each looks first whether there is anything to do: an idle deployment stays idle.
-MINUTELY: tuple[Callable[[datetime], object], ...] = (send_notices,)
+MINUTELY: tuple[Callable[[datetime], object], ...] = (send_notices, warn_of_low_pools)

@@ -42,6 +42,10 @@ FROM unnest(%(lines)s::bigint[], %(codes)s::text[], %(reasons)s::text[], %(raws)
 ORDER BY remark.line
 """
 Clock = Callable[[], datetime]
+Reject = Callable[[int, RowFaultError, Sequence[str]], None]
+Taker = Callable[[Import, Iterator[tuple[int, list[str]]], Reject, datetime], dict[str, int]]
+# How the files of higher packages are taken, by their kind: they say so when apps are ready.
+TAKERS: dict[str, Taker] = {}
 Remark = tuple[int, str, str, str]
 
 
@@ -117,15 +121,27 @@ def _take_chunk(import_id: int, now: datetime, records: int) -> bool:
         taken = _Taken(imported)
         if layout.has_header and imported.line == 0:
             next(iter(reader), None)
-        if imported.kind == ImportKind.CONTACTS:
-            counted = _take_contacts(imported, layout, _counted(reader, records, taken), taken, now)
-        else:
-            counted = _take_orders(imported, layout, _counted(reader, records, taken), taken, now)
-        if taken.count > max(WORTH_STATISTICS, imported.counts.get("processed", 0)):
-            tables = GROWN[ImportKind(imported.kind)]
+        rows = _counted(reader, records, taken)
+        counted = _take_rows(imported, layout, rows, taken, now)
+        tables = GROWN.get(ImportKind(imported.kind))
+        if tables and taken.count > max(WORTH_STATISTICS, imported.counts.get("processed", 0)):
             sql.execute("SELECT refresh_statistics(%(tables)s)", tables=tables)
         _save(imported, reader, taken, counted, now)
     return imported.status == ImportStatus.PROCESSING
+
+
+def _take_rows(
+    imported: Import,
+    layout: Layout,
+    rows: Iterator[tuple[int, list[str]]],
+    taken: "_Taken",
+    now: datetime,
+) -> dict[str, int]:
+    if imported.kind == ImportKind.CONTACTS:
+        return _take_contacts(imported, layout, rows, taken, now)
+    if imported.kind == ImportKind.ORDERS:
+        return _take_orders(imported, layout, rows, taken, now)
+    return TAKERS[imported.kind](imported, rows, taken.reject, now)
 
 
 class _Taken:

@@ -1,4 +1,4 @@
-"""Imports: files of contacts or orders, taken chunk by chunk."""
+"""Imports: files of contacts, orders or coupon codes, taken chunk by chunk."""
 
 from django.db import models
 
@@ -11,6 +11,7 @@ class ImportKind(models.TextChoices):
 
     CONTACTS = "contacts", "Contacts"
     ORDERS = "orders", "Orders"
+    COUPONS = "coupons", "Coupon codes"
 
 
 class ImportStatus(models.TextChoices):

@@ -44,7 +44,8 @@ COUNTS = [
 
 def imports_of(in_list: List) -> QuerySet[Import]:
     """Return the imports of a list, and the account's own: batches that came by the API."""
-    return Import.objects.filter(Q(list=in_list) | Q(list=None))
+    found = Import.objects.filter(Q(list=in_list) | Q(list=None))
+    return found.exclude(kind=ImportKind.COUPONS)
 
 
 @require_GET

@@ -9,7 +9,6 @@ field is cleared and the contact leaves by `no_code`.
 from collections.abc import Mapping
 from typing import Any
 
-from accounts.tenancy.wake import wake
 from conductor.steps import (
     HERE,
     NEXT,
@@ -175,7 +174,7 @@ def _give_all(arrivals: Arrivals, field_id: int, code: str) -> None:
 
 def _give_each(arrivals: Arrivals, field_id: int, pool: CouponPool) -> None:
     """Give each a code of its own, as long as there are any."""
-    handed = arrivals.run(
+    arrivals.run(
         HAND_OUT.format(zone=arrivals.zone("account")),
         pool_id=pool.pk,
         cutoff_days=pool.cutoff_days,
@@ -183,8 +182,6 @@ def _give_each(arrivals: Arrivals, field_id: int, pool: CouponPool) -> None:
     write_field(arrivals, field_id, HANDED, joins=OWN_CODE, fallback=pool.fallback_code)
     if not pool.fallback_code:
         arrivals.run(LEAVE_WITHOUT)
-    if handed and pool.low_at and pool.alerted_at is None:
-        wake("warn")
 
 
 def _pool_problems(name: str, names: Names) -> list[StepProblem]:
