@@ -8,3 +8,11 @@ class ConversationsConfig(AppConfig):
 
     name = "conductor.conversations"
     label = "conversations"
+
+    def ready(self) -> None:
+        """Tell rules and segments what a list's names mean, and who uses a segment."""
+        from conductor.conversations.names import ListNames
+        from conductor.conversations.uses import users_of_segment
+        from contacts.filters import naming
+
+        naming.register(names=ListNames, users_of_segment=users_of_segment)

@@ -47,6 +47,10 @@ class ListNames:
         """Find a saved message (without its content)."""
         return self._saved_messages.get(name)
 
+    def has_sms_message(self, name: str) -> bool:
+        """Say whether some phone list has a text message of that name."""
+        return any(name == known for _, _, known in self._sms_messages)
+
     def other_list(self, name: str) -> List | None:
         """Find a list of the account."""
         return self._lists.get(name)

@@ -81,6 +81,11 @@ class Names(Protocol):
         """The conversation's time zone: `account`, `contact` or an IANA name."""
         ...
 
+    @property
+    def list(self) -> List:
+        """The conversation's list."""
+        ...
+
     def field(self, name: str) -> ProfileField | None:
         """Find a profile field by `Group.Field`."""
         ...
@@ -103,6 +108,10 @@ class Names(Protocol):
 
     def saved_message(self, name: str) -> SavedMessage | None:
         """Find a saved message (without its content)."""
+        ...
+
+    def has_sms_message(self, name: str) -> bool:
+        """Say whether some phone list has a text message of that name."""
         ...
 
     def other_list(self, name: str) -> List | None:

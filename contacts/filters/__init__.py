@@ -26,7 +26,7 @@ from contacts.filters.language import (
 )
 from contacts.filters.leaf import Heard
 from contacts.filters.reading import Malformed
-from contacts.filters.scope import Names
+from contacts.filters.scope import Names, VanishedError
 
 __all__ = [
     "Condition",
@@ -34,6 +34,7 @@ __all__ = [
     "Malformed",
     "Names",
     "Rule",
+    "VanishedError",
     "condition",
     "count",
     "hears",

@@ -17,6 +17,7 @@ from accounts.models import Account, List
 from accounts.tenancy import in_account, sql
 from contacts import filters
 from contacts.durations import Duration, add_duration
+from contacts.filters import naming
 from contacts.models import ProfileField, ProfileFieldGroup
 
 DEFAULT_SIZE = 1_000_000
@@ -141,7 +142,7 @@ def _populate(account: Account, *, now: datetime, size: int, seed: int) -> tuple
         }
     )
     asked = filters.matching(
-        filters.resolve(rule, _Fields(fields)),
+        filters.resolve(rule, naming.names_of(list_)),
         columns="count(*)",
         list_id=list_.pk,
         time_zone=account.time_zone,
@@ -155,19 +156,6 @@ def _populate(account: Account, *, now: datetime, size: int, seed: int) -> tuple
         "now": now,
     }
     return (asked.sql, asked.params), (BY_HAND, by_hand)
-
-
-class _Fields:
-    """The names of the benchmark's list."""
-
-    def __init__(self, fields: dict[str, ProfileField]) -> None:
-        self.fields = fields
-
-    def field(self, name: str) -> ProfileField | None:
-        return self.fields.get(name.removeprefix("Profile."))
-
-    def event(self, name: str) -> None:
-        return None
 
 
 def _race(by_hand: Query, asked: Query) -> tuple[float, float]:

@@ -53,7 +53,7 @@ def condition(
     no alias `enrollment`, and leaves that ask for it are false.
     """
     scope = Scope(zone=zone, prefix=prefix, enrolled=enrolled)
-    return Condition(_test(resolved, scope).strict, scope.params)
+    return Condition(test_of(resolved, scope).strict, scope.params)
 
 
 def matching(
@@ -67,7 +67,7 @@ def matching(
     """
     scope = Scope(zone="%(zone)s", prefix="rule", enrolled=False, bulk=True)
     # In a WHERE clause NULL is as good as false, and the planner knows bare comparisons.
-    test = _test(resolved, scope).sql
+    test = test_of(resolved, scope).sql
     select = MATCHING if "contact." in test else MATCHING_ALONE
     given = {**scope.params, "list_id": list_id, "zone": time_zone, "now": now}
     return Condition(select.format(columns=columns, condition=f"({test})"), given)
@@ -95,12 +95,13 @@ def hears(resolved: Resolved) -> set[Heard]:
     return leaf_types()[resolved["leaf"]].hears(dict(resolved))
 
 
-def _test(resolved: Resolved, scope: Scope) -> Test:
+def test_of(resolved: Resolved, scope: Scope) -> Test:
+    """Compile a resolved rule, or the rule of a segment that one asks for."""
     for kind, join in (("all", every), ("any", either)):
         if kind in resolved:
-            return join([_test(inner, scope) for inner in resolved[kind]])
+            return join([test_of(inner, scope) for inner in resolved[kind]])
     if "not" in resolved:
-        return Test(f"NOT ({_test(resolved['not'], scope).strict})")
+        return Test(f"NOT ({test_of(resolved['not'], scope).strict})")
     return leaf_types()[resolved["leaf"]].test(dict(resolved), scope)
 
 

@@ -1,17 +1,14 @@
 """Rules that count facts of a contact (orders, events) in a window of time."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from contacts.durations import parse_duration
-from contacts.filters.leaf import Config
+from contacts.filters.leaf import ENTRY, STEP_KEY, Config
 from contacts.filters.reading import Reader, within
 from contacts.filters.scope import Scope, Test, every
 from contacts.filters.values import Operators, compare_number, read_operators
 
-ENTRY = "entry"
-STEP_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 AT_LEAST_ONE: Operators = {"at_least": 1}
 
 

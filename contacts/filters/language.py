@@ -10,20 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from contacts.filters.facts import since_step
 from contacts.filters.leaf import Config, LeafType, leaf_types
 from contacts.filters.reading import Fault, Malformed, Reader, name_of, within
 from contacts.filters.scope import Names
 
 DEPTH_LIMIT = 20
 LEAF_LIMIT = 200
-
-# Leaves of the file format that no app brings yet.
-LATER = {
-    "message": "Rules about messages are not supported yet.",
-    "sms": "Rules about text messages are not supported yet.",
-    "segment": "Rules about segments are not supported yet.",
-}
 
 
 @dataclass(frozen=True)
@@ -106,11 +98,10 @@ def leaves(rule: Rule, path: str = "") -> Iterator[tuple[Leaf, str]]:
 
 
 def steps_counted_from(rule: Rule) -> Iterator[tuple[str, str]]:
-    """Yield (step key, path) of every step since which a rule counts facts."""
+    """Yield (step key, path) of every step of its own conversation that a rule names."""
     for leaf, at in leaves(rule):
-        step = since_step(leaf.config)
-        if step:
-            yield step, within(within(at, leaf.type.kind), "since")
+        for step, setting in leaf.type.steps_named(leaf.config):
+            yield step, within(within(at, leaf.type.kind), setting)
 
 
 @dataclass
@@ -177,9 +168,6 @@ class _Parser:
 def _no_rule(data: dict[str, Any], found: list[str]) -> str:
     if found:
         return f"A rule is one of these, not several: {', '.join(map(str, found))}."
-    for key in data:
-        if key in LATER:
-            return LATER[key]
     known = ", ".join(["all", "any", "not", *sorted(leaf_types())])
     if not data:
         return f"This rule is empty: it is one of {known}."

@@ -7,6 +7,7 @@ app above adds its own without this one knowing.
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
@@ -18,6 +19,8 @@ from contacts.filters.reading import Fault, Reader
 from contacts.filters.scope import Names, Scope, Test
 
 Config = dict[str, Any]
+ENTRY = "entry"
+STEP_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 # A kind of fact, and the external event or segment that it names: contacts.actions.facts.
 Heard = tuple[str, int | None, int | None]
 
@@ -53,6 +56,15 @@ class LeafType:
     def hears(self, resolved: Config) -> set[Heard]:
         """Return the facts that may change the answer; the clock may change it, too."""
         return set()
+
+    def asks_enrollment(self, config: Config) -> bool:
+        """Say whether it can only be asked of somebody inside a conversation."""
+        return config.get("since") == ENTRY or bool(self.steps_named(config))
+
+    def steps_named(self, config: Config) -> list[tuple[str, str]]:
+        """Return (step key, setting) of the steps that it names of the conversation that asks."""
+        since = config.get("since", "")
+        return [(since, "since")] if since != ENTRY and STEP_KEY.fullmatch(since) else []
 
     def sentence(self, config: Config, *, negated: bool) -> str:
         """Say it in the marketer's words."""

@@ -6,12 +6,35 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+from accounts.models import List
 from contacts.durations import Duration
-from contacts.models import ExternalEvent, ProfileField
+from contacts.models import ExternalEvent, ProfileField, Segment
+
+
+class VanishedError(LookupError):
+    """What a compiled rule names is gone; `reason` says it as a marketer reads it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Named(Protocol):
+    """A conversation that a rule names: this package knows no more of it."""
+
+    @property
+    def conversation_id(self) -> int:
+        """Its id."""
+        ...
 
 
 class Names(Protocol):
     """What a list's names mean; None is a name that does not exist on the list."""
+
+    @property
+    def list(self) -> List:
+        """The list."""
+        ...
 
     def field(self, name: str) -> ProfileField | None:
         """Find a profile field by `Group.Field`."""
@@ -19,6 +42,22 @@ class Names(Protocol):
 
     def event(self, name: str) -> ExternalEvent | None:
         """Find an external event."""
+        ...
+
+    def segment(self, name: str) -> Segment | None:
+        """Find a segment of the list."""
+        ...
+
+    def conversation(self, name: str) -> Named | None:
+        """Find a conversation of the list."""
+        ...
+
+    def saved_message(self, name: str) -> object | None:
+        """Find a saved message of the list."""
+        ...
+
+    def has_sms_message(self, name: str) -> bool:
+        """Say whether a phone list of the list's short codes has a text message of that name."""
         ...
 
 
@@ -47,13 +86,15 @@ class Scope:
 
     `zone` is an SQL expression of the rule's IANA zone; `enrolled` says whether there is
     an alias `enrollment`; `bulk` that the condition runs over a whole list, not over the
-    few thousand contacts of a tick.
+    few thousand contacts of a tick; `segments` are the ids of those that the condition is
+    compiled within, the outermost first.
     """
 
     zone: str
     prefix: str
     enrolled: bool = True
     bulk: bool = False
+    segments: tuple[int, ...] = ()
     params: dict[str, Any] = field(default_factory=dict)
 
     now = "%(now)s::timestamptz"

@@ -20,6 +20,7 @@ from messaging.actions.phones import (
     update_short_code,
 )
 from messaging.actions.providers import carrier_of, set_provider
+from messaging.actions.receipts import record_receipts, tell_of_deliveries
 from messaging.actions.replies import is_stop, opt_out
 from messaging.actions.trials import send_test_email, send_test_sms
 
@@ -36,12 +37,14 @@ __all__ = [
     "delete_sms_message",
     "is_stop",
     "opt_out",
+    "record_receipts",
     "save_message",
     "send_test_email",
     "send_test_sms",
     "set_provider",
     "subscribe_phone",
     "subscribe_phones",
+    "tell_of_deliveries",
     "unsubscribe_phone",
     "update_phone_list",
     "update_short_code",

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.tenancy import sql
+from messaging.actions.receipts import tell_of_deliveries
 from messaging.eligibility import email_refusal, sms_refusal
 from messaging.providers import carriers
 
@@ -177,6 +178,8 @@ def claim(*, channel: str, provider: str, sender: str, most: int, now: datetime)
         attempts=MOST_ATTEMPTS,
         now=now,
     )
+    # What is not sent is told of here, the rest when its batch is written down.
+    tell_of_deliveries(ids=[row["id"] for row in rows if row["state"] != "sending"], now=now)
     return Claim(len(rows), [as_claimed(row) for row in rows if row["state"] == "sending"])
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from accounts.tenancy import in_account, sql
 from messaging.actions.providers import carrier_of, note_provider_error
+from messaging.actions.receipts import tell_of_deliveries
 from messaging.models.message import Channel
 from messaging.providers import Carrier, Outcome, Outgoing, ProviderError
 from messaging.sending.claim import MOST_ATTEMPTS, Claimed, claim, settle_and_release
@@ -119,7 +120,7 @@ def write_down(
     heart: Heart,
     now: datetime,
 ) -> None:
-    """Write a batch's outcomes with one UPDATE."""
+    """Write a batch's outcomes with one UPDATE, and tell who listens."""
     again = {row.id for row in claimed if row.resend_unknown and row.attempts < MOST_ATTEMPTS}
     outcomes = [
         Outcome(one.delivery_id, "deferred", one.reason)
@@ -139,4 +140,5 @@ def write_down(
             now=now,
             retry_at=now + RETRY_AFTER,
         )
+        tell_of_deliveries(ids=[one.delivery_id for one in outcomes], now=now)
         note_provider_error(channel=channel, error=handed.error)

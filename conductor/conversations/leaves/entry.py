@@ -72,6 +72,10 @@ class Entry(LeafType):
             tests += property_tests(asked, "enrollment.entry_properties", scope)
         return every(tests)
 
+    def asks_enrollment(self, config: Config) -> bool:
+        """Every entry is one of an enrollment."""
+        return True
+
     def sentence(self, config: Config, *, negated: bool) -> str:
         """Say `entered by Order Imported`."""
         parts = [f"by {listed(config[key])}" for key in ("event", "method") if key in config]

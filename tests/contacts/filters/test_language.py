@@ -104,10 +104,6 @@ class TestParse:
     def test_refuses_with_a_path(self, written, path):
         assert path in [found for found, _ in faults(written)]
 
-    @pytest.mark.parametrize("kind", ["message", "sms", "segment"])
-    def test_says_what_is_not_there_yet(self, kind):
-        assert "not supported yet" in faults({kind: {}})[0][1]
-
     def test_puts_a_path_before_its_own(self):
         found = faults({"not": {"purchase": {"within": 3}}}, "threads[0].steps[2].filter")
 

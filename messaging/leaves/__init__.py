@@ -1,0 +1,1 @@
+"""Found by scanning this folder."""
