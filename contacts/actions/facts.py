@@ -101,6 +101,7 @@ WITH {{given}}fact ({", ".join(COLUMNS)}, place) AS MATERIALIZED (
     INNER JOIN contacts_listener AS listener
         ON listener.kind IN (fact.kind, '{ANY}')
         AND {{same_list}}
+        AND {{heard_if}}
         AND (
             listener.kind = '{ANY}'
             OR (
@@ -248,6 +249,7 @@ def queue(
     *,
     roles: Sequence[str] = ROLES,
     same_list: str = ANY_LIST,
+    heard_if: str = "TRUE",
     given: str = "",
     returning: str = "0",
     **params: Any,
@@ -255,9 +257,12 @@ def queue(
     """
     Queue facts by one statement; return how many rows, and the value of `returning`.
 
-    `given` is what stands before in its WITH, such as the INSERT whose rows are announced.
+    `given` is what stands before in its WITH, such as the INSERT whose rows are announced;
+    `heard_if` a further condition on `fact` and `listener`.
     """
-    statement = QUEUE.format(rows=rows, same_list=same_list, given=given, returning=returning)
+    statement = QUEUE.format(
+        rows=rows, same_list=same_list, heard_if=heard_if, given=given, returning=returning
+    )
     row = sql.fetch_one(statement, roles=list(roles), **params)
     queued, touched, returned = row or (0, 0, 0)
     if queued or touched:

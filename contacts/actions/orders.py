@@ -13,8 +13,9 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 
 from accounts.actions import InvalidValueError
-from accounts.tenancy import sql
-from accounts.tenancy.wake import wake
+from accounts.models import Account
+from accounts.tenancy import current_account_id, sql
+from contacts.actions import facts
 from contacts.actions.crowd import WORTH_SETTLING, Registry, save_people
 from contacts.actions.customers import Outcome, Remark, again_if_overtaken, read_person
 from contacts.actions.order_rows import TEXTS, TOTALS, NewItem, NewOrder, read_order
@@ -57,7 +58,8 @@ CREATE TEMP TABLE IF NOT EXISTS orders_found (
     is_new bool NOT NULL,
     is_changed bool NOT NULL,
     has_other_items bool NOT NULL,
-    status_before text
+    status_before text,
+    contact_before bigint
 ) ON COMMIT DELETE ROWS;
 TRUNCATE orders_stage, orders_found
 """
@@ -108,7 +110,8 @@ SELECT
     stored.id IS NOT NULL AND stage.items <> (
         {ITEMS}
     ),
-    stored.status
+    stored.status,
+    stored.contact_id
 FROM orders_stage AS stage
 JOIN contacts_found AS found ON found.line = stage.person_line
 LEFT JOIN contacts_order AS stored ON stored.order_number = stage.order_number
@@ -149,26 +152,52 @@ JOIN orders_stage AS stage ON stage.order_number = found.order_number
 CROSS JOIN LATERAL jsonb_array_elements(stage.items) WITH ORDINALITY AS item (row, position)
 WHERE found.is_new OR found.has_other_items
 """
-# `order` fires when an order first has that status, for who listens on a list of the contact.
-ANNOUNCE = """
-INSERT INTO contacts_intake (
-    conversation_id, kind, contact_id, subscription_id, occurred_at, recorded_at, method,
-    properties, depth
-)
-SELECT
-    listener.conversation_id, 'order', found.contact_id, subscription.id, stage.ordered_at,
-    %(now)s, %(source)s,
-    jsonb_build_object(
-        'order_number', stage.order_number, 'status', stage.status, 'total', stage.total
-    ), 0
+# A status is an order's for the first time once; what an order had before this was kept
+# track of is not asked again as long as it stays.
+REMEMBER = """
+INSERT INTO contacts_orderfact (order_id, contact_id, order_number, status, recorded_at)
+SELECT found.order_id, found.contact_id, stage.order_number, stage.status, %(now)s
 FROM orders_found AS found
 JOIN orders_stage AS stage ON stage.order_number = found.order_number
-CROSS JOIN contacts_listener AS listener
-LEFT JOIN contacts_subscription AS subscription
-    ON subscription.list_id = listener.list_id AND subscription.contact_id = found.contact_id
-WHERE listener.kind = 'order' AND found.status_before IS DISTINCT FROM stage.status
-ORDER BY stage.ordered_at, found.order_id
+WHERE found.status_before IS DISTINCT FROM stage.status
+ON CONFLICT DO NOTHING
 """
+REMEMBERED = f"remembered AS ({REMEMBER} RETURNING order_id), "
+# Orders belong to no list: whoever listens on a list of the contact hears of them.
+FACT = f"""
+    SELECT
+        '{facts.ORDERED}'::text, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint,
+        found.contact_id, NULL::bigint, stage.ordered_at, %(now)s::timestamptz,
+        %(source)s::text,
+        jsonb_build_object(
+            'order_number', stage.order_number, 'status', stage.status, 'total', stage.total
+        ), 0::smallint
+    FROM orders_found AS found
+    JOIN orders_stage AS stage ON stage.order_number = found.order_number
+"""
+# Triggers hear of a status only the first time, watchers of whatever changes.
+FIRSTS = f"""{FACT}
+    JOIN remembered ON remembered.order_id = found.order_id
+    ORDER BY stage.ordered_at, found.order_id
+"""
+CHANGES = f"""{FACT}
+    WHERE found.is_new OR found.is_changed OR found.has_other_items
+    UNION ALL
+    SELECT
+        '{facts.ORDERED}', NULL, NULL, NULL, NULL, found.contact_before, NULL, %(now)s, %(now)s,
+        %(source)s, '{{}}', 0
+    FROM orders_found AS found
+    WHERE found.contact_before <> found.contact_id
+"""
+# What an integration sends must not be older than a trigger says; a file may hold anything.
+YOUNG_ENOUGH = """(
+    listener.within IS NULL
+    OR fact.method <> 'api'
+    OR fact.occurred_at >= add_duration(
+        fact.recorded_at, -(listener.within ->> 'months')::int,
+        -(listener.within ->> 'days')::int, -(listener.within ->> 'seconds')::float8, %(zone)s
+    )
+)"""
 
 
 @dataclass(frozen=True)
@@ -193,7 +222,9 @@ def save_orders(
 
     An order's customer is found or created. Of one number twice among `orders` the later
     row stands. An order more than 24 hours in the future is a reject. With
-    `start_conversations` triggers on orders hear of each that first has its status.
+    `start_conversations` triggers on orders hear of each that first has its status; of the
+    `source` "api" only those that are no older than a trigger's `max_age`. Those who are
+    inside a conversation are asked again whenever an order of theirs changes.
     Orders that an earlier chunk of the same import (`import_id`) brought are gone on with:
     their items are added.
     """
@@ -205,8 +236,7 @@ def save_orders(
         outcome.warnings += [Remark(line, "customerNumber", TWO_CONTACTS) for line in crossed]
         _write(batch, now, outcome, import_id)
         outcome.unchanged = len(orders) - len(outcome.rejects) - outcome.created - outcome.updated
-        if start_conversations and sql.execute(ANNOUNCE, now=now, source=source):
-            wake("advance")
+        _announce(now, source, start_conversations=start_conversations)
         return outcome
 
     return again_if_overtaken(save)
@@ -247,6 +277,26 @@ def _write(batch: _Batch, now: datetime, outcome: Outcome, import_id: int | None
     outcome.updated = sql.execute(UPDATE, now=now, import_id=import_id)
     sql.execute(DELETE_ITEMS)
     sql.execute(INSERT_ITEMS)
+
+
+def _announce(now: datetime, source: str, *, start_conversations: bool) -> None:
+    """Write down which statuses are new to their orders, and tell who listens."""
+    heard = facts.ORDERED in facts.audience()
+    if heard:
+        facts.queue(CHANGES, roles=facts.QUIET, now=now, source=source)
+    if not heard or not start_conversations:
+        sql.execute(REMEMBER, now=now)
+        return
+    zone = Account.objects.values_list("time_zone", flat=True).get(pk=current_account_id() or 0)
+    facts.queue(
+        FIRSTS,
+        roles=["trigger"],
+        given=REMEMBERED,
+        heard_if=YOUNG_ENOUGH,
+        now=now,
+        source=source,
+        zone=zone,
+    )
 
 
 def _json(value: Any) -> str:

@@ -12,8 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.tenancy import sql
-from accounts.tenancy.wake import wake
-from contacts.actions import crowd
+from contacts.actions import crowd, facts
 from contacts.actions.people import TWO_CONTACTS
 from contacts.identity import EMAIL_KEY_SQL
 from contacts.imports import statements
@@ -69,6 +68,11 @@ class Plan:
     options: Mapping[str, Any]
 
     @property
+    def roles(self) -> tuple[str, ...]:
+        """Whom the import tells what it changes; its events are told to all."""
+        return facts.ROLES if self.start_conversations else facts.QUIET
+
+    @property
     def adds(self) -> bool:
         """Whether unknown people are put on the list."""
         return self.import_type.startswith("Add")
@@ -105,10 +109,11 @@ def _store_batch(
     """Store one row per person; return the later rows of the same people, merged."""
     crowd.prepare()
     batch.copy(rows)
+    heard = facts.audience(list_id=plan.list_id, roles=plan.roles)
     turns = crowd.resolve(
         identifiers=sorted(batch.columns),
         list_id=plan.list_id,
-        keep_profile=plan.start_conversations,
+        keep_profile=facts.PROFILE_UPDATED in heard,
         mixed=not batch.all_have_addresses,
     )
     if plan.adds:
@@ -122,7 +127,7 @@ def _store_batch(
     for target in plan.reader.other_targets:
         word, _, argument = target.partition(":")
         column_targets()[word].store(argument=argument, key=target, options=plan.options, now=now)
-    _tell(plan, batch, now, tally)
+    _tell(plan, batch, heard, now, tally)
     return list(batch.again.values())
 
 
@@ -139,6 +144,9 @@ class _Stage:
         if self.columns & {"external_id", "phone_e164"}:
             self.columns.add("raw")  # of rows without an address, which may be rejected
         self.crossed: set[int] = set()
+        # The lines whose people changed, and those that took somebody off the list.
+        self.changed_people: set[int] = set()
+        self.left: set[int] = set()
         self.again: dict[str, Row] = {}
         self.has_events = False
         self.all_have_addresses = True
@@ -203,11 +211,12 @@ def _write(plan: Plan, batch: _Stage, turns: int, now: datetime, tally: Tally) -
     if plan.import_type == REMOVE:
         _count(plan, tally, created)
         rows = sql.fetch_all(statements.UNSUBSCRIBE, now=now, method=METHOD)
-        changed = {line for (line,) in rows}
+        changed = batch.left = {line for (line,) in rows}
     else:
         for turn in range(1, turns + 1):
-            changed |= crowd.update_known(columns=batch.columns, turn=turn, now=now)
+            batch.changed_people |= crowd.update_known(columns=batch.columns, turn=turn, now=now)
             changed |= _update(plan, turn, now)
+        changed |= batch.changed_people
         _count(plan, tally, created)
     if created and changed:
         changed -= {line for (line,) in sql.fetch_all(statements.CREATED_LINES)}
@@ -279,31 +288,49 @@ def _count(plan: Plan, tally: Tally, created: int) -> None:
     tally.unchanged += accepted - created
 
 
-def _tell(plan: Plan, batch: _Stage, now: datetime, tally: Tally) -> None:
-    """Raise the rows' events; tell who listens, if conversations are to start."""
-    queued = 0
-    if plan.start_conversations:
-        told = sql.fetch_all(statements.TOLD, now=now) if batch.is_second else []
-        for kind, condition in statements.FACTS.items():
-            queued += _queue_facts(plan, kind, condition, now, [contact for (contact,) in told])
+def _tell(plan: Plan, batch: _Stage, heard: set[str], now: datetime, tally: Tally) -> None:
+    """Tell who listens what has changed, and raise the rows' events."""
+    crowd.announce_updated(batch.changed_people, now=now)
+    told = sql.fetch_all(statements.TOLD, now=now) if batch.is_second and heard else []
+    for kind, condition in statements.FACTS.items():
+        if kind in heard:
+            _announce(plan, batch, kind, condition, now, [contact for (contact,) in told])
     if batch.has_events:
-        row = sql.fetch_one(statements.RAISE, list_id=plan.list_id, now=now)
-        raised, heard = row or (0, 0)
-        tally.events += raised
-        queued += heard
-    if queued:
-        wake("advance")
+        tally.events += _raise(plan, now)
 
 
-def _queue_facts(plan: Plan, kind: str, condition: str, now: datetime, told: Sequence[int]) -> int:
-    source = statements.EACH_ROW if kind == "import" else ""
-    properties = "'{}'::jsonb"
-    if kind == "profile_updated":
+def _announce(
+    plan: Plan, batch: _Stage, kind: str, condition: str, now: datetime, told: Sequence[int]
+) -> None:
+    source, properties = "", "'{}'::jsonb"
+    if kind == facts.IMPORTED:
+        source = statements.EACH_ROW
+    if kind == facts.PROFILE_UPDATED:
         source = statements.CHANGED_FIELDS
         properties = "jsonb_build_object('fields', fields.changed)"
-    statement = statements.QUEUE_FACTS.format(
-        source=source, properties=properties, condition=condition
+    facts.queue(
+        statements.FACT_ROWS.format(source=source, properties=properties, condition=condition),
+        same_list=facts.ONE_LIST,
+        roles=plan.roles,
+        list_id=plan.list_id,
+        kind=kind,
+        now=now,
+        method=METHOD,
+        told=list(told),
+        left=sorted(batch.left),
     )
-    return sql.execute(
-        statement, list_id=plan.list_id, kind=kind, now=now, method=METHOD, told=list(told)
+
+
+def _raise(plan: Plan, now: datetime) -> int:
+    """Raise the rows' events, whoever is to start; return how many."""
+    if facts.EXTERNAL_EVENT not in facts.audience(list_id=plan.list_id):
+        return sql.execute(statements.RAISED, list_id=plan.list_id, now=now)
+    _, raised = facts.queue(
+        statements.RAISED_FACTS,
+        same_list=facts.ONE_LIST,
+        given=statements.RAISED_AND_HEARD,
+        returning="(SELECT count(*) FROM raised)",
+        list_id=plan.list_id,
+        now=now,
     )
+    return raised

@@ -5,6 +5,8 @@ All run over the temporary `contacts_stage` and `contacts_found` (`contacts.acti
 and say what they would change before they change it.
 """
 
+from contacts.actions import facts
+
 # The address of the list's subscription is the contact's; where every row brings one it
 # need not be looked up.
 ADDRESS_OF_ROW = ("stage.email_norm", "")
@@ -122,10 +124,7 @@ SELECT
 FROM contacts_found AS found
 JOIN contacts_stage AS stage ON stage.line = found.line
 """
-# Subscriptions are looked up row by row, by their key: a list that was just filled has no
-# statistics, and a join would be planned for a handful.
-RAISE = """
-WITH raised AS (
+RAISED = """
     INSERT INTO contacts_event (
         list_id, contact_id, external_event_id, occurred_at, recorded_at, source, properties
     )
@@ -135,62 +134,54 @@ WITH raised AS (
     JOIN contacts_stage AS stage ON stage.line = found.line
     CROSS JOIN LATERAL unnest(stage.event_ids) WITH ORDINALITY AS named (external_event_id, place)
     ORDER BY stage.line, named.place
-    RETURNING id, contact_id, external_event_id
-), queued AS (
-    INSERT INTO contacts_intake (
-        conversation_id, kind, external_event_id, event_id, contact_id, subscription_id,
-        occurred_at, recorded_at, method, properties, depth
-    )
+"""
+RAISED_AND_HEARD = f"raised AS ({RAISED} RETURNING id, contact_id, external_event_id), "
+# Subscriptions are looked up row by row, by their key: a list that was just filled has no
+# statistics, and a join would be planned for a handful.
+RAISED_FACTS = f"""
     SELECT
-        listener.conversation_id, listener.kind, raised.external_event_id, raised.id,
-        raised.contact_id,
+        '{facts.EXTERNAL_EVENT}'::text, %(list_id)s::bigint, raised.external_event_id,
+        NULL::bigint, raised.id, raised.contact_id,
         (
             SELECT subscription.id FROM contacts_subscription AS subscription
             WHERE subscription.id = found.own_subscription_id
         ),
-        %(now)s, %(now)s, 'import', '{}'::jsonb, 0
+        %(now)s::timestamptz, %(now)s::timestamptz, 'import'::text, '{{}}'::jsonb, 0::smallint
     FROM raised
     JOIN contacts_found AS found ON found.contact_id = raised.contact_id AND found.turn = 1
-    JOIN contacts_listener AS listener
-        ON listener.list_id = %(list_id)s AND listener.kind = 'external_event'
-        AND listener.external_event_id = raised.external_event_id
-    ORDER BY raised.id, listener.id
-    RETURNING 1
-)
-SELECT (SELECT count(*) FROM raised), (SELECT count(*) FROM queued)
+    ORDER BY raised.id
 """
 # Once per file and contact: what the first rows of a chunk's people have told.
 TOLD = """
 SELECT DISTINCT contact_id FROM contacts_intake
 WHERE kind = 'profile_updated' AND recorded_at = %(now)s
 """
-# In the order of a single request: subscribed, profile_updated; then the import itself.
+# In the order of a single request: added, subscribed, profile_updated, unsubscribed; then
+# the import itself.
 FACTS = {
-    "subscribed": "found.subscription_id IS NULL AND found.turn = 1",
-    "profile_updated": (
+    facts.ADDED: "found.subscription_id IS NULL AND found.turn = 1",
+    facts.SUBSCRIBED: "found.subscription_id IS NULL AND found.turn = 1",
+    facts.PROFILE_UPDATED: (
         "found.turn = 1 AND fields.changed <> '[]' AND found.contact_id <> ALL(%(told)s::bigint[])"
     ),
-    "import": "subscription.state = 'Subscribed'",
+    facts.UNSUBSCRIBED: "found.line = ANY(%(left)s::bigint[])",
+    facts.IMPORTED: "subscription.state = 'Subscribed'",
 }
-QUEUE_FACTS = """
-INSERT INTO contacts_intake (
-    conversation_id, kind, contact_id, subscription_id, occurred_at, recorded_at, method,
-    properties, depth
-)
-SELECT
-    listener.conversation_id, listener.kind, found.contact_id, subscription.id, %(now)s, %(now)s,
-    %(method)s, {properties}, 0
-FROM contacts_found AS found
-JOIN contacts_stage AS stage ON stage.line = found.line
-CROSS JOIN LATERAL (
-    SELECT * FROM contacts_subscription AS row
-    WHERE row.id = found.own_subscription_id
-    OFFSET 0
-) AS subscription
-JOIN contacts_listener AS listener ON listener.list_id = %(list_id)s AND listener.kind = %(kind)s
-{source}
-WHERE {condition}
-ORDER BY stage.line, listener.id
+FACT_ROWS = """
+    SELECT
+        %(kind)s::text, %(list_id)s::bigint, NULL::bigint, NULL::bigint, NULL::bigint,
+        found.contact_id, subscription.id, %(now)s::timestamptz, %(now)s::timestamptz,
+        %(method)s::text, {properties}, 0::smallint
+    FROM contacts_found AS found
+    JOIN contacts_stage AS stage ON stage.line = found.line
+    CROSS JOIN LATERAL (
+        SELECT * FROM contacts_subscription AS row
+        WHERE row.id = found.own_subscription_id
+        OFFSET 0
+    ) AS subscription
+    {source}
+    WHERE {condition}
+    ORDER BY stage.line
 """
 CHANGED_FIELDS = """
 CROSS JOIN LATERAL (

@@ -10,6 +10,7 @@ import phonenumbers
 from accounts.actions import InvalidValueError, record
 from accounts.models import ApiClient, List, User
 from accounts.tenancy import sql
+from contacts.actions import facts
 from contacts.models import Contact, ProfileField
 from messaging.actions.messages import checked_name
 from messaging.models import PhoneList, PhoneSubscription, ShortCode
@@ -277,7 +278,8 @@ def unsubscribe_phone(
 
     `reason` is one of Campaign, Admin, DeliveryFailure, Import, API, Deactivated,
     PermanentError, Workflow. The first opt-out stands; None for a number not on the list.
-    Texts already queued are dropped when they are claimed.
+    Texts already queued are dropped when they are claimed. Conversations that the number's
+    contact is inside of hear of it.
     """
     subscription = (
         PhoneSubscription.objects.select_for_update()
@@ -294,6 +296,14 @@ def unsubscribe_phone(
     subscription.opt_out_reason = reason[:40]
     subscription.updated_at = now
     subscription.save()
+    if subscription.contact_id is not None:
+        facts.announce_contact(
+            kind=facts.STOPPED,
+            contact_id=subscription.contact_id,
+            now=now,
+            method=reason[:40],
+            properties={"phone_list": phone_list.pk},
+        )
     record(verb="unsubscribed", noun="phone", object_id=subscription.pk, now=now, by=by)
     return subscription
 
