@@ -22,12 +22,14 @@ from conductor.steps import (
     StepConfig,
     StepProblem,
     StepType,
+    Told,
+    announce,
     empty,
+    hold_here,
     invalid,
     unknown,
 )
 from contacts.actions import facts
-from contacts.filters.scope import VanishedError
 from contacts.models import ProfileField
 from contacts.values import clean_value
 
@@ -100,10 +102,13 @@ class Split(StepType[SplitConfig]):
         if settings["field_id"] is None:
             arrivals.run(DRAWN, **given)
             return
-        if not ProfileField.objects.filter(pk=settings["field_id"]).exists():
-            raise VanishedError("the field is gone")
-        arrivals.run(KEPT_OR_DRAWN, **given, field=str(settings["field_id"]))
-        _store(arrivals, str(settings["field_id"]))
+        field = str(settings["field_id"])
+        if not ProfileField.objects.filter(pk=field).exists():
+            hold_here(arrivals, "the field is gone")
+            return
+        arrivals.run(KEPT_OR_DRAWN, **given, field=field)
+        same = "written.subscription_id = arrivals.subscription_id"
+        announce(arrivals, STORED, write=STORE, joined=same, field=field)
 
 
 GROUP = f"(%(groups)s::text[])[1 + width_bucket({DRAW}, %(bounds)s::bigint[])]"
@@ -125,39 +130,25 @@ KEPT_OR_DRAWN = f"""
     INNER JOIN contacts_subscription AS subscription ON subscription.id = enrolled.subscription_id
     WHERE {HERE} AND enrolled.id = arrivals.enrollment_id
 """
-NEW_GROUP = f"""
-    {HERE}
-    AND arrivals.exit IS NOT NULL
-    AND subscription.id = arrivals.subscription_id
-    AND (subscription.profile ->> %(field)s) IS DISTINCT FROM arrivals.exit
-"""
 STORE = f"""
     UPDATE contacts_subscription AS subscription
     SET
-        profile = subscription.profile || jsonb_build_object(%(field)s, arrivals.exit),
+        profile = subscription.profile || jsonb_build_object(%(field)s::text, arrivals.exit),
         updated_at = %(now)s
     FROM arrivals
-    WHERE {NEW_GROUP}
+    WHERE
+        {HERE}
+        AND subscription.id = arrivals.subscription_id
+        AND arrivals.exit IS NOT NULL
+        AND (subscription.profile ->> %(field)s::text) IS DISTINCT FROM arrivals.exit
+    RETURNING subscription.id AS subscription_id
 """
-# As every quiet write, it is told to those who ask again, and lets nobody in.
-STORED = f"""
-    SELECT
-        'profile_updated'::text, subscription.list_id, NULL::bigint, NULL::bigint, NULL::bigint,
-        subscription.contact_id, subscription.id, %(now)s::timestamptz, %(now)s::timestamptz,
-        'conversation'::text, jsonb_build_object('fields', jsonb_build_array(%(field)s::text)),
-        (enrolled.depth + 1)::smallint
-    FROM arrivals
-    INNER JOIN enrolled ON enrolled.id = arrivals.enrollment_id
-    INNER JOIN contacts_subscription AS subscription ON subscription.id = arrivals.subscription_id
-    WHERE {NEW_GROUP}
-"""
-
-
-def _store(arrivals: Arrivals, field: str) -> None:
-    if facts.PROFILE_UPDATED in facts.audience(roles=facts.QUIET):
-        queue = facts.QUEUE.format(rows=STORED, same_list=facts.ONE_LIST, given="", returning="0")
-        arrivals.fetch(queue, roles=list(facts.QUIET), field=field)
-    arrivals.run(STORE, field=field)
+# As every write of a step, it is told to those inside and lets nobody in.
+STORED = Told(
+    kinds=(facts.PROFILE_UPDATED,),
+    properties="jsonb_build_object('fields', jsonb_build_array(%(field)s::text))",
+    roles=facts.QUIET,
+)
 
 
 def _store_problems(config: SplitConfig, names: Names) -> list[StepProblem]:

@@ -43,7 +43,7 @@ class TestFilter:
         assert world.path(vip)[1:] == ["ask>next", "stop>end", "(goal)"]
         assert world.path(other)[1:] == ["ask>otherwise", "sorry>end", "(terminated)"]
 
-    def test_holds_a_contact_that_has_vanished_from_the_list(self, world: World) -> None:
+    def test_ends_who_has_vanished_from_the_list_and_moves_the_others(self, world: World) -> None:
         conversation = world.live("{key: pause, wait: {for: P1D}}\n{key: ask, filter: {all: []}}")
         grace, ada = world.person(), world.person()
         world.happen(grace, ada)
@@ -54,8 +54,8 @@ class TestFilter:
 
         world.tick(due)
 
-        held = Enrollment.objects.get(subscription_id=grace_id)
-        assert (held.step_key, held.held_reason, held.due_at) == ("ask", "contact is gone", None)
+        gone = Enrollment.objects.get(subscription_id=grace_id)
+        assert (gone.step_key, gone.end_reason, gone.due_at) == ("ask", "contact deleted", None)
         assert world.path(ada)[-1] == "(terminated)"
         check_conservation(conversation.pk)
 

@@ -1,0 +1,209 @@
+"""
+Who goes on when, as SQL: every way to wait gives a due time, and the window moves it.
+
+A contact whose due time has come leaves by `next`, one that comes too late for its target
+by `past`, one without a date by `no_date`. What a wait reads, it reads on arrival only.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from conductor.steps import HERE, Arrivals, hold_here
+from conductor.steps.wait.dates import by_field, by_parts, fields_of
+from contacts.models import ProfileField
+
+ZONE_FALLBACK = "zone fallback"
+
+# Whose time has come goes on, whatever has become of the contact meanwhile.
+LET_GO = f"UPDATE arrivals SET exit = 'next' WHERE {HERE} AND arrivals.is_due"
+
+# One instant for all who arrive now: nothing is read, and the time is worked out once.
+HOLD_ALL = f"""
+    UPDATE arrivals
+    SET
+        due_at = CASE WHEN {{exit}} IS NULL THEN {{due}} END,
+        exit = {{exit}}
+    WHERE {HERE} AND NOT arrivals.is_due
+"""
+
+# `aimed` gives enrollment_id, arrived_at, zone, due (NULL: no date) and is_past. The fence
+# keeps the planner from working out the due time once for each time that it is named.
+HOLD_EACH = f"""
+    UPDATE arrivals
+    SET
+        due_at = CASE WHEN wake.exit IS NULL THEN wake.due END,
+        exit = wake.exit
+    FROM (
+        SELECT
+            target.enrollment_id,
+            target.due,
+            CASE
+                WHEN target.due IS NULL THEN 'no_date'
+                WHEN target.is_past THEN 'past'
+                WHEN target.due <= %(now)s THEN 'next'
+            END AS exit
+        FROM (
+            SELECT aimed.enrollment_id, aimed.is_past, {{due}} AS due
+            FROM ({{aimed}}) AS aimed
+            OFFSET 0
+        ) AS target
+    ) AS wake
+    WHERE {HERE} AND arrivals.enrollment_id = wake.enrollment_id
+"""
+
+# The zones of the contacts here, each looked up once.
+OWN_ZONES = f"""
+    SELECT contact.time_zone, {{zone}} AS name
+    FROM (
+        SELECT DISTINCT person.time_zone
+        FROM arrivals
+        INNER JOIN contacts_contact AS person ON person.id = arrivals.contact_id
+        WHERE {HERE} AND NOT arrivals.is_due
+    ) AS contact
+    OFFSET 0
+"""
+WITH_OWN_ZONE = f"""
+    INNER JOIN contacts_contact AS contact ON contact.id = arrivals.contact_id
+    INNER JOIN ({OWN_ZONES}) AS zone ON zone.time_zone = contact.time_zone
+"""
+FELL_BACK = f"""
+    SELECT coalesce(sum(named.contacts), 0)
+    FROM (
+        SELECT contact.time_zone, count(*) AS contacts
+        FROM arrivals
+        INNER JOIN contacts_contact AS contact ON contact.id = arrivals.contact_id
+        WHERE {HERE} AND NOT arrivals.is_due
+        GROUP BY contact.time_zone
+        OFFSET 0
+    ) AS named
+    WHERE NOT valid_zone(named.time_zone)
+"""
+
+
+def hold(arrivals: Arrivals) -> None:
+    """Hold each contact until its time; release those whose time has come."""
+    settings = arrivals.settings
+    arrivals.run(LET_GO)
+    if _field_is_gone(settings):
+        hold_here(arrivals, "the field is gone", "NOT arrivals.is_due")
+        return
+    own = settings["zone"] == "contact" and _reads_zone(settings)
+    if settings["mode"] in {"until_field", "until_parts"}:
+        _hold_by_date(arrivals, own=own)
+    elif own:
+        _hold_by_own_clock(arrivals)
+    else:
+        _hold_all(arrivals)
+    if own:
+        arrivals.tally(ZONE_FALLBACK, int(arrivals.fetch(FELL_BACK)[0][0]))
+
+
+def _field_is_gone(settings: Mapping[str, Any]) -> bool:
+    named = fields_of(settings)
+    return bool(named) and ProfileField.objects.filter(pk__in=named).count() < len(named)
+
+
+def _reads_zone(settings: Mapping[str, Any]) -> bool:
+    """Say whether the due time is another one in another zone."""
+    if settings.get("window"):
+        return True
+    if settings["mode"] == "for":
+        return bool(settings["months"] or settings["days"])
+    if settings["mode"] == "until":
+        return datetime.fromisoformat(settings["until"]).tzinfo is None
+    return True
+
+
+def _moment(settings: Mapping[str, Any], zone: str, arrived_at: str) -> tuple[str, dict[str, Any]]:
+    """Return the due time of `for` and `until` before the window, with its parameters."""
+    if settings["mode"] == "for":
+        length = f"%(months)s, %(days)s, %(seconds)s::double precision, {zone}"
+        given = {name: settings[name] for name in ("months", "days", "seconds")}
+        return f"add_duration({arrived_at}, {length})", given
+    until = settings["until"]
+    if datetime.fromisoformat(until).tzinfo is None:
+        return f"local_instant(%(until)s::timestamp, {zone})", {"until": until}
+    return "%(until)s::timestamptz", {"until": until}
+
+
+def _opened(settings: Mapping[str, Any], due: str, zone: str) -> tuple[str, dict[str, Any]]:
+    """Move a due time forward into the window, if there is one."""
+    window = settings.get("window")
+    if not window:
+        return due, {}
+    given = {f"window_{name}": window[name] for name in ("days", "from", "to")}
+    opened = "%(window_days)s, %(window_from)s::time, %(window_to)s::time"
+    return f"open_from({due}, {opened}, {zone})", given
+
+
+def _hold_all(arrivals: Arrivals) -> None:
+    settings = arrivals.settings
+    # Who does not read it may as well have the account's.
+    named = "account" if settings["zone"] == "contact" else settings["zone"]
+    zone = arrivals.zone(named)
+    moments, given = [], {}
+    for arrived_at in ("%(now)s::timestamptz", "arrivals.arrived_at"):
+        target, of_target = _moment(settings, zone, arrived_at)
+        opened, of_window = _opened(settings, target, zone)
+        moments.append((target, opened))
+        given = {**of_target, **of_window}
+    (target, now_due), (_, late_due) = moments
+    due = f"CASE WHEN arrivals.arrived_at = %(now)s THEN {now_due} ELSE {late_due} END"
+    if now_due == late_due:
+        due = now_due
+    past = f"WHEN {target} <= arrivals.arrived_at THEN 'past'"
+    leave = (
+        f"CASE {past if settings['mode'] == 'until' else ''} WHEN {due} <= %(now)s THEN 'next' END"
+    )
+    arrivals.run(HOLD_ALL.format(due=due, exit=leave), **given)
+
+
+AIMED_BY_OWN_CLOCK = f"""
+    SELECT arrivals.enrollment_id, clock.arrived_at, clock.zone, clock.due, clock.is_past
+    FROM arrivals
+    INNER JOIN contacts_contact AS contact ON contact.id = arrivals.contact_id
+    INNER JOIN (
+        SELECT
+            own.time_zone, own.arrived_at, own.zone,
+            {{due}} AS due, {{is_past}} AS is_past
+        FROM (
+            SELECT contact.time_zone, contact.arrived_at, {{zone}} AS zone
+            FROM (
+                SELECT DISTINCT person.time_zone, arrivals.arrived_at
+                FROM arrivals
+                INNER JOIN contacts_contact AS person ON person.id = arrivals.contact_id
+                WHERE {HERE} AND NOT arrivals.is_due
+            ) AS contact
+            OFFSET 0
+        ) AS own
+        OFFSET 0
+    ) AS clock
+        ON clock.time_zone = contact.time_zone AND clock.arrived_at = arrivals.arrived_at
+    WHERE {HERE} AND NOT arrivals.is_due
+"""
+
+
+def _hold_by_own_clock(arrivals: Arrivals) -> None:
+    """Hold by the contact's own zone: the due time is worked out once for each zone."""
+    settings = arrivals.settings
+    target, given = _moment(settings, "own.zone", "own.arrived_at")
+    opened, of_window = _opened(settings, target, "own.zone")
+    is_past = f"{target} <= own.arrived_at" if settings["mode"] == "until" else "FALSE"
+    aimed = AIMED_BY_OWN_CLOCK.format(due=opened, is_past=is_past, zone=arrivals.zone("contact"))
+    arrivals.run(HOLD_EACH.format(due="aimed.due", aimed=aimed), **given, **of_window)
+
+
+def _hold_by_date(arrivals: Arrivals, *, own: bool) -> None:
+    """Hold until a day that the profile has, or has parts of; without one: `no_date`."""
+    settings = arrivals.settings
+    zone = f"CROSS JOIN (SELECT {arrivals.zone(settings['zone'])} AS name) AS zone"
+    if own:
+        zone = WITH_OWN_ZONE.format(zone=arrivals.zone("contact"))
+    by = by_field if settings["mode"] == "until_field" else by_parts
+    aimed, given = by(settings, zone)
+    # A window is for those who are to go on, now or later.
+    due, of_window = _opened(settings, "greatest(aimed.due, aimed.arrived_at)", "aimed.zone")
+    leaves_at_once = "aimed.is_past OR aimed.due IS NULL"
+    due = f"CASE WHEN {leaves_at_once} THEN aimed.due ELSE {due} END" if of_window else "aimed.due"
+    arrivals.run(HOLD_EACH.format(due=due, aimed=aimed), **given, **of_window)
