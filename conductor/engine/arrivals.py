@@ -1,26 +1,18 @@
 """The contacts of a tick at one step: what a step type is given to run its SQL over."""
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import DataError, IntegrityError, InternalError, ProgrammingError, transaction
-
 from accounts.tenancy import sql
+from conductor.engine.faults import FIRST, LAST, Fault, find_culprits, run_safely
 from conductor.engine.program import Program
-from conductor.steps import HERE
+from conductor.steps import HERE, hold_here
 
 log = logging.getLogger(__name__)
-
-FIRST, LAST = 0, 2**63 - 1
-
-# A value that cannot be used, a broken constraint, an error raised within a function: one
-# row's fault. A lost connection or a deadlock is nobody's: the whole tick is run again.
-HELD_FOR = (DataError, IntegrityError, InternalError, ProgrammingError)
-# SQLSTATE class of statements that cannot run whatever the rows: all of them are held.
-BROKEN_STATEMENT = "42"
 
 
 @dataclass(frozen=True)
@@ -34,6 +26,7 @@ class StepArrivals:
     account_zone: str
     first: int = FIRST
     last: int = LAST
+    tallies: Counter[str] = field(default_factory=Counter)
 
     @property
     def thread(self) -> str:
@@ -57,6 +50,10 @@ class StepArrivals:
     def fetch(self, statement: str, /, **params: Any) -> list[tuple[Any, ...]]:
         """Run one query over them; return its rows."""
         return sql.fetch_all(statement, **self.given(), **params)
+
+    def tally(self, name: str, count: int) -> None:
+        """Count something of this step; the flush adds it to the conversation's tallies."""
+        self.tallies[name] += count
 
     def given(self) -> dict[str, Any]:
         """Return `now` and what HERE needs, for statements that are run elsewhere."""
@@ -86,69 +83,35 @@ def execute_step(arrivals: StepArrivals) -> None:
     """
     Run a step's statements over its arrivals, so that one bad row stops only itself.
 
-    On a data error nothing of the step has happened; the rows are halved until the culprit
-    is alone, which is held with `step_error` and the SQLSTATE.
+    On a fault nothing of the step has happened; the rows are halved until the culprit is
+    alone, which is held with `step_error` and what is wrong.
     """
-    step = arrivals.program.kind(arrivals.step_key)
-    error = _attempt(lambda: step.execute(arrivals))
-    if error is None:
+    fault = _attempt(arrivals)
+    if fault is None:
         return
-    if error.startswith(BROKEN_STATEMENT):
-        log.error("Step %s cannot be run: %s", arrivals.step_key, error)
-        _hold(arrivals, error)
+    if fault.of_everybody:
+        _hold(arrivals, fault)
         return
     rows = arrivals.fetch(f"SELECT arrivals.enrollment_id FROM arrivals WHERE {HERE} ORDER BY 1")
     culprits = find_culprits(
         [row[0] for row in rows],
-        lambda first, last: _attempt(
-            lambda: step.execute(replace(arrivals, first=first, last=last))
-        ),
+        lambda first, last: _attempt(replace(arrivals, first=first, last=last)),
+        fault,
     )
-    for enrollment_id, state in culprits:
-        log.warning("Enrollment %s is held at step %s: %s", enrollment_id, arrivals.step_key, state)
-        _hold(replace(arrivals, first=enrollment_id, last=enrollment_id), state)
+    for enrollment_id, found in culprits:
+        _hold(replace(arrivals, first=enrollment_id, last=enrollment_id), found)
 
 
-def _hold(arrivals: StepArrivals, state: str) -> None:
-    arrivals.run(
-        "UPDATE arrivals SET exit = NULL, end_reason = NULL, due_at = NULL, "
-        f"held_reason = %(reason)s WHERE {HERE}",
-        reason=f"step_error {state}",
-    )
+def _attempt(arrivals: StepArrivals) -> Fault | None:
+    """Run the step; what it counted counts only if it came to its end."""
+    step = arrivals.program.kind(arrivals.step_key)
+    trying = replace(arrivals, tallies=Counter())
+    fault = run_safely(lambda: step.execute(trying))
+    if fault is None:
+        arrivals.tallies.update(trying.tallies)
+    return fault
 
 
-def find_culprits(
-    ids: list[int], attempt: Callable[[int, int], str | None]
-) -> list[tuple[int, str]]:
-    """
-    Run `attempt(first id, last id)` over ever smaller parts of `ids`, in order.
-
-    `attempt` returns None when the part is done, else the SQLSTATE, having changed
-    nothing. Returns the ids that fail alone, each with its SQLSTATE. All of `ids` together
-    have failed already.
-    """
-    found: list[tuple[int, str]] = []
-    parts = [ids[len(ids) // 2 :], ids[: len(ids) // 2]] if len(ids) > 1 else [ids]
-    while parts:
-        part = parts.pop()
-        if not part:
-            continue
-        state = attempt(part[0], part[-1])
-        if state is None:
-            continue
-        if len(part) == 1:
-            found.append((part[0], state))
-            continue
-        middle = len(part) // 2
-        parts += [part[middle:], part[:middle]]
-    return found
-
-
-def _attempt(run: Callable[[], None]) -> str | None:
-    """Run within a savepoint; return the SQLSTATE of a data error, or None."""
-    try:
-        with transaction.atomic():
-            run()
-    except HELD_FOR as error:
-        return str(getattr(error.__cause__, "sqlstate", None) or "unknown")
-    return None
+def _hold(arrivals: StepArrivals, fault: Fault) -> None:
+    held = hold_here(arrivals, fault.reason)
+    log.warning("%s held at step %s: %s", held, arrivals.step_key, fault.reason)

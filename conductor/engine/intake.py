@@ -1,20 +1,22 @@
-"""Intake: facts from the queue become enrollments, refusals, or stay queued."""
+"""Intake: facts from the queue become enrollments, refusals, wakes, or stay queued."""
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
 from accounts.tenancy import current_account_id, sql
-from conductor.engine.arrivals import FIRST, HELD_FOR, LAST, find_culprits, zone_expression
+from conductor.engine.arrivals import zone_expression
+from conductor.engine.faults import FIRST, LAST, find_culprits, run_safely
 from conductor.engine.program import Program
 from contacts import filters
 
 # The first key of the advisory locks that let one intake at a time into an account.
 INTAKE_LOCK = 7_302
+# Facts that let in by themselves: neither a trigger nor its filter is asked.
+UNASKED = ("enroll", "by_hand")
+REASON_LENGTH = 60
 
 # A rule on how the enrollment began is asked of the fact itself. The rule stands in SET: in
 # WHERE the planner may ask it of contacts that have no fact here, and err on them.
@@ -41,8 +43,7 @@ ASK_TRIGGER = """
             fact.id BETWEEN %(first)s AND %(last)s
             AND fact.conversation_id = %(conversation_id)s
             AND fact.refusal IS NULL
-            AND fact.kind = %(kind)s
-            AND (%(any_event)s OR fact.external_event_id = ANY(%(events)s::bigint[]))
+            AND %(number)s = any(fact.asked_numbers)
             AND (fact.trigger_number IS NULL OR fact.trigger_number > %(number)s)
     ) AS enrollment
     INNER JOIN contacts_subscription AS subscription
@@ -50,6 +51,45 @@ ASK_TRIGGER = """
     INNER JOIN contacts_contact AS contact ON contact.id = subscription.contact_id
     WHERE facts.id = enrollment.fact_id
 """
+# The first fact of a contact, in order, that enters it and replaces an enrollment.
+REPLACED = """
+    SELECT first.enrollment_id
+    FROM (
+        SELECT DISTINCT ON (fact.conversation_id, fact.contact_id) fact.enrollment_id
+        FROM facts AS fact
+        WHERE fact.refusal IS NULL AND fact.trigger_number IS NOT NULL
+        ORDER BY fact.conversation_id, fact.contact_id, fact.recorded_at, fact.id
+    ) AS first
+    WHERE first.enrollment_id IS NOT NULL
+"""
+END_REPLACED = """
+    UPDATE arrivals
+    SET wave = 0, exit = 'end', end_reason = 'restarted', is_woken = FALSE
+    WHERE arrivals.enrollment_id = any(%(ids)s::bigint []) AND NOT arrivals.is_new
+"""
+# One that is replaced, or told where to go, is over for the rules of those inside.
+WAKE = """
+    UPDATE arrivals
+    SET is_woken = TRUE
+    WHERE
+        arrivals.enrollment_id = any(%(ids)s::bigint [])
+        AND arrivals.end_reason IS NULL
+        AND NOT arrivals.is_new
+"""
+ASKED = """
+    SELECT DISTINCT fact.enrollment_id
+    FROM facts AS fact
+    WHERE fact.kind = 'wake' AND fact.enrollment_id IS NOT NULL
+"""
+OF_ENROLLMENTS = """
+    SELECT fact.id
+    FROM facts AS fact
+    WHERE
+        fact.enrollment_id = any(%(ids)s::bigint [])
+        AND (fact.kind = 'wake') = %(wakes)s
+        AND fact.refusal IS NULL
+"""
+REFUSE = "UPDATE facts SET refusal = %(reason)s WHERE facts.id BETWEEN %(first)s AND %(last)s"
 
 
 @dataclass(frozen=True)
@@ -61,6 +101,16 @@ class Entrance:
     program: Program
 
 
+@dataclass(frozen=True)
+class Intake:
+    """What became of the queue's facts: rows of the temporary tables."""
+
+    taken: int = 0
+    entered: int = 0
+    replaced: int = 0
+    woken: int = 0
+
+
 def take_in(
     *,
     entrances: Iterable[Entrance],
@@ -68,13 +118,14 @@ def take_in(
     now: datetime,
     limit: int,
     refusal: str = "",
-) -> tuple[int, int]:
+) -> Intake:
     """
     Take up to `limit` facts of the current account; those who enter are in `arrivals`.
 
-    One intake at a time: without the lock nothing is taken, and (0, 0) is returned. Else
-    returns how many facts were taken from the queue and how many contacts entered. With a
-    `refusal` all of them are refused for that reason.
+    One intake at a time: without the lock nothing is taken. With a `refusal` all facts
+    that could enter somebody are refused for that reason. Whom a wake concerns is in
+    `arrivals`, in wave 0 and `is_woken`; an entry that replaces an enrollment ends that one
+    there. What is about an enrollment that is locked elsewhere stays queued.
     """
     # A statement of its own: the next one's snapshot is taken under the lock, so that
     # re-entry is decided against what is committed.
@@ -83,30 +134,86 @@ def take_in(
         key=INTAKE_LOCK,
         account=(current_account_id() or 0) % 2**31,
     ):
-        return 0, 0
+        return Intake()
     doors = list(entrances)
-    taken = _take(doors, account_zone, now, limit)
-    if not taken:
-        return 0, 0
+    taken, asking, wakes, strays, replacing = _take(doors, account_zone, now, limit)
+    if strays:
+        sql.execute(_statement("find_strays"))
+    if wakes and asking:
+        behind = _put_back(_ids(_statement("facts_behind_wakes")))
+        taken, asking = taken - behind, asking - behind
     if refusal:
-        sql.execute("UPDATE facts SET refusal = %(refusal)s", refusal=refusal)
+        sql.execute(REFUSE, reason=refusal, first=FIRST, last=LAST)
+    found = Intake()
+    if asking:
+        found = _let_in(doors, account_zone, now, asking=asking, replacing=bool(replacing))
+    woken, stay = _wake() if wakes else (0, 0)
+    return replace(found, taken=taken + found.taken - stay, woken=woken)
+
+
+def _let_in(
+    doors: list[Entrance], account_zone: str, now: datetime, *, asking: int, replacing: bool
+) -> Intake:
+    """Enter whom a fact enters, keep the refusals; `taken` is 0, less what stays queued."""
     for door in doors:
         for number, trigger in enumerate(door.program.triggers):
             if trigger["filter"] is not None:
                 _ask(door, number, trigger, account_zone, now)
+    replaced, stay = _replace() if replacing else (0, 0)
     entered = sql.execute(
-        sql.statement("conductor.engine", "enter"),
+        _statement("enter"),
         now=now,
         triggers=json.dumps([row for door in doors for row in _entries(door)]),
     )
-    if entered < taken:
-        later = sql.execute(sql.statement("conductor.engine", "requeue_later_facts"))
-        sql.execute(sql.statement("conductor.engine", "keep_refusals"), now=now)
-        taken -= later
-    return taken, entered
+    if entered < asking - stay:
+        stay += _put_back(_ids(_statement("later_facts")))
+        sql.execute(_statement("keep_refusals"), now=now)
+    return Intake(taken=-stay, entered=entered, replaced=replaced)
 
 
-def _take(doors: list[Entrance], account_zone: str, now: datetime, limit: int) -> int:
+def _statement(name: str) -> str:
+    return sql.statement("conductor.engine", name)
+
+
+def _ids(statement: str, /, **params: Any) -> list[int]:
+    return [row[0] for row in sql.fetch_all(statement, **params)]
+
+
+def _put_back(fact_ids: list[int]) -> int:
+    """Put facts back into the queue; return how many."""
+    if not fact_ids:
+        return 0
+    return sql.execute(_statement("put_back"), fact_ids=fact_ids)
+
+
+def _replace() -> tuple[int, int]:
+    """End what an entry replaces; return how many, and how many facts stay queued for a lock."""
+    wanted = _ids(REPLACED)
+    if not wanted:
+        return 0, 0
+    locked = _ids(_statement("claim_known"), enrollment_ids=wanted)
+    sql.execute(END_REPLACED, ids=locked)
+    elsewhere = sorted(set(wanted) - set(locked))
+    stay = _put_back(_ids(OF_ENROLLMENTS, ids=elsewhere, wakes=False)) if elsewhere else 0
+    return len(locked), stay
+
+
+def _wake() -> tuple[int, int]:
+    """Claim those whom a wake concerns; return how many, and how many wakes stay queued."""
+    wanted = _ids(ASKED)
+    if not wanted:
+        return 0, 0
+    locked = _ids(_statement("claim_known"), enrollment_ids=wanted)
+    woken = sql.execute(WAKE, ids=locked) if locked else 0
+    elsewhere = sorted(set(wanted) - set(locked))
+    stay = _put_back(_ids(OF_ENROLLMENTS, ids=elsewhere, wakes=True)) if elsewhere else 0
+    return woken, stay
+
+
+def _take(
+    doors: list[Entrance], account_zone: str, now: datetime, limit: int
+) -> tuple[int, int, int, int, int]:
+    """Take facts; see take_facts.sql for what is counted."""
     conversations = [
         {
             "conversation_id": door.conversation_id,
@@ -117,88 +224,109 @@ def _take(doors: list[Entrance], account_zone: str, now: datetime, limit: int) -
             "seconds": door.program.reentry.get("seconds", 0),
             "zone": door.program.zone,
             "is_expired": _has_expired(door.program, now),
+            "restarts": door.program.restarts,
+            "alarms": door.program.has_alarms,
         }
         for door in doors
     ]
-    unfiltered = [
-        {
-            "conversation_id": door.conversation_id,
-            "number": number,
-            "kind": trigger["kind"],
-            "external_event_id": event,
-        }
-        for door in doors
-        for number, trigger in enumerate(door.program.triggers)
-        if trigger["filter"] is None
-        for event in trigger["external_event_ids"] or [None]
-    ]
-    return sql.execute(
-        sql.statement("conductor.engine", "take_facts"),
+    row = sql.fetch_one(
+        _statement("take_facts"),
         now=now,
         each=max(1, limit // len(doors)),
         conversations=json.dumps(conversations),
-        triggers=json.dumps(unfiltered),
+        triggers=json.dumps([row for door in doors for row in _meanings(door)]),
         account_zone=account_zone,
     )
+    taken, asking, wakes, strays, replacing = row or (0, 0, 0, 0, 0)
+    return taken, asking, wakes, strays, replacing
 
 
 def _has_expired(program: Program, now: datetime) -> bool:
     return bool(program.expires_at) and datetime.fromisoformat(program.expires_at) <= now
 
 
+def _meanings(door: Entrance) -> list[dict[str, Any]]:
+    """Return what each trigger means, as take_facts.sql reads it; entries come after them."""
+    program = door.program
+    found = []
+    for number, trigger in enumerate(program.triggers):
+        meaning = {
+            "conversation_id": door.conversation_id,
+            "number": number,
+            "kind": trigger["kind"],
+            "segment_id": trigger.get("segment_id"),
+            "step_key": trigger["step_key"],
+            "has_filter": trigger["filter"] is not None,
+            # None is any of them.
+            "field_ids": [str(field) for field in trigger.get("field_ids") or ()] or None,
+            "statuses": trigger.get("statuses") or None,
+            **(trigger.get("max_age") or trigger.get("within") or {}),
+        }
+        events = trigger["external_event_ids"] or [None]
+        found += [{**meaning, "external_event_id": event} for event in events]
+    for number, step_key in enumerate(program.entries, len(program.triggers)):
+        entry = {
+            "conversation_id": door.conversation_id,
+            "number": number,
+            "step_key": step_key,
+            "has_filter": False,
+        }
+        found += [{**entry, "kind": kind} for kind in UNASKED]
+    return found
+
+
 def _ask(
     door: Entrance, number: int, trigger: dict[str, Any], account_zone: str, now: datetime
 ) -> None:
     """Match the facts whose contact passes a trigger's filter; a fact that errs is refused."""
-    condition = filters.condition(
-        trigger["filter"],
-        zone=zone_expression(door.program.zone, account_zone),
-        prefix="trigger_",
-    )
-    statement = ASK_TRIGGER.replace("{condition}", condition.sql)
-    params = {
-        "number": number,
-        "thread": trigger["thread"],
-        "conversation_id": door.conversation_id,
-        "kind": trigger["kind"],
-        "events": trigger["external_event_ids"],
-        "any_event": not trigger["external_event_ids"],
-        "now": now,
-        **condition.params,
-    }
 
-    def attempt(first: int, last: int) -> str | None:
-        try:
-            with transaction.atomic():
-                sql.execute(statement, first=first, last=last, **params)
-        except HELD_FOR as error:
-            return str(getattr(error.__cause__, "sqlstate", None) or "unknown")
-        return None
-
-    if attempt(FIRST, LAST) is None:
-        return
-    ids = [row[0] for row in sql.fetch_all("SELECT facts.id FROM facts ORDER BY 1")]
-    for fact_id, state in find_culprits(ids, attempt):
-        sql.execute(
-            "UPDATE facts SET refusal = %(reason)s WHERE facts.id = %(fact_id)s",
-            reason=f"step_error {state}",
-            fact_id=fact_id,
+    def attempt(first: int, last: int) -> None:
+        condition = filters.condition(
+            trigger["filter"],
+            zone=zone_expression(door.program.zone, account_zone),
+            prefix="trigger_",
         )
+        sql.execute(
+            ASK_TRIGGER.replace("{condition}", condition.sql),
+            number=number,
+            thread=trigger["thread"],
+            conversation_id=door.conversation_id,
+            now=now,
+            first=first,
+            last=last,
+            **condition.params,
+        )
+
+    fault = run_safely(lambda: attempt(FIRST, LAST))
+    if fault is None:
+        return
+    asked = (
+        "SELECT facts.id FROM facts WHERE facts.conversation_id = %(conversation_id)s "
+        "AND %(number)s = any(facts.asked_numbers) AND facts.refusal IS NULL ORDER BY 1"
+    )
+    ids = _ids(asked, conversation_id=door.conversation_id, number=number)
+    for fact_id, found in find_culprits(
+        ids, lambda first, last: run_safely(lambda: attempt(first, last)), fault
+    ):
+        reason = found.reason[:REASON_LENGTH]
+        sql.execute(REFUSE, reason=reason, first=fact_id, last=fact_id)
 
 
 def _entries(door: Entrance) -> list[dict[str, Any]]:
     """Return where each trigger lets its contacts in, as enter.sql reads it."""
     program = door.program
+    places = [(trigger["step_key"], trigger["thread"]) for trigger in program.triggers]
+    places += program.entries.items()
     return [
         {
             "conversation_id": door.conversation_id,
             "number": number,
             "version_id": program.version_id,
             "list_id": door.list_id,
-            "thread": trigger["thread"],
-            "step_key": trigger["step_key"],
-            "exit": program.kind(trigger["step_key"]).passes,
-            "is_cyclic": program.is_cyclic(trigger["step_key"]),
+            "thread": thread,
+            "step_key": step_key,
+            "exit": program.kind(step_key).passes,
+            "is_cyclic": program.is_cyclic(step_key),
         }
-        for number, trigger in enumerate(program.triggers)
+        for number, (step_key, thread) in enumerate(places)
     ]

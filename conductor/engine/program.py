@@ -23,6 +23,13 @@ class Program:
     triggers: list[dict[str, Any]]
     steps: dict[str, dict[str, Any]]
     expires_at: str
+    # Whether an entry replaces an enrollment under way, and whether unsubscribing ends one.
+    restarts: bool
+    ends_unsubscribed: bool
+    goal: Mapping[str, Any] | None
+    exit_when: Mapping[str, Any] | None
+    # The first step of each thread, by which somebody may be let in without a trigger.
+    entries: Mapping[str, str]
 
     def kind(self, key: str) -> StepType[Any]:
         """Return the type of a step."""
@@ -31,6 +38,11 @@ class Program:
     def is_cyclic(self, key: str) -> bool:
         """Say whether a contact can come to a step more than once."""
         return bool(self.steps[key].get("cyclic"))
+
+    @property
+    def has_alarms(self) -> bool:
+        """Say whether somebody enters by a date of the year."""
+        return any(trigger.get("alarm") for trigger in self.triggers)
 
     def edges(self, key: str) -> list[dict[str, Any]]:
         """Return the exits of a step that lead somewhere, as move_on.sql reads them."""
@@ -88,4 +100,9 @@ def read_program(version_id: int, conversation_id: int, compiled: Mapping[str, A
         triggers=list(compiled["triggers"]),
         steps=dict(compiled["steps"]),
         expires_at=compiled.get("expires") or "",
+        restarts=compiled.get("while_in") == "restart",
+        ends_unsubscribed=compiled.get("on_unsubscribe") == "end",
+        goal=compiled.get("goal"),
+        exit_when=compiled.get("exit_when"),
+        entries=dict(compiled.get("entries") or {}),
     )

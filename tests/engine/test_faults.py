@@ -6,7 +6,7 @@ import pytest
 
 from conductor.conversations.actions.held import end_held, retry_held
 from conductor.conversations.models import Enrollment
-from conductor.engine.arrivals import find_culprits
+from conductor.engine.faults import Fault, find_culprits
 from conductor.steps.filter import Filter
 from contacts import filters
 from tests.engine.world import World, check_conservation
@@ -68,16 +68,18 @@ class TestFindCulprits:
     def test_finds_each_bad_row_and_passes_the_others_once(self, bad: set[int]) -> None:
         passed: list[int] = []
 
-        def attempt(first: int, last: int) -> str | None:
+        fault = Fault("step_error 22012")
+
+        def attempt(first: int, last: int) -> Fault | None:
             here = set(range(first, last + 1))
             if here & bad:
-                return "22012"
+                return fault
             passed.extend(here)
             return None
 
-        found = find_culprits(list(range(1, 17)), attempt)
+        found = find_culprits(list(range(1, 17)), attempt, fault)
 
-        assert found == [(row, "22012") for row in sorted(bad)]
+        assert found == [(row, fault) for row in sorted(bad)]
         assert sorted(passed) == sorted(set(range(1, 17)) - bad)
 
 

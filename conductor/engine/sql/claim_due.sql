@@ -1,7 +1,8 @@
 -- claim_due: lock enrollments whose time has come and make them this tick's arrivals.
 --
 -- One whose held_reason is still there was retried by hand: it runs its step again, and its
--- due_at is no timer's.
+-- due_at is no timer's. One that was told where to go does not run it: it stands in wave 0
+-- with its exit named.
 --
 -- Params  conversation_ids bigint[], now timestamptz, each int (the most of one conversation)
 -- Returns nothing; the rows are in the temporary tables enrolled and arrivals
@@ -51,7 +52,7 @@ noted AS (
 
 INSERT INTO arrivals (
     enrollment_id, version_id, subscription_id, contact_id, is_new, wave, step_key,
-    visit_number, visit_counts, arrived_at, due_at, is_due
+    visit_number, visit_counts, arrived_at, due_at, is_due, exit, end_reason
 )
 SELECT
     claimed.id,
@@ -59,11 +60,13 @@ SELECT
     claimed.subscription_id,
     claimed.contact_id,
     FALSE,
-    1,
+    CASE WHEN claimed.told = '' THEN 1 ELSE 0 END,
     claimed.step_key,
     claimed.visit_number,
     claimed.visit_counts,
     claimed.arrived_at,
     CASE WHEN claimed.held_reason = '' THEN claimed.due_at END,
-    claimed.held_reason = ''
+    claimed.held_reason = '' AND claimed.told = '',
+    CASE claimed.told WHEN '' THEN NULL WHEN '!end' THEN 'end' ELSE claimed.told END,
+    CASE WHEN claimed.told = '!end' THEN 'by hand' END
 FROM claimed;

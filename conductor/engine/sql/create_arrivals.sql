@@ -1,8 +1,9 @@
 -- create_arrivals: the tick's arrivals, one row for each enrollment and step it comes to.
 --
 -- A row without an exit stays where it is: waiting when it has a due_at, else held. `wave`
--- counts an enrollment's visits within the tick; `is_due` marks the one it was claimed from
--- because its time had come.
+-- counts an enrollment's visits within the tick; in wave 0 stands who leaves, or stays,
+-- without the step being run. `is_due` marks the visit that was claimed because its time had
+-- come, `is_woken` the one that was claimed because something happened to the contact.
 --
 -- Params  none
 -- Returns nothing
@@ -20,6 +21,7 @@ CREATE TEMP TABLE IF NOT EXISTS arrivals (
     arrived_at timestamptz NOT NULL,
     due_at timestamptz,
     is_due boolean NOT NULL,
+    is_woken boolean NOT NULL DEFAULT FALSE,
     exit text,
     end_reason text,
     held_reason text

@@ -1,6 +1,7 @@
 -- insert_enrollments: write the enrollments that began in this tick, each where it came to rest.
 --
--- At rest is who took no exit, an exit that ends, or one that the program does not know.
+-- At rest is who took no exit, an exit that ends, or one that the program does not know. Whom
+-- a step could not find, because the contact is gone, ends.
 --
 -- Params  now timestamptz, exits json [{version_id, step_key, exit, reason}]: every exit of the
 --         steps passed, with a reason where it ends the enrollment
@@ -34,11 +35,16 @@ SELECT
     rest.arrived_at,
     rest.due_at,
     CASE
-        WHEN rest.exit IS NULL AND rest.due_at IS NULL THEN coalesce(rest.held_reason, 'contact is gone')
+        WHEN rest.exit IS NULL AND rest.due_at IS NULL AND NOT gone.is_gone
+            THEN coalesce(rest.held_reason, 'no way out')
         ELSE ''
     END,
-    CASE WHEN rest.exit IS NOT NULL THEN %(now)s END,
-    CASE WHEN rest.exit IS NOT NULL THEN coalesce(rest.end_reason, way.reason, rest.exit) ELSE '' END
+    CASE WHEN rest.exit IS NOT NULL OR gone.is_gone THEN %(now)s END,
+    CASE
+        WHEN rest.exit IS NOT NULL THEN coalesce(rest.end_reason, way.reason, rest.exit)
+        WHEN gone.is_gone THEN 'contact deleted'
+        ELSE ''
+    END
 FROM arrivals AS rest
 INNER JOIN enrolled ON enrolled.id = rest.enrollment_id
 LEFT JOIN jsonb_to_recordset(%(exits)s::jsonb) AS way (
@@ -48,4 +54,20 @@ LEFT JOIN jsonb_to_recordset(%(exits)s::jsonb) AS way (
         way.version_id = rest.version_id
         AND way.step_key = rest.step_key
         AND way.exit = rest.exit
-WHERE rest.is_new AND (rest.exit IS NULL OR way.exit IS NULL OR way.reason IS NOT NULL);
+CROSS JOIN LATERAL (
+    SELECT
+        rest.exit IS NULL AND rest.due_at IS NULL AND rest.held_reason IS NULL
+        AND NOT EXISTS (
+            SELECT
+            FROM contacts_subscription AS subscription
+            WHERE subscription.id = rest.subscription_id
+        ) AS is_gone
+) AS gone
+WHERE
+    rest.is_new
+    AND (
+        rest.exit IS NULL
+        OR way.exit IS NULL
+        OR way.reason IS NOT NULL
+        OR rest.end_reason IS NOT NULL
+    );

@@ -1,5 +1,7 @@
 -- insert_visits: write every visit that ended in this tick.
 --
+-- Whom a step could not find, because the contact is gone, ended there.
+--
 -- Params  now timestamptz, programs json [{version_id, conversation_id}]
 -- Returns nothing
 -- Locks   none
@@ -16,8 +18,19 @@ SELECT
     arrivals.arrived_at,
     arrivals.due_at,
     %(now)s,
-    arrivals.exit
+    coalesce(arrivals.exit, 'end')
 FROM arrivals
 INNER JOIN jsonb_to_recordset(%(programs)s::jsonb) AS program (version_id bigint, conversation_id bigint)
     ON program.version_id = arrivals.version_id
-WHERE arrivals.exit IS NOT NULL;
+WHERE
+    arrivals.exit IS NOT NULL
+    OR (
+        arrivals.due_at IS NULL
+        AND arrivals.held_reason IS NULL
+        AND (arrivals.is_due OR NOT arrivals.is_woken)
+        AND NOT EXISTS (
+            SELECT
+            FROM contacts_subscription AS subscription
+            WHERE subscription.id = arrivals.subscription_id
+        )
+    );

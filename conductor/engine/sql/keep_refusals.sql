@@ -12,5 +12,5 @@ SELECT
     coalesce(fact.refusal, 'trigger filter'),
     %(now)s
 FROM facts AS fact
-WHERE fact.refusal IS NOT NULL OR fact.trigger_number IS NULL
+WHERE fact.kind <> 'wake' AND (fact.refusal IS NOT NULL OR fact.trigger_number IS NULL)
 ORDER BY fact.recorded_at, fact.id;

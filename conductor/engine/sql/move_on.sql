@@ -40,7 +40,7 @@ WITH moved AS (
             edge.version_id = departed.version_id
             AND edge.step_key = departed.step_key
             AND edge.exit = departed.exit
-    WHERE departed.wave = %(wave)s
+    WHERE departed.wave = %(wave)s AND departed.end_reason IS NULL
     RETURNING version_id, step_key
 )
 

@@ -1,6 +1,8 @@
 -- update_enrollments: move the claimed enrollments to where they came to rest.
 --
--- At rest is who took no exit, an exit that ends, or one that the program does not know.
+-- At rest is who took no exit, an exit that ends, or one that the program does not know. Whom
+-- a step could not find, because the contact is gone, ends. Who was only woken, and stays
+-- where it is, is not written.
 --
 -- Params  now timestamptz, exits json [{version_id, step_key, exit, reason}]: every exit of the
 --         steps passed, with a reason where it ends the enrollment
@@ -14,6 +16,7 @@ SET
     visit_counts = rest.visit_counts,
     arrived_at = rest.arrived_at,
     due_at = rest.due_at,
+    told = '',
     held_reason = rest.held_reason,
     ended_at = rest.ended_at,
     end_reason = rest.end_reason
@@ -26,13 +29,14 @@ FROM (
         arrivals.arrived_at,
         CASE WHEN arrivals.exit IS NULL THEN arrivals.due_at END AS due_at,
         CASE
-            WHEN arrivals.exit IS NULL AND arrivals.due_at IS NULL
-                THEN coalesce(arrivals.held_reason, 'contact is gone')
+            WHEN arrivals.exit IS NULL AND arrivals.due_at IS NULL AND NOT gone.is_gone
+                THEN coalesce(arrivals.held_reason, 'no way out')
             ELSE ''
         END AS held_reason,
-        CASE WHEN arrivals.exit IS NOT NULL THEN %(now)s END AS ended_at,
+        CASE WHEN arrivals.exit IS NOT NULL OR gone.is_gone THEN %(now)s END AS ended_at,
         CASE
             WHEN arrivals.exit IS NOT NULL THEN coalesce(arrivals.end_reason, way.reason, arrivals.exit)
+            WHEN gone.is_gone THEN 'contact deleted'
             ELSE ''
         END AS end_reason
     FROM arrivals
@@ -43,6 +47,28 @@ FROM (
             way.version_id = arrivals.version_id
             AND way.step_key = arrivals.step_key
             AND way.exit = arrivals.exit
-    WHERE NOT arrivals.is_new AND (arrivals.exit IS NULL OR way.exit IS NULL OR way.reason IS NOT NULL)
+    CROSS JOIN LATERAL (
+        SELECT
+            arrivals.exit IS NULL AND arrivals.due_at IS NULL AND arrivals.held_reason IS NULL
+            AND NOT EXISTS (
+                SELECT
+                FROM contacts_subscription AS subscription
+                WHERE subscription.id = arrivals.subscription_id
+            ) AS is_gone
+    ) AS gone
+    WHERE
+        NOT arrivals.is_new
+        AND (
+            arrivals.exit IS NULL
+            OR way.exit IS NULL
+            OR way.reason IS NOT NULL
+            OR arrivals.end_reason IS NOT NULL
+        )
+        AND (
+            arrivals.exit IS NOT NULL
+            OR arrivals.held_reason IS NOT NULL
+            OR arrivals.is_due
+            OR NOT arrivals.is_woken
+        )
 ) AS rest
 WHERE enrollment.id = rest.enrollment_id;
