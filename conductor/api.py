@@ -29,7 +29,7 @@ FRAMES: list[Frame] = [
     accounts_api.lists,
     *contacts_api.FRAMES,
     *messaging_api.FRAMES,
-    conversations_api.conversations,
+    *conversations_api.FRAMES,
 ]
 PREFIXES = re.compile(
     r"/(?:oauth2|email|sms|data|crosschannel|privacy|twowaysms|conductor)(?:/|\Z)", re.IGNORECASE

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conductor.conversations.views import builder, held, listing, publication, rules, steps
+from conductor.conversations.views import builder, held, listing, people, publication, rules, steps
 
 LIST = "a/<slug:account>/lists/<int:list_id>/conversations/"
 ONE = f"{LIST}<int:conversation_id>/"
@@ -29,6 +29,9 @@ urlpatterns = [
     path(f"{ONE}discard/", publication.discard, name="discard"),
     path(f"{ONE}held/", held.held, name="held"),
     path(f"{ONE}held/settle/", held.settle, name="settle_held"),
+    path(f"{ONE}people/", people.people, name="people"),
+    path(f"{ONE}people/move/", people.move, name="move_people"),
+    path(f"{ONE}people/enter/", people.enter, name="enter_people"),
     path(f"{ONE}threads/new/", builder.new_thread, name="new_thread"),
     path(THREAD, builder.thread, name="thread"),
     path(f"{THREAD}counts/", builder.counts, name="counts"),

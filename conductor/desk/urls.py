@@ -13,5 +13,10 @@ urlpatterns = [
         views.contact,
         name="contact",
     ),
+    path(
+        "a/<slug:account>/lists/<int:list_id>/contacts/<int:contact_id>/why/",
+        views.why,
+        name="why",
+    ),
     path("a/<slug:account>/lists/<int:list_id>/help/api-ids/", views.api_ids, name="api_ids"),
 ]

@@ -14,8 +14,9 @@ from django.views.decorators.http import require_GET
 from accounts.context import Frame, build_navigation, choose_list
 from accounts.models import List
 from accounts.permissions import AccountRequest, requires
-from conductor.conversations.document import parse_step
+from conductor.conversations.document import parse_document, parse_step
 from conductor.conversations.drawing import card_text
+from conductor.conversations.explaining import explain
 from conductor.conversations.models import Conversation, Enrollment
 from conductor.desk.figures import figures
 from conductor.desk.timeline import timeline
@@ -138,7 +139,54 @@ def contact(request: AccountRequest, list_id: int, contact_id: int) -> HttpRespo
     if request.htmx:
         return render(request, "desk/contact.html#moments", context)
     context["places"] = places_of(request, person)
+    context["conversations"] = Conversation.objects.filter(
+        list=in_list, rehearsal_of=None
+    ).order_by("name")
     return render(request, "desk/contact.html", context)
+
+
+@require_GET
+@requires("view")
+def why(request: AccountRequest, list_id: int, contact_id: int) -> HttpResponse:
+    """Say why a contact is where it is in one conversation of the list, or is not in it."""
+    in_list = choose_list(request, list_id)
+    person = get_object_or_404(Contact, pk=contact_id)
+    wanted = request.GET.get("conversation", "")
+    conversations = Conversation.objects.filter(list=in_list, rehearsal_of=None)
+    asked = get_object_or_404(conversations, pk=int(wanted) if wanted.isdecimal() else 0)
+    told = explain(conversation=asked, contact=person, now=timezone.now())
+    steps = step_names(asked)
+    return render(
+        request,
+        "desk/why.html",
+        {
+            "page_title": f"Why? {asked.name}",
+            "breadcrumbs": [
+                ("Contacts", reverse("contacts:contacts", args=[request.account.slug, list_id])),
+                (
+                    name_of(person),
+                    reverse("desk:contact", args=[request.account.slug, list_id, person.pk]),
+                ),
+                ("Why?", ""),
+            ],
+            "contact": person,
+            "conversation": asked,
+            "conversation_url": conversation_url(request, asked),
+            "told": told,
+            "step": steps.get(told.place.step_key, told.place.step_key) if told.place else "",
+            "messages_told": [
+                (steps.get(one.step_key, one.step_key), one) for one in told.messages
+            ],
+        },
+    )
+
+
+def step_names(shown: Conversation) -> dict[str, str]:
+    """Return what the steps of a conversation are called, in the version that runs."""
+    version = shown.published
+    document = parse_document(version.document if version else shown.draft)
+    steps = document.steps()
+    return {key: card_text(step, steps) for key, step in steps.items()}
 
 
 def aware(moment: datetime | None) -> datetime | None:
@@ -177,7 +225,7 @@ def consents_of(person: Contact) -> list[PhoneSubscription]:
 def places_of(request: AccountRequest, person: Contact) -> list[dict[str, Any]]:
     """Return the conversations that a contact is or was in: where, since, next."""
     inside = (
-        Enrollment.objects.filter(contact_id=person.pk)
+        Enrollment.objects.filter(contact_id=person.pk, conversation__rehearsal_of=None)
         .select_related("conversation", "version")
         .order_by("ended_at", "-entered_at")
     )
@@ -249,7 +297,7 @@ def found_on(
         return link(request, view, in_list.pk, *args)
 
     people = Contact.objects.filter(pk__in=matching(query))[:5]
-    conversations = Conversation.objects.filter(list=in_list, **named)[:5]
+    conversations = Conversation.objects.filter(list=in_list, rehearsal_of=None, **named)[:5]
     saved = SavedMessage.objects.filter(list=in_list, **named)[:5]
     fields = ProfileField.objects.filter(list=in_list, **named).select_related("group")[:5]
     lists = List.objects.filter(**named)[:5]
@@ -296,7 +344,9 @@ def api_ids(request: AccountRequest, list_id: int) -> HttpResponse:
             "fields": list_fields(in_list),
             "events": ExternalEvent.objects.filter(list=in_list).order_by("name", "pk"),
             "saved_messages": SavedMessage.objects.filter(list=in_list).order_by("name", "pk"),
-            "conversations": Conversation.objects.filter(list=in_list).order_by("name", "pk"),
+            "conversations": Conversation.objects.filter(list=in_list, rehearsal_of=None).order_by(
+                "name", "pk"
+            ),
             "short_codes": codes.order_by("code"),
             "phone_lists": phone_lists.order_by("short_code__code", "name"),
             "sms_messages": SmsMessage.objects.filter(phone_list__in=phone_lists)

@@ -1,0 +1,242 @@
+"""
+Why: for one contact and one conversation, where it is, what comes next, and what kept it out.
+
+One statement reads everything (explain.sql). Whatever the engine wrote down is told twice:
+in its own word (`already in`, `otherwise`), and as a code of the closed list that messages
+use, too (`messaging.eligibility.Reason`), so that support may sort and search by it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from accounts.tenancy import sql
+from conductor.conversations.models import Conversation, Version
+from contacts.models import Contact
+from messaging.eligibility import Reason
+from messaging.eligibility import sentence as message_sentence
+
+MOST = 50
+QUEUE_MOST = 5_000
+
+# What the engine says, the closed list's code, and a sentence for the marketer.
+REFUSALS: Mapping[str, tuple[Reason, str]] = {
+    "not on list": (Reason.NOT_IN_LIST, "They are not on the conversation's list."),
+    "trigger filter": (Reason.FAILS_FLOW_FILTER, "They did not match the trigger's filter."),
+    "already in": (Reason.DUPLICATE, "They were inside already."),
+    "entered before": (
+        Reason.FREQUENCY_CAP,
+        "They have entered before, and the conversation takes everybody once.",
+    ),
+    "entered lately": (Reason.FREQUENCY_CAP, "Their last entry is not long enough ago."),
+    "expired": (Reason.CONVERSATION_PAUSED, "The conversation takes nobody in any more."),
+    "loop": (Reason.DUPLICATE, "Conversations started one another in a circle."),
+    "not published": (Reason.CONVERSATION_PAUSED, "The conversation was not published."),
+}
+ENDS: Mapping[str, tuple[Reason | None, str]] = {
+    "terminated": (None, "They came to the end."),
+    "goal": (Reason.EXITED_BY_GOAL, "They reached the goal."),
+    "exit rule": (Reason.EXITED_BY_GOAL, "The conversation's exit rule came true."),
+    "unsubscribed": (Reason.SUPPRESSED, "They unsubscribed, which ends this conversation."),
+    "restarted": (Reason.DUPLICATE, "They entered again, which ended this stay."),
+    "address changed": (Reason.NOT_IN_LIST, "Their address changed: the new one goes on."),
+    "contact deleted": (Reason.CONTACT_DELETED, "The contact was deleted."),
+    "by hand": (None, "Somebody ended it by hand."),
+    "ended by hand": (None, "Somebody ended it by hand."),
+    "otherwise": (Reason.FAILS_STEP_FILTER, "They did not match a filter on the way."),
+    "no_date": (Reason.MISSING_VARIABLE, "They have no date to wait for."),
+    "missing address": (Reason.MISSING_ADDRESS, str(Reason.MISSING_ADDRESS.label)),
+    "invalid address": (Reason.INVALID_ADDRESS, str(Reason.INVALID_ADDRESS.label)),
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """One thing that happened or did not: when, the engine's word, the code, in words."""
+
+    at: datetime
+    what: str
+    reason: str
+    code: str
+    text: str
+    step_key: str = ""
+    channel: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a contact is in the conversation, and when it goes on (null: a fault holds it)."""
+
+    enrollment_id: int
+    version: int
+    thread: str
+    step_key: str
+    state: str
+    since: datetime
+    next_at: datetime | None
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """
+    The answer.
+
+    `text` is one sentence, `code` the closed list's word for what stands in the way now
+    ("" = nothing). `entries` are all that ended or go on, `refusals` what did not let them
+    in, `messages` every message with its state, `waiting` facts not taken yet; each newest
+    first, at most 50.
+    """
+
+    entered: bool
+    code: str
+    text: str
+    place: Place | None
+    entries: list[Told]
+    refusals: list[Told]
+    messages: list[Told]
+    waiting: list[Told]
+
+
+def explain(*, conversation: Conversation, contact: Contact, now: datetime) -> Explanation:
+    """Say where a contact is in a conversation, when it goes on, and why it did not enter."""
+    rows = sql.fetch_dicts(
+        sql.statement("conductor.conversations", "explain"),
+        conversation_id=conversation.pk,
+        contact_id=contact.pk,
+        list_id=conversation.list_id,
+        most=MOST,
+        queue_most=QUEUE_MOST,
+    )
+    by_kind: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_kind.setdefault(row["kind"], []).append(json.loads(row["found"]))
+    enrollments = by_kind.get("enrollment", [])
+    inside = next((row for row in enrollments if row["ended_at"] is None), None)
+    refusals = list(_refusals(by_kind.get("refusal", [])))
+    waiting = list(_queued(by_kind.get("queued", []), conversation))
+    place = None if inside is None else _place(inside, conversation, now)
+    entries = list(_entries(enrollments))
+    code, text = _answer(
+        place, entries, refusals, waiting, conversation, on_list="subscription" in by_kind
+    )
+    return Explanation(
+        entered=bool(enrollments),
+        code=code,
+        text=text,
+        place=place,
+        entries=entries,
+        refusals=refusals,
+        messages=list(_messages(by_kind.get("delivery", []))),
+        waiting=waiting,
+    )
+
+
+def _answer(
+    place: Place | None,
+    entries: Sequence[Told],
+    refusals: Sequence[Told],
+    waiting: Sequence[Told],
+    conversation: Conversation,
+    *,
+    on_list: bool,
+) -> tuple[str, str]:
+    """Return the code and the sentence for what is most to the point now."""
+    if place is not None:
+        return (
+            ("", place.text) if place.state != "held" else (Reason.EXTERNAL_DATA_ERROR, place.text)
+        )
+    latest = max([*entries, *refusals, *waiting], key=lambda told: told.at, default=None)
+    if latest is not None:
+        return latest.code, latest.text
+    if conversation.published_id is None:
+        return Reason.CONVERSATION_PAUSED, "The conversation was never published."
+    if not on_list:
+        return Reason.NOT_IN_LIST, "They are not on the conversation's list."
+    return "", "Nothing has happened to them that a trigger of this conversation hears."
+
+
+def _place(row: Mapping[str, Any], conversation: Conversation, now: datetime) -> Place:
+    version = Version.objects.only("number", "program").get(pk=row["version_id"])
+    step = version.program["steps"].get(row["step_key"], {})
+    due = _moment(row["due_at"])
+    held = row["held_reason"] if due is None else ""
+    if conversation.paused_at is not None:
+        text = "They wait: the conversation is paused, and goes on where it stood."
+    elif held:
+        text = f"They are held at this step: {held}."
+    elif due is not None and due <= now:
+        text = "They are about to go on."
+    else:
+        text = "They wait at this step."
+    return Place(
+        enrollment_id=row["id"],
+        version=version.number,
+        thread=step.get("thread", row["entry_thread"]),
+        step_key=row["step_key"],
+        state="held" if held else "waiting",
+        since=_needed(row["arrived_at"]),
+        next_at=due,
+        reason=held,
+        text=text,
+    )
+
+
+def _entries(rows: Sequence[Mapping[str, Any]]) -> Iterator[Told]:
+    for row in rows:
+        if row["ended_at"] is None:
+            yield Told(_needed(row["entered_at"]), "entered", "", "", "They are inside.")
+            continue
+        reason = row["end_reason"]
+        code, text = ENDS.get(reason, (None, f"They left by “{reason}”."))
+        yield Told(
+            _needed(row["ended_at"]), "ended", reason, code or "", text, step_key=row["step_key"]
+        )
+
+
+def _refusals(rows: Sequence[Mapping[str, Any]]) -> Iterator[Told]:
+    for row in rows:
+        reason = row["reason"]
+        code, text = REFUSALS.get(
+            reason, (Reason.EXTERNAL_DATA_ERROR, f"The trigger could not be asked: {reason}.")
+        )
+        yield Told(_needed(row["refused_at"]), row["kind"], reason, code, text)
+
+
+def _messages(rows: Sequence[Mapping[str, Any]]) -> Iterator[Told]:
+    for row in rows:
+        reason = row["reason"]
+        yield Told(
+            at=_needed(row["queued_at"]),
+            what=row["state"],
+            reason=reason,
+            code=reason.partition(" (")[0],
+            text=message_sentence(reason) if reason else "",
+            step_key=row["step_key"],
+            channel=row["channel"],
+            until=_moment(row["not_before"]),
+        )
+
+
+def _queued(rows: Sequence[Mapping[str, Any]], conversation: Conversation) -> Iterator[Told]:
+    for row in rows:
+        is_paused = conversation.paused_at is not None
+        text = (
+            "Something happened to them that waits for the conversation to be resumed."
+            if is_paused
+            else "Something happened to them that is about to be looked at."
+        )
+        code = Reason.CONVERSATION_PAUSED if is_paused else ""
+        yield Told(_needed(row["recorded_at"]), row["kind"], "queued", code, text)
+
+
+def _moment(written: str | None) -> datetime | None:
+    return None if written is None else datetime.fromisoformat(written)
+
+
+def _needed(written: str) -> datetime:
+    return datetime.fromisoformat(written)

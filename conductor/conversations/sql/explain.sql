@@ -1,0 +1,73 @@
+-- explain: all that a conversation knows of one contact, in one look.
+--
+-- Params  conversation_id bigint, contact_id bigint, list_id bigint, most int (of each kind of row),
+--         queue_most int (how far into the conversation's queue is looked)
+-- Returns kind, at, row (jsonb): subscription, enrollment, refusal, delivery, queued; newest first
+-- Locks   none
+-- Index   subscription_once_per_list_and_contact, enrollment_by_contact, refusal_by_contact,
+--         delivery_by_contact, intake_in_order
+(
+    SELECT
+        'subscription' AS kind,
+        subscription.created_at AS at,
+        jsonb_build_object('state', subscription.state) AS found
+    FROM contacts_subscription AS subscription
+    WHERE subscription.list_id = %(list_id)s AND subscription.contact_id = %(contact_id)s
+)
+UNION ALL
+(
+    SELECT
+        'enrollment' AS kind,
+        enrollment.entered_at AS at,
+        to_jsonb(enrollment) AS found
+    FROM conversations_enrollment AS enrollment
+    WHERE
+        enrollment.contact_id = %(contact_id)s
+        AND enrollment.conversation_id = %(conversation_id)s
+    ORDER BY enrollment.id DESC
+    LIMIT %(most)s
+)
+UNION ALL
+(
+    SELECT
+        'refusal' AS kind,
+        refusal.refused_at AS at,
+        to_jsonb(refusal) AS found
+    FROM conversations_refusal AS refusal
+    WHERE
+        refusal.conversation_id = %(conversation_id)s
+        AND refusal.contact_id = %(contact_id)s
+    ORDER BY refusal.id DESC
+    LIMIT %(most)s
+)
+UNION ALL
+(
+    SELECT
+        'delivery' AS kind,
+        delivery.queued_at AS at,
+        to_jsonb(delivery) - 'event_properties' AS found
+    FROM messaging_delivery AS delivery
+    WHERE
+        delivery.contact_id = %(contact_id)s
+        AND delivery.conversation_id = %(conversation_id)s
+    ORDER BY delivery.id DESC
+    LIMIT %(most)s
+)
+UNION ALL
+(
+    SELECT
+        'queued' AS kind,
+        oldest.recorded_at AS at,
+        to_jsonb(oldest) - 'properties' AS found
+    FROM (
+        SELECT intake.*
+        FROM contacts_intake AS intake
+        WHERE intake.conversation_id = %(conversation_id)s AND intake.kind <> 'alarm'
+        ORDER BY intake.recorded_at, intake.id
+        LIMIT %(queue_most)s
+    ) AS oldest
+    WHERE oldest.contact_id = %(contact_id)s
+    ORDER BY oldest.recorded_at, oldest.id
+    LIMIT %(most)s
+)
+ORDER BY at DESC, kind ASC;

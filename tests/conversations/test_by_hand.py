@@ -1,0 +1,260 @@
+"""What a marketer does to contacts by hand."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from accounts.actions import InvalidValueError
+from accounts.models import AuditEntry
+from accounts.tenancy import in_account
+from conductor.conversations.actions.by_hand import (
+    Chosen,
+    end_by_hand,
+    enter_by_hand,
+    move_on,
+    skip_wait,
+)
+from conductor.conversations.models import Enrollment, Visit
+from contacts.actions.segments import add_members, create_segment
+from contacts.models import Contact
+from tests.api.conftest import connect
+from tests.engine.world import World
+
+pytestmark = pytest.mark.django_db
+
+PAUSE = "{key: pause, wait: {for: P3D}}"
+MAIL = "{key: mail, message: {saved_message: We miss you}}"
+LATER = timedelta(hours=1)
+
+
+def live(world, steps):
+    conversation = world.live(steps)
+    conversation.refresh_from_db()
+    return conversation
+
+
+def contact_of(subscription):
+    return Contact.objects.get(pk=subscription.contact_id)
+
+
+@pytest.fixture
+def world(inside_acme, now):
+    return World(now)
+
+
+@pytest.fixture
+def waiting(world):
+    """A conversation, and Grace who waits in it before an email."""
+    conversation = live(world, f"{PAUSE}\n{MAIL}")
+    grace = world.person(email="grace@mail.example")
+    world.happen(grace)
+    world.tick()
+    return conversation, grace
+
+
+class TestEnterByHand:
+    def test_lets_somebody_in_whatever_the_trigger_asks(self, world, now):
+        conversation = live(world, PAUSE)
+        grace = world.person()
+
+        count = enter_by_hand(
+            conversation=conversation, chosen=Chosen(contact=contact_of(grace)), now=now
+        )
+        world.tick()
+
+        assert count == 1
+        place = world.place(grace)
+        assert (place.entry_kind, place.step_key) == ("by_hand", "pause")
+
+    def test_asks_re_entry(self, world, now, waiting):
+        conversation, grace = waiting
+
+        enter_by_hand(conversation=conversation, chosen=Chosen(contact=contact_of(grace)), now=now)
+        world.tick()
+
+        assert world.refusals() == ["already in"]
+
+    def test_lets_a_segment_in(self, world, now):
+        conversation = live(world, PAUSE)
+        inside, _outside = world.person(), world.person()
+        segment = create_segment(list=world.in_list, name="Friends", kind="manual", now=now)
+        add_members(segment=segment, subscription_ids=[inside.pk], now=now)
+
+        count = enter_by_hand(conversation=conversation, chosen=Chosen(segment=segment), now=now)
+
+        assert count == 1
+
+    def test_knows_the_threads_that_run(self, world, now):
+        conversation = live(world, PAUSE)
+
+        with pytest.raises(InvalidValueError) as refused:
+            enter_by_hand(conversation=conversation, chosen=Chosen(), thread="Other", now=now)
+
+        assert refused.value.field == "thread"
+
+    def test_is_written_down(self, world, now, mia):
+        conversation = live(world, PAUSE)
+        grace = world.person()
+
+        enter_by_hand(
+            conversation=conversation, chosen=Chosen(contact=contact_of(grace)), now=now, by=mia
+        )
+
+        entry = AuditEntry.objects.get(verb="entered by hand")
+        assert (entry.by_user, entry.detail["count"]) == (mia, 1)
+
+
+class TestSkipWait:
+    def test_lets_the_contact_go_on_at_once(self, world, now, waiting):
+        conversation, grace = waiting
+
+        count = skip_wait(
+            conversation=conversation, chosen=Chosen(contact=contact_of(grace)), now=now + LATER
+        )
+        world.tick(now + LATER)
+
+        assert count == 1
+        assert world.path(grace)[-2:] == ["end>end", "(terminated)"]
+        assert "mail>next" in world.path(grace)
+        assert Visit.objects.get(step_key="pause").left_at == now + LATER
+
+    def test_leaves_those_alone_who_have_moved_on(self, world, now, waiting):
+        conversation, _ = waiting
+
+        assert skip_wait(conversation=conversation, chosen=Chosen(step_key="mail"), now=now) == 0
+
+
+class TestMoveOn:
+    def test_takes_the_exit_that_is_named(self, world, now):
+        wait = "{key: pause, wait: {until: '2030-01-01T00:00:00'}, exits: {past: end}}"
+        conversation = live(world, f"{wait}\n{MAIL}")
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+
+        move_on(conversation=conversation, chosen=Chosen(), exit="past", now=now)
+        world.tick()
+
+        assert "pause>past" in world.path(grace)
+        assert world.deliveries() == []
+
+    def test_refuses_an_exit_that_no_step_has(self, world, now, waiting):
+        conversation, _ = waiting
+
+        with pytest.raises(InvalidValueError):
+            move_on(conversation=conversation, chosen=Chosen(), exit="sideways", now=now)
+
+
+class TestEndByHand:
+    def test_ends_where_they_are(self, world, now, waiting):
+        conversation, grace = waiting
+
+        end_by_hand(conversation=conversation, chosen=Chosen(contact=contact_of(grace)), now=now)
+        world.tick()
+
+        place = world.place(grace)
+        assert (place.end_reason, place.step_key) == ("by hand", "pause")
+        assert Visit.objects.get(step_key="pause").exit == "end"
+
+    def test_done_twice_changes_nothing(self, world, now, waiting):
+        conversation, _ = waiting
+
+        counts = [end_by_hand(conversation=conversation, chosen=Chosen(), now=now) for _ in "12"]
+
+        assert counts == [1, 0]
+
+
+@pytest.fixture
+def published(acme, now):
+    """A conversation in which Grace waits, and the world it is in."""
+    with in_account(acme.pk):
+        world = World(now)
+        conversation = live(world, PAUSE)
+        world.happen(world.person(email="grace@mail.example"))
+        world.person(email="ada@mail.example")
+        world.tick()
+    return conversation
+
+
+class TestByHandRoutes:
+    @pytest.fixture
+    def wire(self, acme, now):
+        return connect(acme, now, types=["email"])
+
+    def test_lets_in_moves_and_ends(self, wire, published, acme):
+        one = f"/conductor/v1/Conversation/{published.pk}/Enrollment"
+        answers = [
+            wire.call("POST", f"{one}/Enter", {"emailAddress": "ada@mail.example"}),
+            wire.call("POST", f"{one}/Move", {"stepKey": "pause", "skipWait": True}),
+            wire.call("POST", f"{one}/End", {"emailAddress": "grace@mail.example"}),
+        ]
+
+        assert [answer.json()["data"]["count"] for answer in answers] == [1, 1, 0]
+        with in_account(acme.pk):
+            assert Enrollment.objects.get().told == "next"
+
+    @pytest.mark.parametrize(
+        ("path", "body"),
+        [
+            ("Enter", {}),
+            ("Enter", {"emailAddress": "a@b.example", "segment": "X"}),
+            ("Enter", {"segment": "Nobody"}),
+            ("Move", {"stepKey": "pause", "exit": "sideways"}),
+            ("End", {}),
+        ],
+    )
+    def test_refuses_what_names_nobody(self, wire, published, path, body):
+        answer = wire.call(
+            "POST", f"/conductor/v1/Conversation/{published.pk}/Enrollment/{path}", body
+        )
+
+        assert answer.status_code == 400
+
+    def test_knows_no_other_accounts_conversation(self, globex, now, published):
+        wire = connect(globex, now, types=["email"])
+        path = f"/conductor/v1/Conversation/{published.pk}/Enrollment/End"
+
+        assert wire.call("POST", path, {"stepKey": "pause"}).status_code == 404
+
+
+class TestPeoplePage:
+    def address(self, acme, conversation, name):
+        return reverse(
+            f"conversations:{name}", args=[acme.slug, conversation.list_id, conversation.pk]
+        )
+
+    def test_shows_who_waits_at_a_step(self, client, ben, acme, published):
+        client.force_login(ben)
+
+        page = client.get(f"{self.address(acme, published, 'people')}?step=pause")
+
+        assert "grace@mail.example" in page.content.decode()
+
+    def test_moves_one_of_them_on(self, client, mia, acme, published):
+        client.force_login(mia)
+        with in_account(acme.pk):
+            grace = Enrollment.objects.get()
+
+        client.post(
+            self.address(acme, published, "move_people"),
+            {"enrollment": grace.pk, "step": "pause", "act": "move"},
+        )
+
+        with in_account(acme.pk):
+            assert Enrollment.objects.get().told == "next"
+
+    @pytest.mark.parametrize("name", ["move_people", "enter_people"])
+    def test_lets_a_viewer_change_nothing(self, client, ben, acme, published, name):
+        client.force_login(ben)
+
+        assert client.post(self.address(acme, published, name)).status_code == 403
+
+    @pytest.mark.parametrize("name", ["people", "move_people", "enter_people"])
+    def test_is_not_there_for_a_stranger(self, client, zoe, acme, published, name):
+        client.force_login(zoe)
+        address = self.address(acme, published, name)
+
+        answer = client.get(address) if name == "people" else client.post(address)
+
+        assert answer.status_code == 404

@@ -1,0 +1,198 @@
+"""Why a contact is where it is."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from accounts.tenancy import in_account
+from conductor.conversations.explaining import explain
+from conductor.conversations.models import Conversation
+from contacts.models import Contact, Intake
+from messaging.eligibility import Reason
+from tests.api.conftest import connect
+from tests.engine.world import World
+
+pytestmark = pytest.mark.django_db
+
+PAUSE = "{key: pause, wait: {for: P3D}}"
+
+
+def live(world, steps):
+    conversation = world.live(steps)
+    conversation.refresh_from_db()
+    return conversation
+
+
+def contact_of(subscription):
+    return Contact.objects.get(pk=subscription.contact_id)
+
+
+@pytest.fixture
+def world(inside_acme, now):
+    return World(now)
+
+
+class TestExplain:
+    def test_says_where_somebody_waits_and_until_when(self, world, now):
+        conversation = live(world, PAUSE)
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+
+        told = explain(conversation=conversation, contact=contact_of(grace), now=now)
+
+        assert (told.entered, told.code) == (True, "")
+        assert (told.place.step_key, told.place.state) == ("pause", "waiting")
+        assert told.place.next_at == now + timedelta(days=3)
+
+    def test_says_why_somebody_was_turned_away(self, world, now):
+        conversation = live(world, "")
+        grace = world.person()
+        for _ in range(2):
+            world.happen(grace)
+            world.tick()
+
+        told = explain(conversation=conversation, contact=contact_of(grace), now=now)
+
+        assert [(one.reason, one.code) for one in told.refusals] == [
+            ("entered before", Reason.FREQUENCY_CAP)
+        ]
+        assert [one.reason for one in told.entries] == ["terminated"]
+
+    def test_names_the_filter_at_which_somebody_left(self, world, now):
+        conversation = live(world, "{key: buyers, filter: {purchase: {within: P60D}}}")
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+
+        told = explain(conversation=conversation, contact=contact_of(grace), now=now)
+
+        assert (told.place, told.code) == (None, Reason.FAILS_STEP_FILTER)
+        assert told.entries[0].step_key == "buyers"
+
+    def test_says_what_became_of_each_message(self, world, now):
+        conversation = live(world, "{key: mail, message: {saved_message: We miss you}}")
+        grace = world.person(email="grace@mail.example", state="Unsubscribed")
+        world.happen(grace)
+        world.tick()
+
+        told = explain(conversation=conversation, contact=contact_of(grace), now=now)
+
+        message = told.messages[0]
+        assert (message.what, message.code) == ("skipped", Reason.SUPPRESSED)
+        assert message.text == Reason.SUPPRESSED.label
+
+    def test_says_that_a_paused_conversation_keeps_a_fact_waiting(self, world, now):
+        conversation = live(world, PAUSE)
+        grace = world.person()
+        world.happen(grace)
+        Conversation.objects.update(paused_at=now)
+        conversation.refresh_from_db()
+
+        told = explain(conversation=conversation, contact=contact_of(grace), now=now)
+
+        assert (told.entered, told.code) == (False, Reason.CONVERSATION_PAUSED)
+        assert Intake.objects.count() == len(told.waiting) == 1
+
+    def test_says_that_somebody_is_not_on_the_list(self, world, now):
+        conversation = live(world, PAUSE)
+        stranger = Contact.objects.create(
+            email="who@mail.example", email_norm="who@mail.example", created_at=now, updated_at=now
+        )
+
+        told = explain(conversation=conversation, contact=stranger, now=now)
+
+        assert told.code == Reason.NOT_IN_LIST
+
+    def test_every_code_is_of_the_closed_list(self, world, now):
+        conversation = live(world, PAUSE)
+        grace = world.person()
+        for reason in ("already in", "loop", "step_error 22P02", "expired"):
+            conversation_id = conversation.pk
+            from conductor.conversations.models import Refusal
+
+            Refusal.objects.create(
+                conversation_id=conversation_id,
+                contact_id=grace.contact_id,
+                kind="import",
+                reason=reason,
+                refused_at=now,
+            )
+
+        told = explain(conversation=conversation, contact=contact_of(grace), now=now)
+
+        assert {one.code for one in told.refusals} <= set(Reason.values)
+
+    def test_asks_one_statement_for_all_of_it(self, world, now, django_assert_num_queries):
+        conversation = live(world, PAUSE)
+        contact = contact_of(world.person())
+
+        with django_assert_num_queries(1):
+            explain(conversation=conversation, contact=contact, now=now)
+
+
+class TestExplanationRoute:
+    @pytest.fixture
+    def waiting(self, acme, now):
+        """A conversation in which Grace waits."""
+        with in_account(acme.pk):
+            world = World(now)
+            conversation = live(world, PAUSE)
+            world.happen(world.person(email="grace@mail.example", external_id="G1"))
+            world.tick()
+        return conversation
+
+    def test_answers_place_and_reasons(self, acme, now, waiting):
+        wire = connect(acme, now, types=["email"])
+
+        data = wire.get(
+            f"/conductor/v1/Conversation/{waiting.pk}/Explanation",
+            emailAddress="Grace@mail.example",
+        )
+
+        assert (data["entered"], data["place"]["stepKey"]) == (True, "pause")
+        assert data["refusals"] == data["messages"] == []
+
+    @pytest.mark.parametrize("who", ["", "emailAddress=a@b.example&phoneNumber=%2B12125550100"])
+    def test_wants_exactly_one_name(self, acme, now, waiting, who):
+        wire = connect(acme, now, types=["email"])
+
+        answer = wire.call("GET", f"/conductor/v1/Conversation/{waiting.pk}/Explanation?{who}")
+
+        assert answer.status_code == 400
+
+    def test_knows_no_other_accounts_conversation(self, globex, now, waiting):
+        wire = connect(globex, now, types=["email"])
+
+        answer = wire.call(
+            "GET", f"/conductor/v1/Conversation/{waiting.pk}/Explanation?emailAddress=a@b.example"
+        )
+
+        assert answer.status_code == 404
+
+
+class TestWhyPage:
+    @pytest.fixture
+    def address(self, acme, now):
+        with in_account(acme.pk):
+            world = World(now)
+            conversation = live(world, PAUSE)
+            grace = world.person(email="grace@mail.example")
+            world.happen(grace)
+            world.tick()
+        page = reverse("desk:why", args=[acme.slug, world.in_list.pk, grace.contact_id])
+        return f"{page}?conversation={conversation.pk}"
+
+    def test_shows_where_they_wait(self, client, ben, address):
+        client.force_login(ben)
+
+        page = client.get(address).content.decode()
+
+        assert "They wait at this step." in page or "They are about to go on." in page
+        assert "Wait 3 days" in page
+
+    def test_is_not_there_for_a_stranger(self, client, zoe, address):
+        client.force_login(zoe)
+
+        assert client.get(address).status_code == 404
