@@ -128,9 +128,20 @@ def import_file(
         if imported is not None:
             imported.file.delete(save=False)
         raise CommandError(fault.message) from fault
-    while _is_under_way(account_id, imported.pk, tell):
-        run_import(imported.pk, clock(), account_id=account_id, clock=clock, until=lambda: True)
-    return summary(account_id, imported.pk)
+    return finish_import(account_id, imported.pk, clock=clock, tell=tell)
+
+
+def finish_import(
+    account_id: int, import_id: int, *, clock: Callable[[], datetime], tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """
+    Take an import that was started to its end; return its summary.
+
+    :raises CommandError: if it failed.
+    """
+    while _is_under_way(account_id, import_id, tell):
+        run_import(import_id, clock(), account_id=account_id, clock=clock, until=lambda: True)
+    return summary(account_id, import_id)
 
 
 def _is_under_way(account_id: int, import_id: int, tell: Callable[[str], None]) -> bool:
