@@ -126,6 +126,11 @@ class Listener(TenantModel):
                 condition=Q(conversation_id__isnull=False),
                 name="listener_by_conversation",
             ),
+            models.Index(
+                fields=["account", "conversation_id"],
+                condition=Q(role="alarm"),
+                name="listener_of_alarms",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -162,6 +167,11 @@ class Intake(TenantModel):
         indexes = [
             models.Index(
                 fields=["account", "conversation_id", "recorded_at", "id"], name="intake_in_order"
+            ),
+            models.Index(
+                fields=["account", "conversation_id", "recorded_at", "id"],
+                condition=Q(kind="alarm"),
+                name="intake_of_alarms",
             ),
         ]
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from accounts.models import List
 from accounts.tenancy import sql
 from conductor.conversations.actions.listening import listen
+from conductor.conversations.alarms import set_alarms
 from conductor.conversations.document import parse_document
 from conductor.conversations.models import Conversation, Enrollment, Refusal, Version, Visit
 from conductor.conversations.names import ListNames
@@ -71,10 +72,12 @@ class World:
         values = {str(self.fields[name].pk): value for name, value in (profile or {}).items()}
         return SubscriptionFactory(list=self.in_list, contact=contact, profile=values, state=state)
 
-    def live(self, steps: str, *, heading: str = "", threads: str = "") -> Conversation:
+    def live(
+        self, steps: str, *, heading: str = "", threads: str = "", start: str = START
+    ) -> Conversation:
         """Publish a conversation; `steps` is YAML flow between trigger and terminate."""
         self.conversations += 1
-        lines = [START, *[line for line in steps.split("\n") if line.strip()], END]
+        lines = [start, *[line for line in steps.split("\n") if line.strip()], END]
         written = f"conversation: C{self.conversations}\nlist: Store Customers\n{heading}\n"
         body = "".join(f"      - {line.strip()}\n" for line in lines)
         written += f"threads:\n  - thread: Main\n    steps:\n{body}{threads}"
@@ -91,6 +94,7 @@ class World:
 
     def publish(self, conversation: Conversation, structure: dict[str, Any]) -> Version:
         """Make a structure the running version."""
+        previous = Conversation.objects.get(pk=conversation.pk).published
         document = parse_document(structure)
         names = ListNames(self.in_list, zone=document.heading.time_zone)
         version = Version.objects.create(
@@ -104,6 +108,13 @@ class World:
         )
         Conversation.objects.filter(pk=conversation.pk).update(published=version)
         listen(conversation=conversation, version=version, now=self.now)
+        set_alarms(
+            conversation=conversation,
+            version=version,
+            previous=previous,
+            account_zone="America/New_York",
+            now=self.now,
+        )
         return version
 
     def _commit(self, document: Any) -> dict[str, int]:
@@ -140,9 +151,29 @@ class World:
             )
             announce_event(event=event)
 
-    def tell(self, kind: str, person: Subscription) -> None:
+    def tell(self, kind: str, person: Subscription, **given: Any) -> None:
         """Queue another fact about a subscription."""
-        announce(kind=kind, subscription=person, now=self.now)
+        announce(kind=kind, subscription=person, now=self.now, **given)
+
+    def queue(
+        self, conversation: Conversation, kind: str, person: Subscription, **given: Any
+    ) -> None:
+        """Queue a row of the intake as it stands."""
+        Intake.objects.create(
+            conversation_id=conversation.pk,
+            kind=kind,
+            contact_id=person.contact_id,
+            subscription_id=person.pk,
+            **{"occurred_at": self.now, "recorded_at": self.now, **given},
+        )
+
+    def set(self, person: Subscription, **values: Any) -> None:
+        """Write into a person's profile, by field name, and tell who listens."""
+        person.refresh_from_db()
+        fields = [str(self.fields[name].pk) for name in values]
+        person.profile |= dict(zip(fields, values.values(), strict=True))
+        person.save()
+        self.tell("profile_updated", person, properties={"fields": fields})
 
     def tick(self, at: datetime | None = None, *, limit: int = 1000) -> Tick:
         """Run one tick at a time, as if in a transaction of its own."""

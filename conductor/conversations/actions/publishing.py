@@ -11,6 +11,7 @@ from accounts.tenancy.wake import wake
 from conductor.conversations.actions.commits import folded_messages
 from conductor.conversations.actions.listening import listen
 from conductor.conversations.actions.status import has_edits
+from conductor.conversations.alarms import set_alarms
 from conductor.conversations.document import parse_document
 from conductor.conversations.models import Conversation, Version
 from conductor.conversations.names import ListNames
@@ -121,6 +122,13 @@ def _freeze(conversation: Conversation, *, now: datetime, by: By) -> Version:
         published_by=by if isinstance(by, User) else None,
     )
     listen(conversation=conversation, version=version, now=now)
+    set_alarms(
+        conversation=conversation,
+        version=version,
+        previous=conversation.published,
+        account_zone=account.time_zone,
+        now=now,
+    )
     listen_to_steps(conversation=conversation, program=version.program, now=now)
     record(
         verb="published",
