@@ -45,15 +45,16 @@ class TenantModel(models.Model):
         abstract = True
 
 
-def unchecked_account() -> "models.ForeignKey[Any, Any]":
+def unchecked_account(on_delete: Any = models.DO_NOTHING) -> "models.ForeignKey[Any, Any]":
     """
-    Return the account of an append-only hot table, without a foreign-key check.
+    Return the account of a hot table, without a foreign-key check.
 
-    The policy already refuses any other account; the check would cost a look-up a row.
+    The policy already refuses any other account, and a composite reference, where the table
+    has one, names it; the check would cost a look-up a row.
     """
     return models.ForeignKey(
         "accounts.Account",
-        on_delete=models.DO_NOTHING,
+        on_delete=on_delete,
         default=current_account_id,
         db_index=False,
         db_constraint=False,

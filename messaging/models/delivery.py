@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import List
-from accounts.tenancy.models import TenantForeignKey, TenantModel
+from accounts.tenancy.models import TenantForeignKey, TenantModel, unchecked_account
 from contacts.models import Contact
 from messaging.models.message import Channel, CommittedMessage
 from messaging.models.sms import PhoneList
@@ -32,9 +32,11 @@ class Delivery(TenantModel):
     `enrollment_id`, `conversation_id`, `thread` and `step_key` point upward, by value.
     Unique per enrollment, step and visit: the proof that nothing is sent twice. `address`
     is the email address or the E.164 number as it was when the step ran. Tests
-    (`is_test`) have no enrollment and count in no statistics.
+    (`is_test`) have no enrollment and count in no statistics. One composite key proves
+    account, list and message together: a message is sent to its own list.
     """
 
+    account = unchecked_account(models.CASCADE)
     channel = models.CharField(max_length=10, choices=Channel)
     list = TenantForeignKey(List, on_delete=models.CASCADE, related_name="+")
     contact = TenantForeignKey(

@@ -6,7 +6,17 @@ from django.db import IntegrityError, ProgrammingError, transaction
 from accounts.models import List
 from accounts.tenancy import OtherAccountError, in_account, sql
 from contacts.models import Subscription
-from tests.factories import NOON, ContactFactory, ListFactory, SubscriptionFactory
+from messaging.models import Delivery
+from tests.factories import (
+    NOON,
+    CommittedMessageFactory,
+    ContactFactory,
+    DeliveryFactory,
+    EnrollmentFactory,
+    ListFactory,
+    SubscriptionFactory,
+    VersionFactory,
+)
 
 TENANT_TABLES = """
     SELECT class.oid, class.relname, class.relrowsecurity, class.relforcerowsecurity
@@ -72,6 +82,50 @@ class TestIsolation:
             created_at=NOON,
             updated_at=NOON,
         )
+        sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+    def test_an_enrollment_in_another_accounts_version_is_refused(self, acme, globex):
+        with in_account(globex.pk):
+            theirs = VersionFactory()
+        with in_account(acme.pk):
+            ours = VersionFactory()
+
+        for conversation_id, version in (
+            (theirs.conversation_id, theirs),
+            (ours.conversation_id, theirs),
+            (theirs.conversation_id, ours),
+        ):
+            with pytest.raises(IntegrityError, match="version_in_conv"), in_account(acme.pk):
+                self.enroll(version, conversation_id)
+
+    def test_a_version_of_another_conversation_is_refused(self, acme):
+        with in_account(acme.pk):
+            ours, other = VersionFactory(), VersionFactory()
+
+        with pytest.raises(IntegrityError, match="version_in_conv"), in_account(acme.pk):
+            self.enroll(ours, other.conversation_id)
+
+    def enroll(self, version, conversation_id):
+        EnrollmentFactory(version=version, conversation_id=conversation_id)
+        sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+    def test_a_delivery_to_or_of_another_account_is_refused(self, acme, globex):
+        with in_account(globex.pk):
+            message = CommittedMessageFactory()
+            theirs = DeliveryFactory(message=message, list=message.list)
+        with in_account(acme.pk):
+            ours = DeliveryFactory()
+
+        for given, constraint in (
+            ({"contact_id": theirs.contact_id}, "contact_id_in_account"),
+            ({"message_id": message.pk}, "message_in_list"),
+            ({"message_id": message.pk, "list_id": message.list_id}, "message_in_list"),
+        ):
+            with pytest.raises(IntegrityError, match=constraint), in_account(acme.pk):
+                self.alter(ours, given)
+
+    def alter(self, delivery, given):
+        Delivery.objects.filter(pk=delivery.pk).update(**given)
         sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
     def test_another_account_cannot_be_opened_inside(self, acme, globex):

@@ -14,8 +14,10 @@ class Enrollment(TenantModel):
     The visit under way is here (step_key, visit_number, arrived_at, due_at); the visits
     behind it are rows of Visit. `due_at` null while not ended: held, or waiting for a fact.
     `visit_counts` counts arrivals per step, for steps on a cycle only: {step key: n}.
+    One composite key proves account, conversation and version together.
     """
 
+    account = unchecked_account(models.CASCADE)
     conversation = TenantForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
     version = TenantForeignKey(Version, on_delete=models.CASCADE, related_name="+")
     list_id = models.BigIntegerField()
