@@ -8,6 +8,7 @@ saved message is found by its name in the copies that were committed of it.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from contacts.filters.clock import Clock
 from contacts.filters.facts import (
     AT_LEAST_ONE,
     aggregated,
@@ -95,6 +96,23 @@ class Trace(LeafType):
         if _is_of_this_visit(resolved) and not scope.enrolled:
             return Test("false")
         return once_there(resolved, self._asked(resolved, scope), scope)
+
+    def moments(self, resolved: Config, clock: Clock) -> list[str]:
+        """Ask again when one comes into or leaves the window."""
+        if _is_of_this_visit(resolved):
+            return []
+        table, at, contact = _source(resolved)
+        recorded = at if table == DELIVERIES else "receipt.recorded_at"
+        conditions = self.conditions(resolved, clock.scope)
+        span_ = resolved.get("within")
+        return [
+            clock.of_facts(
+                table,
+                contact,
+                [*conditions, *clock.recent(at, recorded, span_)],
+                [clock.window(at, recorded, span_)],
+            )
+        ]
 
     def hears(self, resolved: Config) -> set[Heard]:
         """Hear of what is sent and fails, or of what comes back."""

@@ -11,12 +11,15 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.apps import apps
 
 from contacts.filters.reading import Fault, Reader
 from contacts.filters.scope import Names, Scope, Test
+
+if TYPE_CHECKING:
+    from contacts.filters.clock import Clock
 
 Config = dict[str, Any]
 ENTRY = "entry"
@@ -56,6 +59,14 @@ class LeafType:
     def hears(self, resolved: Config) -> set[Heard]:
         """Return the facts that may change the answer; the clock may change it, too."""
         return set()
+
+    def moments(self, resolved: Config, clock: "Clock") -> list[str]:
+        """
+        Return when the clock alone may next change the answer: SQL, NULL = never.
+
+        Each is after now; it may be early, never late. Asked outside of conversations only.
+        """
+        return []
 
     def asks_enrollment(self, config: Config) -> bool:
         """Say whether it can only be asked of somebody inside a conversation."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from contacts.filters.clock import Clock
 from contacts.filters.leaf import Config, Heard, LeafType
 from contacts.filters.reading import Reader, within
 from contacts.filters.scope import Scope, Test, every
@@ -49,6 +50,11 @@ class ContactLeaf(LeafType):
                 ]
             )
         return every(value_tests(operators, family, f"contact.{column}", scope))
+
+    def moments(self, resolved: Config, clock: Clock) -> list[str]:
+        """Ask a birthday again when it may come to lie in a span about today, or cease to."""
+        column, family = ATTRIBUTES[resolved["contact"]]
+        return clock.days(resolved, f"contact.{column}") if family == "date" else []
 
     def hears(self, resolved: Config) -> set[Heard]:
         """Return the facts that may change the answer."""

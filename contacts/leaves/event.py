@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from contacts.filters.clock import Clock
 from contacts.filters.facts import (
     AT_LEAST_ONE,
     aggregated,
@@ -16,7 +17,12 @@ from contacts.filters.facts import (
     window_tests,
 )
 from contacts.filters.leaf import Config, Heard, LeafType
-from contacts.filters.properties import property_sentence, property_tests, read_property
+from contacts.filters.properties import (
+    property_moments,
+    property_sentence,
+    property_tests,
+    read_property,
+)
 from contacts.filters.reading import Fault, Reader, within
 from contacts.filters.scope import Names, Scope, Test, every
 from contacts.filters.sentences import operators_sentence, span
@@ -59,6 +65,28 @@ class EventLeaf(LeafType):
     def test(self, resolved: Config, scope: Scope) -> Test:
         """Look for one event where one is enough, else count them."""
         return once_there(resolved, _asked(resolved, scope), scope)
+
+    def moments(self, resolved: Config, clock: Clock) -> list[str]:
+        """Ask again when an event comes into or leaves the window, or a date a span of days."""
+        at, recorded, span_ = "happened.occurred_at", "happened.recorded_at", resolved.get("within")
+        where = resolved.get("where", [])
+        days = [
+            moment
+            for asked in (where if isinstance(where, list) else [where])
+            for moment in property_moments(asked, "happened.properties", clock)
+        ]
+        event_id = clock.scope.bind(int(resolved["external_event_id"]), "bigint")
+        return [
+            clock.of_facts(
+                "contacts_event AS happened",
+                "happened.contact_id",
+                [
+                    f"happened.external_event_id = {event_id}",
+                    *([] if days else clock.recent(at, recorded, span_)),
+                ],
+                [clock.window(at, recorded, span_), *days],
+            )
+        ]
 
     def hears(self, resolved: Config) -> set[Heard]:
         """Return the facts that may change the answer."""

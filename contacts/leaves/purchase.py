@@ -9,6 +9,7 @@ that is asked is asked of the same set of orders.
 from collections.abc import Mapping
 from typing import Any
 
+from contacts.filters.clock import Clock
 from contacts.filters.facts import (
     AT_LEAST_ONE,
     aggregated,
@@ -66,6 +67,22 @@ class Purchase(LeafType):
     def test(self, resolved: Config, scope: Scope) -> Test:
         """Look for one order where one is enough, else ask all orders together."""
         return once_there(resolved, _asked(resolved, scope), scope)
+
+    def moments(self, resolved: Config, clock: Clock) -> list[str]:
+        """Ask again when an order comes into or leaves the window, or its date a span of days."""
+        at, recorded, span_ = "purchase.ordered_at", "purchase.recorded_at", resolved.get("within")
+        day = f"({at} AT TIME ZONE {clock.scope.zone})::date"
+        days = [
+            moment for key in DATES if key in resolved for moment in clock.days(resolved[key], day)
+        ]
+        return [
+            clock.of_facts(
+                "contacts_order AS purchase",
+                "purchase.contact_id",
+                [] if days else clock.recent(at, recorded, span_),
+                [clock.window(at, recorded, span_), *days],
+            )
+        ]
 
     def hears(self, resolved: Config) -> set[Heard]:
         """Return the facts that may change the answer."""

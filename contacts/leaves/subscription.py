@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from contacts.durations import parse_duration
+from contacts.filters.clock import Clock
 from contacts.filters.leaf import Config, Heard, LeafType
 from contacts.filters.reading import Reader, within
 from contacts.filters.scope import Scope, Test, every
@@ -60,6 +61,12 @@ class SubscriptionLeaf(LeafType):
             operators = {"in": methods if isinstance(methods, list) else [methods]}
             tests += value_tests(operators, "text", METHOD, scope)
         return every(tests)
+
+    def moments(self, resolved: Config, clock: Clock) -> list[str]:
+        """Ask again when the state's beginning leaves the window."""
+        if "within" not in resolved:
+            return []
+        return [clock.window(f"({BEGAN})", f"({BEGAN})", resolved["within"])]
 
     def hears(self, resolved: Config) -> set[Heard]:
         """Return the facts that may change the answer."""

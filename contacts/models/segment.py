@@ -84,16 +84,16 @@ class SegmentTouch(TenantModel):
     """
     A fact about a contact that may have moved it into or out of a tracked segment.
 
-    Without a contact it is about everybody: the rule changed, or the segment was tracked
-    just now. It is taken once all transactions before `not_before` (a transaction's
-    number; null = to be found out) have ended, since they may have passed the segment by.
+    Without a contact it is about everybody: the rule changed, or the segment is tracked
+    since just now. It is taken once all transactions have ended that were under way when
+    it was first seen (`seen_at`): they may have passed the segment by.
     """
 
     segment = TenantForeignKey(Segment, on_delete=models.CASCADE, related_name="+")
     contact = TenantForeignKey(
         Contact, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
     )
-    not_before = models.BigIntegerField(null=True, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True)
     recorded_at = models.DateTimeField()
     depth = models.SmallIntegerField(default=0)
 

@@ -1,10 +1,13 @@
 """Which facts a conversation hears of: listeners, written at publish."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from accounts.tenancy import in_account, lookups
 from conductor.conversations.models import Conversation, Enrollment, Version
 from conductor.conversations.program import Hearing, listeners
+from contacts import segments
 from contacts.models import Listener
 
 
@@ -13,7 +16,8 @@ def listen(*, conversation: Conversation, version: Version, now: datetime) -> No
     Let a conversation hear what the version that new contacts enter listens to.
 
     What an older version watches for stays: somebody may be inside. `forget_listeners`
-    removes it once nobody is. Doing it twice changes nothing.
+    removes it once nobody is. Segments that it starts from are tracked from now on. Doing
+    it twice changes nothing.
     """
     wanted = listeners(version.program)
     present = {
@@ -43,6 +47,26 @@ def listen(*, conversation: Conversation, version: Version, now: datetime) -> No
             )
     Listener.objects.bulk_update(changed, ["within"])
     Listener.objects.bulk_create(row for row in present.values() if row.pk is None)
+    segments.follow(list=conversation.list, now=now)
+    _admit(conversation, version, now)
+
+
+def _admit(conversation: Conversation, version: Version, now: datetime) -> None:
+    """Let in who is in a segment already, by the triggers that include them since this version."""
+    former = conversation.published.program if conversation.published else {"triggers": []}
+    known = {(row["step_key"], row["segment_id"]) for row in _including(former)}
+    for trigger in _including(version.program):
+        if (trigger["step_key"], trigger["segment_id"]) not in known:
+            segments.admit(
+                segment_id=trigger["segment_id"],
+                conversation_id=conversation.pk,
+                step_key=trigger["step_key"],
+                now=now,
+            )
+
+
+def _including(program: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [trigger for trigger in program["triggers"] if trigger.get("include_existing")]
 
 
 def forget_listeners(_now: datetime) -> None:
