@@ -163,8 +163,12 @@ class World:
             conversation_id=conversation.pk,
             kind=kind,
             contact_id=person.contact_id,
-            subscription_id=person.pk,
-            **{"occurred_at": self.now, "recorded_at": self.now, **given},
+            **{
+                "subscription_id": person.pk,
+                "occurred_at": self.now,
+                "recorded_at": self.now,
+                **given,
+            },
         )
 
     def set(self, person: Subscription, **values: Any) -> None:
