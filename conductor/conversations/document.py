@@ -36,10 +36,7 @@ MOST_THREADS = 50
 MOST_STEPS = 500
 
 # Kinds and settings of the file format that this version does not run.
-KINDS_NOT_YET = {
-    "wait_for": "Wait For",
-    "code": "Code",
-}
+KINDS_NOT_YET: dict[str, str] = {}
 
 # A name has no blank at its ends and no two in a row, as all names are stored.
 Name = Annotated[str, StringConstraints(max_length=120, pattern=r"^\S+(?: \S+)*$")]

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from conductor.clocks import LENGTH, count_fallbacks, own_clocks
 from conductor.steps import HERE, Arrivals, hold_here
 from conductor.steps.wait.dates import by_field, by_parts, fields_of
 from contacts.models import ProfileField
-
-ZONE_FALLBACK = "zone fallback"
 
 # Whose time has come goes on, whatever has become of the contact meanwhile.
 LET_GO = f"UPDATE arrivals SET exit = 'next' WHERE {HERE} AND arrivals.is_due"
@@ -52,32 +51,14 @@ HOLD_EACH = f"""
     WHERE {HERE} AND arrivals.enrollment_id = wake.enrollment_id
 """
 
-# The zones of the contacts here, each looked up once.
-OWN_ZONES = f"""
-    SELECT contact.time_zone, {{zone}} AS name
-    FROM (
-        SELECT DISTINCT person.time_zone
-        FROM arrivals
-        INNER JOIN contacts_contact AS person ON person.id = arrivals.contact_id
-        WHERE {HERE} AND NOT arrivals.is_due
-    ) AS contact
-    OFFSET 0
-"""
-WITH_OWN_ZONE = f"""
+# Those who arrive: what a wait reads, it reads on arrival only.
+ARRIVES = "NOT arrivals.is_due"
+WITH_OWN_ZONE = """
     INNER JOIN contacts_contact AS contact ON contact.id = arrivals.contact_id
-    INNER JOIN ({OWN_ZONES}) AS zone ON zone.time_zone = contact.time_zone
-"""
-FELL_BACK = f"""
-    SELECT coalesce(sum(named.contacts), 0)
-    FROM (
-        SELECT contact.time_zone, count(*) AS contacts
-        FROM arrivals
-        INNER JOIN contacts_contact AS contact ON contact.id = arrivals.contact_id
-        WHERE {HERE} AND NOT arrivals.is_due
-        GROUP BY contact.time_zone
-        OFFSET 0
-    ) AS named
-    WHERE NOT valid_zone(named.time_zone)
+    INNER JOIN (
+        SELECT clock.time_zone, clock.arrived_at, clock.zone AS name FROM ({clocks}) AS clock
+    ) AS zone
+        ON zone.time_zone = contact.time_zone AND zone.arrived_at = arrivals.arrived_at
 """
 
 
@@ -86,7 +67,7 @@ def hold(arrivals: Arrivals) -> None:
     settings = arrivals.settings
     arrivals.run(LET_GO)
     if _field_is_gone(settings):
-        hold_here(arrivals, "the field is gone", "NOT arrivals.is_due")
+        hold_here(arrivals, "the field is gone", ARRIVES)
         return
     own = settings["zone"] == "contact" and _reads_zone(settings)
     if settings["mode"] in {"until_field", "until_parts"}:
@@ -96,7 +77,7 @@ def hold(arrivals: Arrivals) -> None:
     else:
         _hold_all(arrivals)
     if own:
-        arrivals.tally(ZONE_FALLBACK, int(arrivals.fetch(FELL_BACK)[0][0]))
+        count_fallbacks(arrivals, ARRIVES)
 
 
 def _field_is_gone(settings: Mapping[str, Any]) -> bool:
@@ -118,9 +99,8 @@ def _reads_zone(settings: Mapping[str, Any]) -> bool:
 def _moment(settings: Mapping[str, Any], zone: str, arrived_at: str) -> tuple[str, dict[str, Any]]:
     """Return the due time of `for` and `until` before the window, with its parameters."""
     if settings["mode"] == "for":
-        length = f"%(months)s, %(days)s, %(seconds)s::double precision, {zone}"
         given = {name: settings[name] for name in ("months", "days", "seconds")}
-        return f"add_duration({arrived_at}, {length})", given
+        return f"add_duration({arrived_at}, {LENGTH}, {zone})", given
     until = settings["until"]
     if datetime.fromisoformat(until).tzinfo is None:
         return f"local_instant(%(until)s::timestamp, {zone})", {"until": until}
@@ -167,20 +147,11 @@ AIMED_BY_OWN_CLOCK = f"""
         SELECT
             own.time_zone, own.arrived_at, own.zone,
             {{due}} AS due, {{is_past}} AS is_past
-        FROM (
-            SELECT contact.time_zone, contact.arrived_at, {{zone}} AS zone
-            FROM (
-                SELECT DISTINCT person.time_zone, arrivals.arrived_at
-                FROM arrivals
-                INNER JOIN contacts_contact AS person ON person.id = arrivals.contact_id
-                WHERE {HERE} AND NOT arrivals.is_due
-            ) AS contact
-            OFFSET 0
-        ) AS own
+        FROM ({{clocks}}) AS own
         OFFSET 0
     ) AS clock
         ON clock.time_zone = contact.time_zone AND clock.arrived_at = arrivals.arrived_at
-    WHERE {HERE} AND NOT arrivals.is_due
+    WHERE {HERE} AND {ARRIVES}
 """
 
 
@@ -190,7 +161,9 @@ def _hold_by_own_clock(arrivals: Arrivals) -> None:
     target, given = _moment(settings, "own.zone", "own.arrived_at")
     opened, of_window = _opened(settings, target, "own.zone")
     is_past = f"{target} <= own.arrived_at" if settings["mode"] == "until" else "FALSE"
-    aimed = AIMED_BY_OWN_CLOCK.format(due=opened, is_past=is_past, zone=arrivals.zone("contact"))
+    aimed = AIMED_BY_OWN_CLOCK.format(
+        due=opened, is_past=is_past, clocks=own_clocks(arrivals, ARRIVES)
+    )
     arrivals.run(HOLD_EACH.format(due="aimed.due", aimed=aimed), **given, **of_window)
 
 
@@ -199,7 +172,7 @@ def _hold_by_date(arrivals: Arrivals, *, own: bool) -> None:
     settings = arrivals.settings
     zone = f"CROSS JOIN (SELECT {arrivals.zone(settings['zone'])} AS name) AS zone"
     if own:
-        zone = WITH_OWN_ZONE.format(zone=arrivals.zone("contact"))
+        zone = WITH_OWN_ZONE.format(clocks=own_clocks(arrivals, ARRIVES))
     by = by_field if settings["mode"] == "until_field" else by_parts
     aimed, given = by(settings, zone)
     # A window is for those who are to go on, now or later.

@@ -1,0 +1,441 @@
+"""Hold each contact until something happens, but no longer than the time-out.
+
+What happens is an external event, an order, an open or click of a message, an answer to a
+text; only what happens after the contact came here counts. Or it is a filter that becomes
+true, which it may be at once. Who waits in vain leaves by *timed out*.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from conductor.clocks import set_timeout
+from conductor.steps import (
+    HERE,
+    NEXT,
+    Arrivals,
+    DurationText,
+    Heard,
+    Names,
+    NameText,
+    Rule,
+    StepConfig,
+    StepProblem,
+    StepType,
+    TargetKey,
+    empty,
+    enrollment_for,
+    hold_here,
+    invalid,
+    resolved_rule,
+    rule_problems,
+    shape,
+    unknown,
+)
+from contacts import filters
+from contacts.durations import parse_duration
+from contacts.filters import saved
+from contacts.filters.properties import property_sentence, property_tests, read_property
+from contacts.filters.reading import Reader, within
+from contacts.filters.scope import Scope, VanishedError
+from contacts.filters.sentences import listed
+from contacts.models import ExternalEvent, OrderStatus
+
+# What turns true by time alone, wherever it stands in a rule.
+BY_TIME = ("within", "in_last", "in_next", "anniversary_in")
+STATUS_OR_STATUSES = "This is an order status, or a list of them."
+
+
+def _status(written: str) -> str:
+    if written not in OrderStatus.values:
+        raise invalid(f"{written!r} is no order status: {', '.join(OrderStatus.values)}.")
+    return written
+
+
+def _where(written: Any) -> Any:
+    """Read what is asked of properties; return it canonical."""
+    reader = Reader()
+    asked = written if isinstance(written, list) else [written]
+    read = [read_property(reader, one, "") for one in asked]
+    for path, text in reader.faults:
+        raise invalid(f"{path}: {text}" if path else text)
+    for path in _by_time(read):
+        raise invalid(by_time_text(path))
+    return read if isinstance(written, list) else read[0]
+
+
+StatusText = Annotated[str, AfterValidator(_status)]
+
+
+class OrderWait(StepConfig):
+    """An order that first has a status; without one, any that is new to an order."""
+
+    status: Annotated[
+        Annotated[Literal[""] | StatusText, Tag("literal")]
+        | Annotated[list[StatusText], Tag("list")],
+        Discriminator(shape, custom_error_type="shape", custom_error_message=STATUS_OR_STATUSES),
+    ] = ""
+
+    @property
+    def statuses(self) -> list[str]:
+        """The statuses, each once; none is any."""
+        written = [self.status] if isinstance(self.status, str) else self.status
+        return list(dict.fromkeys(status for status in written if status))
+
+
+class MessageWait(StepConfig):
+    """What became of an email of the list, or of the one that a step here sent."""
+
+    did: Literal["", "sent", "opened", "read", "clicked", "bounced", "converted"] = ""
+    step: TargetKey = ""
+
+
+class SmsWait(StepConfig):
+    """What the contact did with a text of the list."""
+
+    did: Literal["", "clicked", "replied"] = ""
+
+
+WAYS = ("event", "order", "message", "sms", "filter")
+
+
+class WaitForConfig(StepConfig):
+    """What is waited for, exactly one of `WAYS`, and for how long at most."""
+
+    event: NameText = ""
+    order: OrderWait | None = None
+    message: MessageWait | None = None
+    sms: SmsWait | None = None
+    where: Annotated[Any, BeforeValidator(_where)] = None
+    filter: Rule = Field(default_factory=dict)
+    timeout: DurationText = ""
+
+    @model_validator(mode="after")
+    def one_way(self) -> Self:
+        """Refuse two things to wait for, and properties of a filter."""
+        if len(self.ways) > 1:
+            raise invalid(f"A wait for has one of {', '.join(WAYS[:-1])} and {WAYS[-1]}.")
+        if self.where is not None and self.ways == ["filter"]:
+            raise invalid("`where` narrows what happens; a filter says itself what it asks.")
+        return self
+
+    @property
+    def ways(self) -> list[str]:
+        """Which of `WAYS` are given."""
+        given = {
+            "event": bool(self.event),
+            "order": self.order is not None,
+            "message": self.message is not None,
+            "sms": self.sms is not None,
+            "filter": bool(self.filter),
+        }
+        return [way for way in WAYS if given[way]]
+
+    @property
+    def way(self) -> str:
+        """What is waited for: one of `WAYS`, "" if it is not chosen yet."""
+        return next(iter(self.ways), "")
+
+
+class WaitFor(StepType[WaitForConfig]):
+    """Hold until it happens."""
+
+    kind = "wait_for"
+    label = "Wait For"
+    family = "wait"
+    icon = "hourglass"
+    keywords = ("Until event", "Time-out", "Goal", "Reply", "Click")
+    wakes = True
+    Config = WaitForConfig
+
+    def sentence(self, config: WaitForConfig) -> str:
+        """Say for what, and for how long."""
+        words = _waited_for(config)
+        if not words:
+            return "Choose what to wait for"
+        asked = config.where if isinstance(config.where, list) else [config.where]
+        where = " and ".join(property_sentence(one) for one in asked if one)
+        timeout = parse_duration(config.timeout).sentence() if config.timeout else "..."
+        return f"Wait for {words}{f' where {where}' if where else ''}, at most {timeout}"
+
+    def exits(self, config: WaitForConfig) -> dict[str, str]:
+        """Go on when it happened, or when it did not."""
+        return {"happened": NEXT, "timed_out": NEXT}
+
+    def rules(self, config: WaitForConfig) -> dict[str, Rule]:
+        """Return the filter."""
+        return {"filter": config.filter} if config.filter else {}
+
+    def unfit(self, rule: filters.Rule) -> list[tuple[str, str]]:
+        """Refuse what turns true by time alone: nobody would ask again."""
+        return [(path, by_time_text(path)) for path in _by_time(filters.write(rule))]
+
+    def steps_named(self, config: WaitForConfig) -> dict[str, str]:
+        """Return the step whose message is meant."""
+        step = config.message.step if config.message is not None else ""
+        return {"message.step": step} if step else {}
+
+    def holds(self, config: WaitForConfig) -> bool:
+        """Only what happens later holds: a filter may be true at once."""
+        return config.way not in {"", "filter"}
+
+    def problems(self, config: WaitForConfig, names: Names) -> list[StepProblem]:
+        """Find what is not chosen, unknown names, segments that change by time alone."""
+        found = []
+        if not config.way:
+            found.append(empty("", "Choose what to wait for."))
+        if not config.timeout:
+            found.append(empty("timeout", "Say how long to wait at most."))
+        if config.event and names.event(config.event) is None:
+            found.append(unknown("event", "event", config.event))
+        for way in ("message", "sms"):
+            chosen = getattr(config, way)
+            if chosen is not None and not chosen.did:
+                found.append(empty(f"{way}.did", "Choose what the contact does."))
+        return [*found, *_filter_problems(config, names)]
+
+    def compile(self, config: WaitForConfig, names: Names) -> dict[str, Any]:
+        """Return the way, with ids for names, and the time-out."""
+        event = names.event(config.event) if config.event else None
+        timeout = parse_duration(config.timeout)
+        asked = config.where if isinstance(config.where, list) else [config.where]
+        trace = config.message or config.sms
+        return {
+            "way": config.way,
+            "external_event_id": event.pk if event else None,
+            "statuses": config.order.statuses if config.order else [],
+            "did": trace.did if trace else "",
+            "step": config.message.step if config.message else "",
+            "where": [one for one in asked if one],
+            "rule": resolved_rule(config.filter, names),
+            "months": timeout.months,
+            "days": timeout.days,
+            "seconds": timeout.seconds,
+            "zone": names.zone,
+        }
+
+    def hears(self, settings: Mapping[str, Any]) -> set[Heard]:
+        """Return the facts that may be what is waited for."""
+        way = settings["way"]
+        if way == "filter":
+            return filters.hears(settings["rule"])
+        if way == "event":
+            return {("external_event", settings["external_event_id"], None)}
+        if way == "order":
+            return {("order", None, None)}
+        return {("delivery" if settings["did"] == "sent" else "receipt", None, None)}
+
+    def execute(self, arrivals: Arrivals) -> None:
+        """Release those for whom it has happened or who waited long enough; hold the others."""
+        if arrivals.settings["way"] == "filter":
+            _ask(arrivals)
+        else:
+            _look(arrivals)
+
+
+# Who has no time-out yet has just arrived, or is asked again after a fault.
+NO_TIMEOUT = "arrivals.exit IS NULL AND arrivals.due_at IS NULL AND arrivals.held_reason IS NULL"
+
+# Nothing can have happened since the very moment of arrival.
+LOOK = f"""
+    UPDATE arrivals
+    SET
+        exit = CASE
+            WHEN {{happened}} THEN 'happened'
+            WHEN arrivals.due_at <= %(now)s THEN 'timed_out'
+        END
+    FROM enrolled
+    WHERE
+        {HERE}
+        AND arrivals.arrived_at < %(now)s
+        AND arrivals.due_at IS NOT NULL
+        AND enrolled.id = arrivals.enrollment_id
+"""
+# {recorded} and {occurred} are when we and the world knew of it.
+COUNTS = """
+    {recorded} > arrivals.arrived_at
+    AND {recorded} <= least(arrivals.due_at, %(now)s)
+    AND {occurred} <= %(now)s
+"""
+EVENT = f"""
+    EXISTS (
+        SELECT FROM contacts_event AS happened
+        WHERE
+            happened.contact_id = arrivals.contact_id
+            AND happened.external_event_id = %(external_event_id)s
+            AND {COUNTS.format(recorded="happened.recorded_at", occurred="happened.occurred_at")}
+            AND {{where}}
+    )
+"""
+ORDER = f"""
+    EXISTS (
+        SELECT FROM contacts_orderfact AS happened
+        INNER JOIN contacts_order AS purchase ON purchase.id = happened.order_id
+        WHERE
+            happened.contact_id = arrivals.contact_id
+            AND (%(statuses)s::text[] = '{{{{}}}}' OR happened.status = any(%(statuses)s::text[]))
+            AND {COUNTS.format(recorded="happened.recorded_at", occurred="purchase.ordered_at")}
+            AND {{where}}
+    )
+"""
+ORDER_PROPERTIES = """
+    jsonb_build_object(
+        'order_number', happened.order_number, 'status', happened.status, 'total', purchase.total
+    )
+"""
+# Of the list, whatever sent it; tests only to their own enrollment.
+MEANT = """
+    delivery.list_id = enrolled.list_id
+    AND delivery.channel = %(channel)s
+    AND (NOT delivery.is_test OR delivery.enrollment_id = arrivals.enrollment_id)
+    AND (
+        %(step)s = ''
+        OR (
+            delivery.step_key = %(step)s AND delivery.conversation_id = enrolled.conversation_id
+        )
+    )
+"""
+SENT = f"""
+    EXISTS (
+        SELECT FROM messaging_delivery AS delivery
+        WHERE
+            delivery.contact_id = arrivals.contact_id
+            AND delivery.state = %(did)s
+            AND {COUNTS.format(recorded="delivery.sent_at", occurred="delivery.sent_at")}
+            AND {MEANT}
+            AND {{where}}
+    )
+"""
+CAME_BACK = f"""
+    EXISTS (
+        SELECT FROM messaging_receipt AS receipt
+        INNER JOIN messaging_delivery AS delivery ON delivery.id = receipt.delivery_id
+        WHERE
+            receipt.contact_id = arrivals.contact_id
+            AND receipt.kind = %(did)s
+            AND {COUNTS.format(recorded="receipt.recorded_at", occurred="receipt.occurred_at")}
+            AND {MEANT}
+            AND {{where}}
+    )
+"""
+CHANNELS = {"message": "email", "sms": "sms"}
+
+
+def _look(arrivals: Arrivals) -> None:
+    """Look for what has happened since each contact came here."""
+    settings = arrivals.settings
+    if _event_is_gone(settings):
+        hold_here(arrivals, "the event is gone", NO_TIMEOUT)
+    set_timeout(arrivals, settings, settings["zone"], where=NO_TIMEOUT)
+    happened, properties, given = _happening(settings)
+    scope = Scope(zone="'UTC'", prefix="where", enrolled=False)
+    tests = [
+        test.strict
+        for asked in settings["where"]
+        for test in property_tests(asked, properties, scope)
+    ]
+    where = happened.format(where=" AND ".join(tests) or "TRUE")
+    arrivals.run(LOOK.format(happened=where), **given, **scope.params)
+
+
+def _event_is_gone(settings: Mapping[str, Any]) -> bool:
+    event_id = settings["external_event_id"]
+    return event_id is not None and not ExternalEvent.objects.filter(pk=event_id).exists()
+
+
+def _happening(settings: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    """Return what is looked for, where its properties are, and the parameters."""
+    way = settings["way"]
+    if way == "event":
+        given = {"external_event_id": settings["external_event_id"]}
+        return EVENT, "happened.properties", given
+    if way == "order":
+        return ORDER, ORDER_PROPERTIES, {"statuses": settings["statuses"]}
+    given = {"channel": CHANNELS[way], "did": settings["did"], "step": settings["step"]}
+    return (
+        (SENT, "'{}'::jsonb", given)
+        if settings["did"] == "sent"
+        else (
+            CAME_BACK,
+            "receipt.detail",
+            given,
+        )
+    )
+
+
+ASK = f"""
+    UPDATE arrivals
+    SET
+        exit = CASE
+            WHEN {{condition}} THEN 'happened'
+            WHEN arrivals.due_at <= %(now)s THEN 'timed_out'
+        END
+    FROM contacts_subscription AS subscription
+    INNER JOIN contacts_contact AS contact ON contact.id = subscription.contact_id
+    {{enrollment}}
+    WHERE {HERE} AND subscription.id = arrivals.subscription_id {{same}}
+"""
+
+
+def _ask(arrivals: Arrivals) -> None:
+    """Ask the filter: of those who arrive, of those to whom something happened, of the last."""
+    settings = arrivals.settings
+    asked = filters.condition(settings["rule"], zone=arrivals.zone(), prefix="step_")
+    enrollment, same = enrollment_for(asked.sql)
+    arrivals.run(ASK.format(condition=asked.sql, enrollment=enrollment, same=same), **asked.params)
+    set_timeout(arrivals, settings, settings["zone"], where=NO_TIMEOUT)
+
+
+def by_time_text(path: str) -> str:
+    """Say why a rule cannot be waited for."""
+    word = path.rpartition(".")[2]
+    return f"“{word}” turns true by time alone: use a wait and a filter."
+
+
+def _by_time(rule: Any, path: str = "") -> Iterator[str]:
+    """Yield the paths of what turns true by time alone."""
+    if isinstance(rule, list):
+        for place, inner in enumerate(rule):
+            yield from _by_time(inner, within(path, place))
+    elif isinstance(rule, Mapping):
+        for key, inner in rule.items():
+            if key in BY_TIME:
+                yield within(path, key)
+            yield from _by_time(inner, within(path, key))
+
+
+def _filter_problems(config: WaitForConfig, names: Names) -> list[StepProblem]:
+    """Find unknown names, and segments whose rule turns true by time alone."""
+    if not config.filter:
+        return []
+    found = rule_problems("filter", config.filter, names)
+    if found:
+        return found
+    rule = resolved_rule(config.filter, names) or {}
+    if not saved.asked_for(rule):
+        return []
+    try:
+        paths = [path for leaf in saved.reach(rule) for path in _by_time(leaf)]
+    except VanishedError as unsound:
+        return [StepProblem("filter", "rule", f"The filter cannot be asked: {unsound.reason}.")]
+    return [
+        StepProblem("filter", "by_time", f"In a segment of this filter, {by_time_text(path)}")
+        for path in paths[:1]
+    ]
+
+
+def _waited_for(config: WaitForConfig) -> str:
+    if config.event:
+        return config.event
+    if config.order is not None:
+        return f"an order {listed(config.order.statuses)}".strip()
+    if config.message is not None and config.message.did:
+        step = f" of step {config.message.step}" if config.message.step else ""
+        return f"a message{step} {config.message.did}"
+    if config.sms is not None and config.sms.did:
+        return "a click in a text" if config.sms.did == "clicked" else "an answer to a text"
+    return filters.sentence(filters.parse(config.filter)) if config.filter else ""
+
+
+STEP = WaitFor()
