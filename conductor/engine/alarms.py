@@ -66,6 +66,7 @@ def ring(*, now: datetime, limit: int) -> Rung:
         # What was due before it changed rings first, by what it was set to.
         rung = _ring(now=now, each=limit, with_changes=True, **given)
         sql.execute(_statement("set_alarms"), **given)
+        sql.execute("DELETE FROM alarm_changes")
     last = _ring(now=now, each=limit, with_changes=False, **given)
     return Rung(rung.rung + last.rung, rung.missed + last.missed, changed)
 
