@@ -4,6 +4,7 @@ from django.urls import path
 
 from messaging.views import (
     apps,
+    coupons,
     deliveries,
     phone_lists,
     sandbox,
@@ -17,6 +18,9 @@ SAVED = f"{LIST}messages/"
 SMS = f"{LIST}sms/"
 PHONES = f"{SMS}phone-lists/<int:phone_list_id>/"
 TEXT = f"{SMS}messages/<int:message_id>/"
+COUPONS = f"{LIST}coupons/"
+POOL = f"{COUPONS}<int:pool_id>/"
+CODES = f"{POOL}codes/<int:import_id>/"
 
 app_name = "messaging"
 urlpatterns = [
@@ -50,6 +54,13 @@ urlpatterns = [
     path(f"{LIST}sandbox/mail/<int:sandbox_id>/", sandbox.mail, name="sandbox_mail"),
     path(f"{LIST}sandbox/mail/<int:sandbox_id>/html/", sandbox.mail_html, name="sandbox_html"),
     path(f"{LIST}sandbox/mail/<int:sandbox_id>/raw/", sandbox.mail_raw, name="sandbox_raw"),
+    path(COUPONS, coupons.coupons, name="coupons"),
+    path(f"{COUPONS}new/", coupons.new_pool, name="new_coupon_pool"),
+    path(POOL, coupons.coupon_pool, name="coupon_pool"),
+    path(f"{POOL}edit/", coupons.edit_pool, name="edit_coupon_pool"),
+    path(f"{POOL}codes/", coupons.add_codes, name="add_coupon_codes"),
+    path(CODES, coupons.coupon_file, name="coupon_file"),
+    path(f"{CODES}problems/", coupons.coupon_problems, name="coupon_problems"),
     path(f"{LIST}deliveries/", deliveries.deliveries, name="deliveries"),
     path("a/<slug:account>/integrations/apps/", apps.apps, name="apps"),
     path("a/<slug:account>/integrations/apps/test/", apps.test_app, name="test_app"),

@@ -1,11 +1,12 @@
-"""The API of messages: saved messages, short codes, phone lists, SMS contacts, deliveries."""
+"""The API of messages: saved messages, short codes, phone lists, SMS contacts, deliveries, coupons."""
 
+from messaging.api.coupons import coupons
 from messaging.api.deliveries import deliveries
 from messaging.api.phone_contacts import phone_contacts
 from messaging.api.saved_messages import saved_messages
 from messaging.api.short_codes import short_codes
 from messaging.api.sms_messages import sending, sms_messages
 
-FRAMES = [saved_messages, short_codes, phone_contacts, sms_messages, sending, deliveries]
+FRAMES = [saved_messages, short_codes, phone_contacts, sms_messages, sending, deliveries, coupons]
 
 __all__ = ["FRAMES"]

@@ -5,6 +5,7 @@ import pytest
 from accounts.models import IntegrationType
 from accounts.tenancy import in_account
 from conductor.api import api
+from messaging.actions.coupons import create_pool
 from messaging.models import ShortCode
 from tests.api.conftest import connect
 from tests.factories import (
@@ -33,7 +34,7 @@ def reading_routes() -> list[str]:
 
 
 @pytest.fixture
-def ids(acme, shop):
+def ids(acme, shop, now):
     """Everything that a path may name, of acme."""
     with in_account(acme.pk):
         code: ShortCode = ShortCodeFactory.create(email_list=shop)
@@ -53,6 +54,7 @@ def ids(acme, shop):
             "phone_number": PHONE,
             "transactional_message_id": SmsMessageFactory.create(phone_list=phone_list).pk,
             "import_file_id": 1,
+            "coupon_pool_id": create_pool(name="Welcome 10", now=now).pk,
         }
 
 

@@ -9,6 +9,8 @@ from django.urls import reverse
 
 from accounts.tenancy import in_account
 from messaging import tasks
+from messaging.actions.coupon_codes import import_codes
+from messaging.actions.coupons import create_pool
 from messaging.models import (
     CommittedMessage,
     Delivery,
@@ -35,13 +37,16 @@ from tests.factories import (
 
 
 @pytest.fixture
-def shop(acme):
+def shop(acme, now):
     """A list of acme with one of everything."""
     with in_account(acme.pk):
         customers = ListFactory.create(name="Store Customers")
         code = ShortCodeFactory.create(code="54321", email_list=customers)
         phones = PhoneListFactory.create(short_code=code, name="Transactional")
+        pool = create_pool(name="Welcome 10", now=now)
         return {
+            "pool": pool,
+            "codes": import_codes(pool=pool, file=b"A1", file_name="codes.csv", now=now),
             "list": customers,
             "code": code,
             "phones": phones,
@@ -75,6 +80,8 @@ def every_address(shop, sandbox):
         "short_code_id": shop["code"].pk,
         "phone_list_id": shop["phones"].pk,
         "sandbox_id": sandbox.pk,
+        "pool_id": shop["pool"].pk,
+        "import_id": shop["codes"].pk,
     }
     for pattern in urlpatterns:
         route = str(pattern.pattern)
