@@ -16,7 +16,6 @@ from conductor.steps import (
     NEXT,
     Arrivals,
     DurationText,
-    Heard,
     Names,
     NameText,
     Rule,
@@ -35,7 +34,7 @@ from conductor.steps import (
 )
 from contacts import filters
 from contacts.durations import parse_duration
-from contacts.filters import saved
+from contacts.filters import Heard, saved
 from contacts.filters.properties import property_sentence, property_tests, read_property
 from contacts.filters.reading import Reader, within
 from contacts.filters.scope import Scope, VanishedError

@@ -11,8 +11,9 @@ from conductor.conversations.models import Tally
 from conductor.conversations.names import ListNames
 from conductor.conversations.reading import MalformedConversationError
 from conductor.steps import step_types
+from contacts.actions.customers import Customer
 from contacts.actions.facts import announce_event
-from contacts.actions.order_rows import Customer, NewOrder
+from contacts.actions.order_rows import NewOrder
 from contacts.actions.orders import save_orders
 from contacts.models import Event, ExternalEvent, Segment, Subscription
 from messaging.actions import record_receipts
