@@ -41,9 +41,19 @@ class RendererDiedError(RuntimeError):
 
 
 class Renderer:
-    """A rendering process, started when it is first asked; one question at a time."""
+    """
+    A process that answers lines with lines, started when it is first asked.
 
-    def __init__(self) -> None:
+    `module` is what it runs, `arguments` what that is given, `seconds` how long one answer
+    may take. One question at a time; it has an empty environment.
+    """
+
+    def __init__(
+        self, module: str, arguments: Sequence[str] = (), *, seconds: float = SECONDS
+    ) -> None:
+        self.module = module
+        self.arguments = list(arguments)
+        self.seconds = seconds
         self.lock = threading.Lock()
         self.process: subprocess.Popen[bytes] | None = None
         self.owner = 0
@@ -52,7 +62,7 @@ class Renderer:
         """
         Ask, and wait for that many answers.
 
-        :raises RendererDiedError: if the process dies or is silent for 5 seconds.
+        :raises RendererDiedError: if the process dies or is silent for too long.
         """
         with self.lock:
             process = self.living()
@@ -64,7 +74,7 @@ class Renderer:
                 process.stdin.flush()
                 reader = LineReader(process.stdout.fileno())
                 while len(got) < answers:
-                    got.append(json.loads(reader.line(SECONDS)))
+                    got.append(json.loads(reader.line(self.seconds)))
             except (OSError, EOFError, TimeoutError) as died:
                 self.stop()
                 raise RendererDiedError(got) from died
@@ -75,8 +85,8 @@ class Renderer:
         if self.owner != os.getpid():
             self.process, self.owner = None, os.getpid()
         if self.process is None or self.process.poll() is not None:
-            self.process = subprocess.Popen(
-                [sys.executable, "-E", "-s", "-m", "messaging.rendering.child"],
+            self.process = subprocess.Popen(  # noqa: S603 - a module of ours
+                [sys.executable, "-E", "-s", "-m", self.module, *self.arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -124,7 +134,7 @@ class LineReader:
         return self.lines.popleft()
 
 
-RENDERER = Renderer()
+RENDERER = Renderer("messaging.rendering.child")
 atexit.register(RENDERER.stop)
 
 
