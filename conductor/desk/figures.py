@@ -126,7 +126,7 @@ def figures(*, in_list: List, now: datetime) -> Figures:
 def moving_on(in_list: List, counts: dict[int, sql.Row], now: datetime) -> list[Moving]:
     """Return the list's conversations with their counts, by name."""
     sent: dict[int, int] = dict(sql.fetch_all(SENT, list_id=in_list.pk))
-    found = Conversation.objects.filter(list=in_list).select_related("published")
+    found = Conversation.objects.filter(list=in_list, rehearsal_of=None).select_related("published")
     moving = []
     for one in found.order_by("name", "pk"):
         _, entered, waiting, held, lately, _ = counts.get(one.pk, (one.pk, 0, 0, 0, 0, None))

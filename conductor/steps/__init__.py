@@ -11,7 +11,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
@@ -195,6 +195,11 @@ class Arrivals(Protocol):
         """The step's compiled settings."""
         ...
 
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether it is a test run: nobody else's conversations may start from it."""
+        ...
+
     def zone(self, named: str = "") -> str:
         """
         Return the SQL expression of an IANA zone: of `named`, "" = the conversation's.
@@ -262,6 +267,8 @@ def announce(arrivals: Arrivals, told: Told, /, *, write: str, joined: str, **pa
     `write` is an INSERT, UPDATE or DELETE with RETURNING; its rows are the table `written`,
     which `joined` joins to `arrivals`. A fact is one deeper in its chain than the enrollment.
     """
+    if arrivals.is_rehearsal:
+        told = replace(told, roles=tuple(role for role in told.roles if role != "trigger"))
     if facts.audience(roles=told.roles).isdisjoint(told.kinds):
         arrivals.run(write, **params)
         return

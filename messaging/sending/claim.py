@@ -82,7 +82,14 @@ claimed AS (
         attempts = delivery.attempts + 1,
         claimed_by = %(sender)s,
         claimed_at = %(now)s,
-        provider = %(provider)s
+        -- A test run's messages stay in the house, whatever carries the others.
+        provider = CASE
+            WHEN
+                delivery.is_test
+                AND delivery.enrollment_id IS NOT NULL
+                AND delivery.provider = 'sandbox' THEN 'sandbox'
+            ELSE %(provider)s
+        END
     FROM asked
     WHERE delivery.id = asked.id
     RETURNING
@@ -97,6 +104,7 @@ claimed AS (
         delivery.event_properties,
         delivery.resend_unknown,
         delivery.attempts,
+        delivery.provider,
         asked.email,
         asked.email_norm,
         asked.phone_e164,
@@ -137,6 +145,7 @@ class Claimed:
     short_code: str
     resend_unknown: bool
     attempts: int
+    provider: str = ""
 
 
 @dataclass(frozen=True)
@@ -203,6 +212,7 @@ def as_claimed(row: dict[str, Any]) -> Claimed:
         short_code=row["short_code"] or "",
         resend_unknown=row["resend_unknown"],
         attempts=row["attempts"],
+        provider=row["provider"],
     )
 
 

@@ -10,7 +10,7 @@ from accounts.tenancy import in_account, sql
 from messaging.actions.providers import carrier_of, note_provider_error
 from messaging.actions.receipts import tell_of_deliveries
 from messaging.models.message import Channel
-from messaging.providers import Carrier, Outcome, Outgoing, ProviderError
+from messaging.providers import Carrier, Outcome, Outgoing, ProviderError, carriers
 from messaging.sending.claim import MOST_ATTEMPTS, Claimed, claim, settle_and_release
 from messaging.sending.compose import compose, load_frame
 from messaging.sending.heart import Heart
@@ -54,11 +54,13 @@ def send_batch(
             now=now,
         )
         frame = load_frame(claimed.sending, account_id=account_id)
-    if claimed.sending:
-        ready, refused = compose(claimed.sending, frame, now=now)
-        handed = hand_over(carrier, ready, heart=heart, now=now)
+    for kind in sorted({one.provider for one in claimed.sending}):
+        carried_by = carrier if kind == carrier.kind else carriers()[kind]({})
+        batch = [one for one in claimed.sending if one.provider == kind]
+        ready, refused = compose(batch, frame, now=now)
+        handed = hand_over(carried_by, ready, heart=heart, now=now)
         handed.outcomes += [Outcome(one.delivery_id, "failed", one.reason) for one in refused]
-        write_down(account_id, channel, claimed.sending, handed, heart=heart, now=clock())
+        write_down(account_id, channel, batch, handed, heart=heart, now=clock())
     return claimed.seen >= carrier.batch_size
 
 

@@ -153,7 +153,11 @@ def duplicate_conversation(
     lock_list(conversation.list)
     document = document_of(conversation)
     name, number = f"Copy of {conversation.name}"[:110], 1
-    taken = set(Conversation.objects.filter(list=conversation.list).values_list("name", flat=True))
+    taken = set(
+        Conversation.objects.filter(list=conversation.list, rehearsal_of=None).values_list(
+            "name", flat=True
+        )
+    )
     while (copied := name if number == 1 else f"{name} {number}") in taken:
         number += 1
     heading = document.heading.model_copy(update={"conversation": copied})
@@ -207,7 +211,7 @@ def free_name(in_list: List, name: str) -> str:
     name = " ".join(name.split())
     if not name or len(name) > 120 or "\0" in name:
         raise InvalidValueError("name", "The conversation needs a name of 1 to 120 characters.")
-    if Conversation.objects.filter(list=in_list, name=name).exists():
+    if Conversation.objects.filter(list=in_list, name=name, rehearsal_of=None).exists():
         raise InvalidValueError("name", f"There is a conversation named {name} already.")
     return name
 

@@ -99,7 +99,9 @@ def _apply(in_list: List, document: Document, *, now: datetime, by: By) -> Appli
     )
     document = Document(kept, document.threads)
     names = ListNames(in_list, zone=kept.time_zone)
-    former = Conversation.objects.filter(list=in_list, name=document.name).first()
+    former = Conversation.objects.filter(
+        list=in_list, name=document.name, rehearsal_of=None
+    ).first()
     commits = commits_by_file(document, former, names, now=now)
     if former is None:
         conversation = add_conversation(

@@ -218,7 +218,11 @@ def apply_conversation(request: WireRequest, list_id: Id) -> Any:
 def list_conversations(request: WireRequest, list_id: Id) -> Collection[ConversationOut]:
     """List a list's conversations with their status."""
     in_list = found(List.objects.all(), pk=list_id)
-    rows = Conversation.objects.filter(list=in_list).select_related("published").order_by("pk")
+    rows = (
+        Conversation.objects.filter(list=in_list, rehearsal_of=None)
+        .select_related("published")
+        .order_by("pk")
+    )
     return Collection[ConversationOut](data=[_conversation(row, request.now) for row in rows])
 
 

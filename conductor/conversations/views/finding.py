@@ -121,6 +121,7 @@ def open_conversation(request: AccountRequest, list_id: int, conversation_id: in
         Conversation.objects.select_related("published", "list"),
         pk=conversation_id,
         list=in_list,
+        rehearsal_of=None,
     )
     return Opened(request, in_list, conversation)
 

@@ -38,7 +38,7 @@ def conversations(request: AccountRequest, list_id: int) -> HttpResponse:
     """List the conversations of a list, the one changed last first."""
     in_list = choose_list(request, list_id)
     rows = list(
-        Conversation.objects.filter(list=in_list)
+        Conversation.objects.filter(list=in_list, rehearsal_of=None)
         .select_related("published")
         .order_by("-modified_at", "-pk")
     )
@@ -67,7 +67,7 @@ def conversations(request: AccountRequest, list_id: int) -> HttpResponse:
 
 def _counts(in_list: List) -> dict[int, tuple[int, int]]:
     """Return (entered, waiting) of each conversation of a list that anybody entered."""
-    ids = Conversation.objects.filter(list=in_list).values("pk")
+    ids = Conversation.objects.filter(list=in_list, rehearsal_of=None).values("pk")
     rows = (
         Enrollment.objects.filter(conversation__in=ids)
         .values_list("conversation")

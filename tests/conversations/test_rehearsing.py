@@ -1,0 +1,164 @@
+"""Test runs: a draft is run by named contacts, apart from everything that counts."""
+
+from datetime import timedelta
+
+import pytest
+
+from accounts.actions import InvalidValueError
+from conductor.conversations.actions import UnsoundConversationError
+from conductor.conversations.actions.rehearsing import Start, end_rehearsal, start_rehearsal
+from conductor.conversations.models import Conversation, Enrollment, Refusal, Visit
+from conductor.conversations.summary import summarize
+from messaging.models import Delivery
+from messaging.sending.claim import claim
+from tests.engine.world import World
+
+pytestmark = pytest.mark.django_db
+
+STEPS = """
+{key: pause, wait: {for: P3D}}
+{key: mail, message: {saved_message: We miss you}}
+"""
+
+
+@pytest.fixture
+def world(inside_acme, now):
+    return World(now)
+
+
+@pytest.fixture
+def drawn(world, now):
+    """A conversation that is drawn and live, and Grace on its list."""
+    live = world.live(STEPS)
+    live.refresh_from_db()
+    version = live.published
+    live.commits = {
+        key: step["settings"]["committed_id"]
+        for key, step in version.program["steps"].items()
+        if "committed_id" in step["settings"]
+    }
+    live.save()
+    world.person(email="grace@mail.example")
+    return live
+
+
+def rehearse(conversation, now, **given):
+    asked = {
+        "speed": "full",
+        "write_to_own": False,
+        "start": Start(),
+        "emails": ["grace@mail.example"],
+    }
+    return start_rehearsal(conversation=conversation, now=now, **{**asked, **given})
+
+
+class TestStartRehearsal:
+    def test_runs_to_the_end_at_full_speed(self, world, drawn, now):
+        run = rehearse(drawn, now)
+
+        for _ in range(3):
+            world.tick(now)
+
+        enrollment = Enrollment.objects.get(conversation=run)
+        assert enrollment.end_reason == "terminated"
+        assert list(
+            Visit.objects.filter(conversation_id=run.pk)
+            .order_by("pk")
+            .values_list("step_key", flat=True)
+        ) == ["start", "pause", "mail", "end"]
+
+    def test_waits_as_drawn_at_real_speed(self, world, drawn, now):
+        run = rehearse(drawn, now, speed="real")
+
+        world.tick(now)
+
+        assert Enrollment.objects.get(conversation=run).due_at == now + timedelta(days=3)
+
+    def test_counts_nothing_in_what_it_rehearses(self, world, drawn, now):
+        rehearse(drawn, now)
+        for _ in range(3):
+            world.tick(now)
+
+        summary = summarize(conversation=drawn)
+
+        assert (summary.entered, summary.deliveries) == (0, [])
+        assert not Refusal.objects.exists()
+        assert set(Delivery.objects.values_list("is_test", flat=True)) == {True}
+
+    def test_may_run_while_the_same_contact_is_inside(self, world, drawn, now):
+        grace = world.person(email="ada@mail.example")
+        world.happen(grace)
+        world.tick(now)
+
+        run = rehearse(drawn, now, emails=["ada@mail.example"])
+        world.tick(now)
+
+        assert Enrollment.objects.filter(conversation=run).count() == 1
+
+    def test_carries_the_event_that_it_pretends(self, world, drawn, now):
+        run = rehearse(drawn, now, start=Start(event="Order Imported", properties={"sku": "A1"}))
+        world.tick(now)
+
+        enrollment = Enrollment.objects.get(conversation=run)
+        assert enrollment.entry_external_event_id == world.event.pk
+        assert enrollment.entry_properties == {"sku": "A1"}
+
+    @pytest.mark.parametrize(
+        ("field", "given"),
+        [
+            ("emails", {"emails": []}),
+            ("emails", {"emails": ["nobody@mail.example"]}),
+            ("emails", {"emails": [f"a{n}@mail.example" for n in range(21)]}),
+            ("thread", {"start": Start(thread="Other")}),
+            ("event", {"start": Start(event="Other")}),
+        ],
+    )
+    def test_names_what_is_wrong(self, drawn, now, field, given):
+        with pytest.raises(InvalidValueError) as refused:
+            rehearse(drawn, now, **given)
+
+        assert refused.value.field == field
+        assert Conversation.objects.count() == 1
+
+    def test_refuses_a_draft_with_problems(self, drawn, now):
+        drawn.draft["threads"][0]["steps"][1]["wait"] = {}
+
+        with pytest.raises(UnsoundConversationError):
+            rehearse(drawn, now)
+
+
+class TestRehearsedMessages:
+    def delivered(self, world, drawn, now, **given):
+        rehearse(drawn, now, **given)
+        for _ in range(3):
+            world.tick(now)
+        return claim(channel="email", provider="smtp", sender="s", most=10, now=now).sending
+
+    def test_stay_in_the_house_whatever_the_provider(self, world, drawn, now):
+        sending = self.delivered(world, drawn, now)
+
+        assert [one.provider for one in sending] == ["sandbox"]
+
+    def test_go_to_own_people_if_so_asked(self, world, drawn, now, ada):
+        world.person(email=ada.email)
+
+        sending = self.delivered(
+            world, drawn, now, write_to_own=True, emails=[ada.email, "grace@mail.example"]
+        )
+
+        assert {one.address: one.provider for one in sending} == {
+            ada.email: "smtp",
+            "grace@mail.example": "sandbox",
+        }
+
+
+class TestEndRehearsal:
+    def test_leaves_nothing_behind(self, world, drawn, now):
+        run = rehearse(drawn, now)
+        world.tick(now)
+
+        end_rehearsal(run=run, now=now)
+
+        assert Conversation.objects.count() == 1
+        assert not Visit.objects.exists()
+        assert not Enrollment.objects.exists()
