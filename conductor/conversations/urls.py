@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from conductor.conversations.views import builder, held, listing, people, publication, rules, steps
+from conductor.conversations.views import (
+    builder,
+    held,
+    listing,
+    people,
+    publication,
+    rehearsals,
+    rules,
+    steps,
+)
 
 LIST = "a/<slug:account>/lists/<int:list_id>/conversations/"
 ONE = f"{LIST}<int:conversation_id>/"
@@ -32,6 +41,9 @@ urlpatterns = [
     path(f"{ONE}people/", people.people, name="people"),
     path(f"{ONE}people/move/", people.move, name="move_people"),
     path(f"{ONE}people/enter/", people.enter, name="enter_people"),
+    path(f"{ONE}tester/", rehearsals.tester, name="tester"),
+    path(f"{ONE}tester/<int:run_id>/", rehearsals.rehearsal, name="rehearsal"),
+    path(f"{ONE}tester/<int:run_id>/remove/", rehearsals.forget, name="forget_rehearsal"),
     path(f"{ONE}threads/new/", builder.new_thread, name="new_thread"),
     path(THREAD, builder.thread, name="thread"),
     path(f"{THREAD}counts/", builder.counts, name="counts"),

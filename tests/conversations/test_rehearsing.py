@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 
 from accounts.actions import InvalidValueError
+from accounts.tenancy import in_account
 from conductor.conversations.actions import UnsoundConversationError
 from conductor.conversations.actions.rehearsing import Start, end_rehearsal, start_rehearsal
 from conductor.conversations.models import Conversation, Enrollment, Refusal, Visit
@@ -162,3 +164,63 @@ class TestEndRehearsal:
         assert Conversation.objects.count() == 1
         assert not Visit.objects.exists()
         assert not Enrollment.objects.exists()
+
+
+class TestTesterPage:
+    @pytest.fixture
+    def address(self, acme, now):
+        with in_account(acme.pk):
+            world = World(now)
+            conversation = world.live("{key: pause, wait: {for: P3D}}")
+            world.person(email="grace@mail.example")
+        return reverse("conversations:tester", args=[acme.slug, world.in_list.pk, conversation.pk])
+
+    FORM = {
+        "emails": "grace@mail.example",
+        "thread": "Main",
+        "speed": "full",
+        "recipients": "sandbox",
+    }
+
+    def test_starts_a_run_and_shows_it(self, client, mia, address):
+        client.force_login(mia)
+
+        page = client.post(address, self.FORM, follow=True)
+
+        assert page.status_code == 200
+        assert "Test run" in page.content.decode()
+
+    @pytest.mark.parametrize(
+        ("given", "words"),
+        [
+            ({"emails": "nobody@mail.example"}, "Not on this list"),
+            ({"properties": "[1]"}, "JSON object"),
+            ({"speed": "warp"}, "valid choice"),
+        ],
+    )
+    def test_keeps_what_was_typed(self, client, mia, address, given, words):
+        client.force_login(mia)
+
+        page = client.post(address, {**self.FORM, **given})
+
+        assert page.status_code == 422
+        assert words in page.content.decode()
+
+    def test_removes_a_run(self, client, mia, acme, address):
+        client.force_login(mia)
+        run = client.post(address, self.FORM).headers["Location"]
+
+        client.post(f"{run}remove/")
+
+        with in_account(acme.pk):
+            assert not Conversation.objects.exclude(rehearsal_of=None).exists()
+
+    def test_is_nothing_for_a_viewer(self, client, ben, address):
+        client.force_login(ben)
+
+        assert client.get(address).status_code == 403
+
+    def test_is_not_there_for_a_stranger(self, client, zoe, address):
+        client.force_login(zoe)
+
+        assert client.get(address).status_code == 404
