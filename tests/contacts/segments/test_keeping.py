@@ -4,9 +4,16 @@ from datetime import timedelta
 
 import pytest
 
+from conductor.conversations.models import Enrollment
 from contacts import segments
-from contacts.actions import raise_event, save_orders, set_profile, subscribe
-from contacts.actions.orders import NewOrder
+from contacts.actions import (
+    Customer,
+    NewOrder,
+    raise_event,
+    save_orders,
+    set_profile,
+    subscribe,
+)
 from contacts.actions.segments import add_members, create_segment, delete_segment, update_segment
 from contacts.actions.subscriptions import change_address
 from contacts.models import Intake, Listener, Segment, SegmentMember, SegmentTouch, Subscription
@@ -62,7 +69,7 @@ def points(world, person, value):
 
 def order(world, person, at, number="1"):
     save_orders(
-        orders=[NewOrder(order_number=number, ordered_at=at, email=person.contact.email)],
+        orders=[NewOrder(number, Customer(email=person.contact.email), at)],
         now=world.now,
         source="api",
         start_conversations=False,
@@ -314,8 +321,9 @@ class TestChangedRule:
         made = track({"segment": "Rich"})
         keep()
         update_segment(segment=made, rule=POINTS, now=world.now)
+        gone = inner.pk
         delete_segment(segment=inner, now=world.now)
-        Segment.objects.update(resolved={"leaf": "segment", "segment_id": inner.pk})
+        Segment.objects.update(resolved={"leaf": "segment", "segment_id": gone})
 
         points(world, person, 1)
 
@@ -334,7 +342,7 @@ class TestIntake:
         world.tick()
 
         assert world.path(person)[-1] == "(terminated)"
-        with pytest.raises(world.place(person).DoesNotExist):
+        with pytest.raises(Enrollment.DoesNotExist):
             world.place(inside)
 
     def test_lets_in_who_is_inside_already(self, world):
@@ -345,5 +353,5 @@ class TestIntake:
         world.tick()
 
         assert world.path(inside)[-1] == "(terminated)"
-        with pytest.raises(world.place(inside).DoesNotExist):
+        with pytest.raises(Enrollment.DoesNotExist):
             world.place(outside)
