@@ -25,9 +25,10 @@ from zoneinfo import ZoneInfo
 from conductor.conversations.document import Document, Heading
 from conductor.conversations.graph import Exits, cyclic, resolved_exits
 from conductor.conversations.names import ListNames
-from conductor.steps import Heard, resolved_rule, step_types
+from conductor.steps import resolved_rule, step_types
 from contacts import filters
 from contacts.durations import Duration, local_instant, parse_duration
+from contacts.filters import Heard
 
 
 def compile_program(

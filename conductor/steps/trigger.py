@@ -7,6 +7,7 @@ every year on a date of its profile. With `none` only a Go To of another thread 
 A filter narrows who is let in; who does not match has not entered and may enter later.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -293,7 +294,7 @@ def _date_sentence(config: TriggerConfig) -> str:
     return f"Date: every year {shift}{_short(date.field) or '...'} at {date.at or MIDNIGHT}"
 
 
-SENTENCES = {
+SENTENCES: dict[str, Callable[[TriggerConfig], str]] = {
     "": lambda config: "Choose a trigger",
     "external_event": lambda config: f"External Event: {', '.join(config.event_names)}",
     "list": _list_sentence,

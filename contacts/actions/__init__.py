@@ -40,6 +40,7 @@ from contacts.actions.imports import (
 )
 from contacts.actions.orders import NewItem, NewOrder, save_orders
 from contacts.actions.people import TWO_CONTACTS, Saved, find_contact, save_contact
+from contacts.actions.products import NewProduct, save_products
 from contacts.actions.profile import clean_profile, merge_profile
 from contacts.actions.subscriptions import (
     SubscribeResult,
@@ -59,6 +60,7 @@ __all__ = [
     "NewAddressUnsubscribedError",
     "NewItem",
     "NewOrder",
+    "NewProduct",
     "NoAddressError",
     "NotSubscribedAddressError",
     "Outcome",
@@ -83,6 +85,7 @@ __all__ = [
     "save_contact",
     "save_customers",
     "save_orders",
+    "save_products",
     "set_mapping",
     "set_profile",
     "start_import",

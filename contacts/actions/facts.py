@@ -96,7 +96,8 @@ WITH {{given}}fact ({", ".join(COLUMNS)}, place) AS MATERIALIZED (
 ), heard AS MATERIALIZED (
     SELECT
         fact.*, listener.id AS listener_id, listener.conversation_id, listener.for_segment_id,
-        listener.role, coalesce(fact.subscription_id, subscription.id) AS own_subscription_id
+        listener.role, coalesce(fact.subscription_id, subscription.id) AS own_subscription_id,
+        {{number}} AS number
     FROM fact
     INNER JOIN contacts_listener AS listener
         ON listener.kind IN (fact.kind, '{ANY}')
@@ -139,7 +140,7 @@ WITH {{given}}fact ({", ".join(COLUMNS)}, place) AS MATERIALIZED (
         CASE WHEN heard.role = 'trigger' THEN heard.method ELSE heard.kind END,
         heard.properties, heard.depth
     FROM heard
-    WHERE heard.conversation_id IS NOT NULL
+    WHERE heard.conversation_id IS NOT NULL AND heard.number = 1
         AND (
             heard.role = 'trigger' OR heard.own_subscription_id IS NOT NULL
             OR heard.kind = '{DELETED}'
@@ -250,6 +251,7 @@ def queue(
     roles: Sequence[str] = ROLES,
     same_list: str = ANY_LIST,
     heard_if: str = "TRUE",
+    number: str = "1",
     given: str = "",
     returning: str = "0",
     **params: Any,
@@ -258,10 +260,16 @@ def queue(
     Queue facts by one statement; return how many rows, and the value of `returning`.
 
     `given` is what stands before in its WITH, such as the INSERT whose rows are announced;
-    `heard_if` a further condition on `fact` and `listener`.
+    `heard_if` a further condition on `fact` and `listener`. Of the rows for conversations
+    only those are queued whose `number` is 1, a window over `fact` and `listener`.
     """
     statement = QUEUE.format(
-        rows=rows, same_list=same_list, heard_if=heard_if, given=given, returning=returning
+        rows=rows,
+        same_list=same_list,
+        heard_if=heard_if,
+        number=number,
+        given=given,
+        returning=returning,
     )
     row = sql.fetch_one(statement, roles=list(roles), **params)
     queued, touched, returned = row or (0, 0, 0)

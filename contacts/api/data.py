@@ -1,5 +1,5 @@
 """
-Customer and Order under /data/v1: arrays, taken row by row.
+Customer, Order and Product under /data/v1: arrays, taken row by row.
 
 The wire answers `{"status":201,"resourceId":null}` whatever the rows are worth; what was
 not taken, and why, is shown under Imports.
@@ -14,6 +14,7 @@ from accounts.wire import Created, Frame, WireRequest, created
 from contacts.actions.batches import keep_remarks
 from contacts.actions.customers import Customer, Outcome, Remark, save_customers
 from contacts.actions.orders import NewItem, NewOrder, save_orders
+from contacts.actions.products import NewProduct, save_products
 from contacts.api.loose import Loose
 from contacts.models import Order
 from contacts.models.imports import ImportKind
@@ -32,6 +33,10 @@ AMOUNTS = {
 ORDER_KEYS = (
     *("orderNumber", "customer", "customerNumber", "email", "dateEntered", "shipDate", "status"),
     *("items", "couponCode", "source", "storeNumber", *AMOUNTS.values()),
+)
+PRODUCT_KEYS = (
+    *("sku", "title", "category", "brand", "price", "salePrice", "qoh", "inStock"),
+    *("onSale", "saleStartDate", "saleEndDate"),
 )
 ITEM_KEYS = ("sku", "quantity", "price", "itemTotal", "status", "orderNumber")
 
@@ -52,6 +57,15 @@ def save_all_orders(request: WireRequest, body: list[Any]) -> Created:
     orders, places, unread = read_rows(body, lambda row: read_order(row, request, numbered))
     outcome = save_orders(orders=orders, now=request.now, source="api", start_conversations=True)
     finish(request, ImportKind.ORDERS, outcome, body, places, unread)
+    return created(None)
+
+
+@data.post("/Product", levels=["Product"])
+def save_all_products(request: WireRequest, body: list[Any]) -> Created:
+    """Create or add to products; who waits for one hears that it is back, cheaper, running low."""
+    products, places, unread = read_rows(body, lambda row: read_product(row, request))
+    outcome = save_products(products=products, now=request.now)
+    finish(request, ImportKind.PRODUCTS, outcome, body, places, unread)
     return created(None)
 
 
@@ -131,6 +145,24 @@ def read_order(row: Loose, request: WireRequest, numbered: dict[str, datetime]) 
         store_number=row.text("storeNumber"),
         extra=row.rest(*ORDER_KEYS),
         **{name: row.text(key) or None for name, key in AMOUNTS.items()},
+    )
+
+
+def read_product(row: Loose, request: WireRequest) -> NewProduct:
+    """Read a product; what is null or left out is not told."""
+    return NewProduct(
+        sku=row.text("sku"),
+        title=row.text("title"),
+        category=row.text("category"),
+        brand=row.text("brand"),
+        price=row.text("price") or None,
+        sale_price=row.text("salePrice") or None,
+        quantity=row.text("qoh") or None,
+        in_stock=row.flag("inStock"),
+        on_sale=row.flag("onSale"),
+        sale_from=row.moment("saleStartDate", request.zone),
+        sale_until=row.moment("saleEndDate", request.zone),
+        extra=row.rest(*PRODUCT_KEYS),
     )
 
 

@@ -14,6 +14,8 @@ from accounts.actions import InvalidValueError
 from accounts.wire.envelopes import storable
 from contacts.identity import read_moment
 
+FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
 
 class Loose:
     """One JSON object; absent, null and "" are the same."""
@@ -77,6 +79,19 @@ class Loose:
             return read_moment(text, zone)
         except InvalidValueError as unreadable:
             raise InvalidValueError(name, unreadable.message) from unreadable
+
+    def flag(self, name: str) -> bool | None:
+        """
+        Return yes or no; None where nothing is said.
+
+        :raises InvalidValueError: for anything that says neither.
+        """
+        text = self.text(name).strip().lower()
+        if not text:
+            return None
+        if text not in FLAGS:
+            raise InvalidValueError(name, f"{name} is neither true nor false.")
+        return FLAGS[text]
 
     def rest(self, *taken: str) -> dict[str, Any]:
         """Return what is not named in `taken`, not empty, and can be stored as JSON."""

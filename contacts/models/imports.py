@@ -12,6 +12,7 @@ class ImportKind(models.TextChoices):
     CONTACTS = "contacts", "Contacts"
     ORDERS = "orders", "Orders"
     COUPONS = "coupons", "Coupon codes"
+    PRODUCTS = "products", "Products"
 
 
 class ImportStatus(models.TextChoices):

@@ -110,7 +110,7 @@ class OrderFact(TenantModel):
 
 
 class Product(TenantModel):
-    """What is sold; purchase rules read its category and brand."""
+    """What is sold; purchase rules read its category and brand, alerts its price and stock."""
 
     sku = models.CharField(max_length=100)
     title = models.CharField(max_length=500, blank=True, default="")

@@ -1,4 +1,4 @@
-"""ListImport, Contact/SegmentationField, Customer and Order."""
+"""ListImport, Contact/SegmentationField, Customer, Order and Product."""
 
 import base64
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,17 @@ import pytest
 
 from accounts.tenancy import in_account
 from contacts.actions.imports import run_import
-from contacts.models import Contact, Event, Import, ImportReject, Intake, Listener, Order, OrderItem
+from contacts.models import (
+    Contact,
+    Event,
+    Import,
+    ImportReject,
+    Intake,
+    Listener,
+    Order,
+    OrderItem,
+    Product,
+)
 from tests.api.conftest import connect
 from tests.factories import (
     ExternalEventFactory,
@@ -401,3 +411,60 @@ class TestOrders:
         page = client.get(f"/a/{acme.slug}/lists/{shop.pk}/imports/")
 
         assert "API: Shop" in page.content.decode()
+
+
+class TestProducts:
+    def test_are_kept_and_added_to(self, wire, acme):
+        body = [
+            {
+                "sku": "A-1",
+                "Title": "Shoe",
+                "price": 49.9,
+                "salePrice": None,
+                "qoh": "0",
+                "inStock": None,
+                "onSale": "false",
+                "saleEndDate": "2026-11-30T00:00:00",
+                "linkUrl": "https://acme.example/a-1",
+                "relatedProducts": [{"sku": "A-2", "rank": 1}],
+            },
+            {"sku": "A-2", "qoh": None, "title": ""},
+        ]
+
+        assert wire.post("/data/v1/Product/", body) == CREATED
+        assert wire.post("/data/v1/Product", [{"sku": "A-1", "salePrice": 39}]) == CREATED
+
+        with in_account(acme.pk):
+            shoe = Product.objects.get(sku="A-1")
+            assert (shoe.title, float(shoe.price), shoe.sale_price) == ("Shoe", 49.9, 39)
+            assert (shoe.quantity, shoe.in_stock) == (0, False)
+            assert shoe.extra["onSale"] is False
+            assert shoe.extra["linkUrl"] == "https://acme.example/a-1"
+            assert shoe.extra["relatedProducts"] == [{"sku": "A-2", "rank": 1}]
+            # In the account's zone, New York.
+            ends = datetime.fromisoformat(shoe.extra["saleEndDate"])
+            assert ends.astimezone(UTC) == datetime(2026, 11, 30, 5, tzinfo=UTC)
+            assert not Import.objects.exists()
+
+    def test_leave_rejects_where_they_are_seen(self, wire, acme):
+        body: list[Any] = [
+            {"title": "Nothing"},
+            {"sku": "A-1", "inStock": "perhaps"},
+            {"sku": "A-2"},
+        ]
+
+        assert wire.post("/data/v1/Product", body) == CREATED
+
+        with in_account(acme.pk):
+            assert [product.sku for product in Product.objects.all()] == ["A-2"]
+            assert Import.objects.get().kind == "products"
+            rejects = ImportReject.objects.order_by("line").values_list("line", "reason")
+            assert list(rejects) == [
+                (1, "A product needs a sku of 1 to 100 characters."),
+                (2, "inStock is neither true nor false."),
+            ]
+
+    def test_need_the_level(self, acme, now):
+        orders = connect(acme, now, types=["data"], levels=["Order"])
+
+        assert orders.refused("POST", "/data/v1/Product", [])[0] == 401

@@ -60,6 +60,7 @@ HALF_GOOD = {
     },
     "POST /data/v1/Customer": {"email": "half@mail.example"},
     "POST /data/v1/Order": {"orderNumber": "half"},
+    "POST /data/v1/Product": {"sku": "half"},
     "POST /conductor/v1/List/{list_id}/Event/Raise": {
         "emailAddress": "half@mail.example",
         "event": "{event_id}",

@@ -31,7 +31,7 @@ def listen(*, conversation: Conversation, version: Version, now: datetime) -> No
             if hearing.role != "watch" and hearing not in wanted
         ]
     ).delete()
-    changed = []
+    new, changed = [], []
     for hearing, span in wanted.items():
         row = present.get(hearing)
         within = dict(zip(("months", "days", "seconds"), span, strict=True)) if span else None
@@ -39,14 +39,16 @@ def listen(*, conversation: Conversation, version: Version, now: datetime) -> No
             row.within = within
             changed.append(row)
         elif row is None:
-            present[hearing] = Listener(
-                conversation_id=conversation.pk,
-                list_id=conversation.list_id,
-                within=within,
-                **hearing._asdict(),
+            new.append(
+                Listener(
+                    conversation_id=conversation.pk,
+                    list_id=conversation.list_id,
+                    within=within,
+                    **hearing._asdict(),
+                )
             )
     Listener.objects.bulk_update(changed, ["within"])
-    Listener.objects.bulk_create(row for row in present.values() if row.pk is None)
+    Listener.objects.bulk_create(new)
     segments.follow(list=conversation.list, now=now)
     _admit(conversation, version, now)
 
