@@ -11,22 +11,27 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from pydantic import Field, field_validator
 
 from accounts import actions
-from accounts.models import ApiClient, BounceHandling, Folder, List
+from accounts import secrets as vault
+from accounts.models import ApiClient, BounceHandling, Folder, List, Secret
 from accounts.tenancy import in_account, lookups
 from accounts.wire import (
     Collection,
     Created,
+    Deleted,
     Frame,
     Id,
     InvalidParameterError,
     NotFoundError,
     Resource,
+    Updated,
     WireIn,
     WireOut,
     WireRequest,
     access,
     created,
+    deleted,
     found,
+    updated,
 )
 from accounts.wire.errors import UnsupportedMethodError
 from accounts.wire.limits import count_call
@@ -240,4 +245,60 @@ def one_list(request: WireRequest, list_id: Id) -> Resource[ListOut]:
     return Resource[ListOut](data=list_out(found_list(list_id)))
 
 
-__all__ = ["found_list", "lists", "one_of", "token"]
+secrets = Frame("/conductor/v1", integration="email", tag="Secret")
+
+
+class SecretIn(WireIn):
+    """A secret for webhook steps; its value is kept encrypted and never returned."""
+
+    name: str
+    value: str
+
+
+class SecretOut(WireOut):
+    """A secret without its value; `hint` is the end of a long one."""
+
+    secret_id: int
+    name: str
+    hint: str
+    create_date: datetime
+    last_modified_date: datetime
+
+
+@secrets.get("/Secret", answer=Collection[SecretOut], levels=["Message"])
+def all_secrets(request: WireRequest) -> Collection[SecretOut]:
+    """Return the names of the account's secrets."""
+    return Collection[SecretOut](
+        data=[
+            SecretOut(
+                secret_id=kept.pk,
+                name=kept.name,
+                hint=kept.hint,
+                create_date=kept.created_at,
+                last_modified_date=kept.updated_at,
+            )
+            for kept in Secret.objects.order_by("name")
+        ]
+    )
+
+
+@secrets.post("/Secret", answer={201: Created, 200: Updated}, levels=["Message"])
+def keep_secret(request: WireRequest, body: SecretIn) -> Created | Updated:
+    """Keep a secret; one of that name gets the new value."""
+    kept = Secret.objects.filter(name=body.name.strip()).first()
+    if kept is not None:
+        vault.replace_secret(secret=kept, value=body.value, now=request.now, by=request.client)
+        return updated(kept.pk)
+    made = vault.create_secret(name=body.name, value=body.value, now=request.now, by=request.client)
+    return created(made.pk)
+
+
+@secrets.delete("/Secret/{secret_id}", levels=["Message"])
+def forget_secret(request: WireRequest, secret_id: Id) -> Deleted:
+    """Forget a secret."""
+    kept = found(Secret.objects.all(), pk=secret_id)
+    vault.delete_secret(secret=kept, now=request.now, by=request.client)
+    return deleted()
+
+
+__all__ = ["found_list", "lists", "one_of", "secrets", "token"]

@@ -84,6 +84,7 @@ NAVIGATION = [
                 per_list=False,
                 verb="manage",
             ),
+            NavItem("Secrets", "key", "accounts:secrets", per_list=False, verb="manage"),
             NavItem("Connect Apps", "link", "messaging:apps", per_list=False, verb="manage"),
         ],
     ),

@@ -65,6 +65,33 @@ class IntegrationForm(forms.Form):
         return [line for line in lines if line]
 
 
+def hidden_value() -> forms.CharField:
+    """Return the field of a secret's value, which no answer shows again."""
+    return forms.CharField(
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        label="Value",
+        help_text="It is encrypted, and never shown again.",
+    )
+
+
+class SecretForm(forms.Form):
+    """A new secret."""
+
+    name = forms.CharField(
+        max_length=60,
+        help_text="Letters, digits and underscores: steps write {{ secrets.NAME }}.",
+        widget=forms.TextInput(attrs={"class": "input code", "autocomplete": "off"}),
+    )
+    value = hidden_value()
+
+
+class SecretValueForm(forms.Form):
+    """Another value of a secret."""
+
+    value = hidden_value()
+
+
 def integration_initial(client: ApiClient | None) -> dict[str, Any]:
     """Return what the form shows first: all access levels for a new integration."""
     if client is None:

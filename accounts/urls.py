@@ -32,4 +32,11 @@ urlpatterns = [
         views.integration_resume,
         name="integration_resume",
     ),
+    path("a/<slug:account>/secrets/", views.secrets, name="secrets"),
+    path("a/<slug:account>/secrets/<int:secret_id>/", views.secret, name="secret"),
+    path(
+        "a/<slug:account>/secrets/<int:secret_id>/delete/",
+        views.secret_delete,
+        name="secret_delete",
+    ),
 ]

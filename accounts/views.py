@@ -12,8 +12,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import actions
-from accounts.forms import IntegrationForm, integration_initial, show_refusal
-from accounts.models import Account, ApiClient, User
+from accounts import secrets as vault
+from accounts.forms import (
+    IntegrationForm,
+    SecretForm,
+    SecretValueForm,
+    integration_initial,
+    show_refusal,
+)
+from accounts.models import Account, ApiClient, Secret, User
 from accounts.permissions import AccountRequest, requires
 from accounts.tenancy import in_account, lookups
 
@@ -176,6 +183,78 @@ def integration_resume(request: AccountRequest, client_id: int) -> HttpResponse:
     actions.resume_integration(client=client, now=timezone.now(), by=request.user)
     messages.success(request, f"{client.name} works again.")
     return redirect("accounts:integration", request.account.slug, client.pk)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@requires("manage")
+def secrets(request: AccountRequest) -> HttpResponse:
+    """List the secrets by name; keep a new one."""
+    form = SecretForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = vault.create_secret(now=timezone.now(), by=request.user, **form.cleaned_data)
+        except actions.InvalidValueError as refused:
+            show_refusal(form, refused)
+        else:
+            messages.success(request, f"Secret {made.name} is kept.")
+            return redirect("accounts:secrets", request.account.slug)
+    return render(
+        request,
+        "accounts/secrets.html",
+        {
+            "page_title": "Secrets",
+            "breadcrumbs": [("Integrations", ""), ("Secrets", "")],
+            "secrets": Secret.objects.order_by("name"),
+            "form": form,
+        },
+        status=422 if form.is_bound else 200,
+    )
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@requires("manage")
+def secret(request: AccountRequest, secret_id: int) -> HttpResponse:
+    """Show what is known of a secret but its value; give it another one."""
+    kept = get_object_or_404(Secret, pk=secret_id)
+    form = SecretValueForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            vault.replace_secret(
+                secret=kept, value=form.cleaned_data["value"], now=timezone.now(), by=request.user
+            )
+        except actions.InvalidValueError as refused:
+            show_refusal(form, refused)
+        else:
+            messages.success(request, f"{kept.name} has its new value.")
+            return redirect("accounts:secrets", request.account.slug)
+    return render(
+        request,
+        "accounts/secret.html",
+        {
+            "page_title": kept.name,
+            "breadcrumbs": [
+                ("Integrations", ""),
+                ("Secrets", reverse_in(request, "accounts:secrets")),
+                (kept.name, ""),
+            ],
+            "secret": kept,
+            "form": form,
+        },
+        status=422 if form.is_bound else 200,
+    )
+
+
+@require_POST
+@requires("manage")
+def secret_delete(request: AccountRequest, secret_id: int) -> HttpResponse:
+    """Forget a secret."""
+    kept = get_object_or_404(Secret, pk=secret_id)
+    name = kept.name
+    vault.delete_secret(secret=kept, now=timezone.now(), by=request.user)
+    messages.success(request, f"Secret {name} is deleted.")
+    return redirect("accounts:secrets", request.account.slug)
 
 
 def reverse_in(request: AccountRequest, view: str, *args: object) -> str:

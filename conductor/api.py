@@ -27,6 +27,7 @@ from messaging import api as messaging_api
 
 FRAMES: list[Frame] = [
     accounts_api.lists,
+    accounts_api.secrets,
     *contacts_api.FRAMES,
     *messaging_api.FRAMES,
     *conversations_api.FRAMES,
