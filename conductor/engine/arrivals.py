@@ -7,9 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from accounts.tenancy import sql
 from conductor.engine.faults import FIRST, LAST, Fault, find_culprits, run_safely
 from conductor.engine.program import Program
+from conductor.engine.watch import TICK_FAILED, Watch, run_watched
 from conductor.steps import HERE, hold_here
 
 log = logging.getLogger(__name__)
@@ -27,6 +30,7 @@ class StepArrivals:
     first: int = FIRST
     last: int = LAST
     tallies: Counter[str] = field(default_factory=Counter)
+    watch: Watch | None = None
 
     @property
     def thread(self) -> str:
@@ -38,6 +42,11 @@ class StepArrivals:
         """The step's compiled settings."""
         settings: Mapping[str, Any] = self.program.steps[self.step_key]["settings"]
         return settings
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether it is a test run."""
+        return bool(self.program.rehearsal)
 
     def zone(self, named: str = "") -> str:
         """Return the SQL expression of an IANA zone; see `zone_expression`."""
@@ -79,6 +88,15 @@ def zone_expression(zone: str, account_zone: str) -> str:
     return f"'{account_zone if zone == 'account' else zone}'"
 
 
+# Set aside before the step is run: in wave 0 no step is.
+SET_ASIDE = f"""
+    UPDATE arrivals
+    SET wave = 0, exit = NULL, end_reason = NULL, due_at = NULL, held_reason = %(reason)s
+    WHERE {HERE} AND arrivals.enrollment_id = any(%(ids)s::bigint [])
+"""
+WHO_IS_HERE = f"SELECT arrivals.enrollment_id, arrivals.subscription_id FROM arrivals WHERE {HERE}"
+
+
 def execute_step(arrivals: StepArrivals) -> None:
     """
     Run a step's statements over its arrivals, so that one bad row stops only itself.
@@ -92,9 +110,8 @@ def execute_step(arrivals: StepArrivals) -> None:
     if fault.of_everybody:
         _hold(arrivals, fault)
         return
-    rows = arrivals.fetch(f"SELECT arrivals.enrollment_id FROM arrivals WHERE {HERE} ORDER BY 1")
     culprits = find_culprits(
-        [row[0] for row in rows],
+        sorted(row[0] for row in arrivals.fetch(WHO_IS_HERE)),
         lambda first, last: _attempt(replace(arrivals, first=first, last=last)),
         fault,
     )
@@ -104,12 +121,39 @@ def execute_step(arrivals: StepArrivals) -> None:
 
 def _attempt(arrivals: StepArrivals) -> Fault | None:
     """Run the step; what it counted counts only if it came to its end."""
-    step = arrivals.program.kind(arrivals.step_key)
     trying = replace(arrivals, tallies=Counter())
-    fault = run_safely(lambda: step.execute(trying))
+    fault = run_safely(lambda: _run(trying))
     if fault is None:
         arrivals.tallies.update(trying.tallies)
     return fault
+
+
+def _run(arrivals: StepArrivals) -> None:
+    step = arrivals.program.kind(arrivals.step_key)
+    if arrivals.watch is None:
+        step.execute(arrivals)
+        return
+    run_watched(
+        arrivals.watch,
+        place=("step", arrivals.program.version_id, arrivals.step_key),
+        rows=lambda: [(row[0], row[1]) for row in arrivals.fetch(WHO_IS_HERE)],
+        run=lambda first, last: step.execute(replace(arrivals, first=first, last=last)),
+        set_aside=lambda ids: arrivals.run(SET_ASIDE, ids=ids, reason=TICK_FAILED),
+    )
+    if "committed_id" in arrivals.settings:
+        _try_deliveries(arrivals)
+
+
+def _try_deliveries(arrivals: StepArrivals) -> None:
+    """Write the outbox and undo it: what no delivery can refer to is this step's fault."""
+    with transaction.atomic():
+        write_deliveries(arrivals.now)
+        transaction.set_rollback(True)
+
+
+def write_deliveries(now: datetime) -> int:
+    """Write the tick's outbox; return how many deliveries."""
+    return sql.execute(sql.statement("conductor.engine", "insert_deliveries"), now=now)
 
 
 def _hold(arrivals: StepArrivals, fault: Fault) -> None:

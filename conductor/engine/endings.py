@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from accounts.tenancy import sql
 from conductor.engine.arrivals import zone_expression
 from conductor.engine.faults import FIRST, LAST, Fault, find_culprits, run_safely
 from conductor.engine.program import Program
+from conductor.engine.watch import TICK_FAILED, Row, Watch, run_watched
 from conductor.steps import enrollment_for
 from contacts import filters
 
@@ -39,12 +41,17 @@ END = f"""
 HOLD = f"""
     UPDATE arrivals
     SET wave = 0, exit = NULL, due_at = NULL, held_reason = %(held_reason)s
-    WHERE {HERE}
+    WHERE {HERE} AND arrivals.enrollment_id = any(%(ids)s::bigint [])
 """
 
 
 def end_woken(
-    found: Iterable[Program], *, waking: list[tuple[int, str]], account_zone: str, now: datetime
+    found: Iterable[Program],
+    *,
+    waking: list[tuple[int, str]],
+    account_zone: str,
+    now: datetime,
+    watch: Watch | None = None,
 ) -> None:
     """
     End the woken whom a fact, their conversation's goal or its exit rule ends.
@@ -61,7 +68,7 @@ def end_woken(
         for reason, rule in (("goal", program.goal), ("exit rule", program.exit_when)):
             if rule is not None:
                 zone = zone_expression(program.zone, account_zone)
-                ended += _end_by_rule(program.version_id, reason, rule, zone=zone, now=now)
+                ended += _Ending(program.version_id, reason, rule, zone, now, watch).ask_all()
     if ended:
         sql.execute(sql.statement("conductor.engine", "skip_deferred"))
     sql.execute(
@@ -70,38 +77,63 @@ def end_woken(
     )
 
 
-def _end_by_rule(
-    version_id: int, reason: str, rule: Mapping[str, Any], *, zone: str, now: datetime
-) -> int:
-    """End those for whom a rule holds; return how many. Whom it errs on is held."""
-    ended = 0
+@dataclass
+class _Ending:
+    """One rule of one version, asked of its woken; `ended` counts those for whom it holds."""
 
-    def ask(first: int, last: int) -> None:
-        nonlocal ended
-        condition = filters.condition(rule, zone=zone, prefix="ending_")
+    version_id: int
+    reason: str
+    rule: Mapping[str, Any]
+    zone: str
+    now: datetime
+    watch: Watch | None
+    ended: int = 0
+
+    def ask_all(self) -> int:
+        """End those for whom the rule holds; return how many. Whom it errs on is held."""
+        fault = run_safely(self._watched)
+        if fault is None:
+            return self.ended
+        self.ended = 0
+        ids = sorted(row for row, _ in self._here())
+        for enrollment_id, found in find_culprits(ids, self._attempt, fault):
+            self._hold([enrollment_id], found.reason)
+        return self.ended
+
+    def _watched(self) -> None:
+        run_watched(
+            self.watch,
+            place=(self.reason, self.version_id, ""),
+            rows=self._here,
+            run=self._ask,
+            set_aside=lambda ids: self._hold(ids, TICK_FAILED),
+        )
+
+    def _attempt(self, first: int, last: int) -> Fault | None:
+        return run_safely(lambda: self._ask(first, last))
+
+    def _ask(self, first: int, last: int) -> None:
+        condition = filters.condition(self.rule, zone=self.zone, prefix="ending_")
         enrollment, same = enrollment_for(condition.sql)
         statement = END.format(condition=condition.sql, enrollment=enrollment, same=same)
-        ended += sql.execute(
+        self.ended += sql.execute(
             statement,
-            now=now,
-            version_id=version_id,
-            end_reason=reason,
+            now=self.now,
+            version_id=self.version_id,
+            end_reason=self.reason,
             first=first,
             last=last,
             **condition.params,
         )
 
-    def attempt(first: int, last: int) -> Fault | None:
-        return run_safely(lambda: ask(first, last))
+    def _here(self) -> list[Row]:
+        asked = (
+            f"SELECT arrivals.enrollment_id, arrivals.subscription_id FROM arrivals WHERE {HERE}"
+        )
+        rows = sql.fetch_all(asked, version_id=self.version_id, first=FIRST, last=LAST)
+        return [(row[0], row[1]) for row in rows]
 
-    fault = attempt(FIRST, LAST)
-    if fault is None:
-        return ended
-    here = {"version_id": version_id, "first": FIRST, "last": LAST}
-    rows = sql.fetch_all(
-        f"SELECT arrivals.enrollment_id FROM arrivals WHERE {HERE} ORDER BY 1", **here
-    )
-    for enrollment_id, found in find_culprits([row[0] for row in rows], attempt, fault):
-        here |= {"first": enrollment_id, "last": enrollment_id}
-        sql.execute(HOLD, held_reason=found.reason, **here)
-    return ended
+    def _hold(self, ids: list[int], reason: str) -> None:
+        sql.execute(
+            HOLD, ids=ids, held_reason=reason, version_id=self.version_id, first=FIRST, last=LAST
+        )

@@ -30,6 +30,8 @@ GONE = {
     "contacts_subscription": "the contact is gone",
     "accounts_list": "the list is gone",
 }
+# Of these each row has its own; the others a step names for everybody.
+OF_ONE = {"contacts_contact", "contacts_subscription"}
 MOST_WORDS = 180
 
 
@@ -73,8 +75,9 @@ def _of_database(error: Error) -> Fault | None:
         return None
     if state == FOREIGN_KEY:
         detail = str(getattr(getattr(error.__cause__, "diag", None), "message_detail", "") or "")
-        gone = [words for table, words in GONE.items() if f'"{table}"' in detail]
-        return Fault(f"step_error {gone[0] if gone else state}")
+        gone = [table for table in GONE if f'"{table}"' in detail]
+        reason = f"step_error {GONE[gone[0]] if gone else state}"
+        return Fault(reason, of_everybody=bool(gone) and gone[0] not in OF_ONE)
     if state.startswith(BROKEN_STATEMENT):
         log.error("A statement cannot be run: %s", error)
         return Fault(f"step_error {state}", of_everybody=True)

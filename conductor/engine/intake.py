@@ -7,50 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from accounts.tenancy import current_account_id, sql
-from conductor.engine.arrivals import zone_expression
-from conductor.engine.faults import FIRST, LAST, find_culprits, run_safely
 from conductor.engine.program import Program
-from contacts import filters
+from conductor.engine.triggers import REFUSE, Entrance, ask_triggers
+from conductor.engine.watch import Watch
 
 # The first key of the advisory locks that let one intake at a time into an account.
 INTAKE_LOCK = 7_302
 # Facts that let in by themselves: neither a trigger nor its filter is asked.
 UNASKED = ("enroll", "by_hand")
-REASON_LENGTH = 60
 
-# A rule on how the enrollment began is asked of the fact itself. The rule stands in SET: in
-# WHERE the planner may ask it of contacts that have no fact here, and err on them.
-ASK_TRIGGER = """
-    UPDATE facts
-    SET trigger_number = CASE WHEN {condition} THEN %(number)s ELSE facts.trigger_number END
-    FROM (
-        SELECT
-            fact.id AS fact_id,
-            NULL::bigint AS id,
-            fact.conversation_id,
-            fact.subscription_id,
-            fact.contact_id,
-            fact.kind AS entry_kind,
-            fact.external_event_id AS entry_external_event_id,
-            fact.event_id AS entry_event_id,
-            %(thread)s::text AS entry_thread,
-            fact.method AS entry_method,
-            fact.properties AS entry_properties,
-            %(now)s::timestamptz AS entered_at,
-            '{}'::jsonb AS arrived
-        FROM facts AS fact
-        WHERE
-            fact.id BETWEEN %(first)s AND %(last)s
-            AND fact.conversation_id = %(conversation_id)s
-            AND fact.refusal IS NULL
-            AND %(number)s = any(fact.asked_numbers)
-            AND (fact.trigger_number IS NULL OR fact.trigger_number > %(number)s)
-    ) AS enrollment
-    INNER JOIN contacts_subscription AS subscription
-        ON subscription.id = enrollment.subscription_id
-    INNER JOIN contacts_contact AS contact ON contact.id = subscription.contact_id
-    WHERE facts.id = enrollment.fact_id
-"""
 # The first fact of a contact, in order, that enters it and replaces an enrollment.
 REPLACED = """
     SELECT first.enrollment_id
@@ -89,16 +54,6 @@ OF_ENROLLMENTS = """
         AND (fact.kind = 'wake') = %(wakes)s
         AND fact.refusal IS NULL
 """
-REFUSE = "UPDATE facts SET refusal = %(reason)s WHERE facts.id BETWEEN %(first)s AND %(last)s"
-
-
-@dataclass(frozen=True)
-class Entrance:
-    """A live conversation whose queue is looked into."""
-
-    conversation_id: int
-    list_id: int
-    program: Program
 
 
 @dataclass(frozen=True)
@@ -117,23 +72,18 @@ def take_in(
     account_zone: str,
     now: datetime,
     limit: int,
-    refusal: str = "",
+    watch: Watch | None = None,
 ) -> Intake:
     """
     Take up to `limit` facts of the current account; those who enter are in `arrivals`.
 
-    One intake at a time: without the lock nothing is taken. With a `refusal` all facts
-    that could enter somebody are refused for that reason. Whom a wake concerns is in
+    One intake at a time: without the lock nothing is taken. Whom a wake concerns is in
     `arrivals`, in wave 0 and `is_woken`; an entry that replaces an enrollment ends that one
     there. What is about an enrollment that is locked elsewhere stays queued.
     """
     # A statement of its own: the next one's snapshot is taken under the lock, so that
     # re-entry is decided against what is committed.
-    if not sql.fetch_value(
-        "SELECT pg_try_advisory_xact_lock(%(key)s, %(account)s)",
-        key=INTAKE_LOCK,
-        account=(current_account_id() or 0) % 2**31,
-    ):
+    if not _is_ours():
         return Intake()
     doors = list(entrances)
     taken, asking, wakes, strays, replacing = _take(doors, account_zone, now, limit)
@@ -142,23 +92,37 @@ def take_in(
     if wakes and asking:
         behind = _put_back(_ids(_statement("facts_behind_wakes")))
         taken, asking = taken - behind, asking - behind
-    if refusal:
-        sql.execute(REFUSE, reason=refusal, first=FIRST, last=LAST)
     found = Intake()
     if asking:
-        found = _let_in(doors, account_zone, now, asking=asking, replacing=bool(replacing))
+        ask_triggers(doors, account_zone=account_zone, now=now, watch=watch)
+        found = _let_in(doors, now, asking=asking, replacing=bool(replacing))
     woken, stay = _wake() if wakes else (0, 0)
     return replace(found, taken=taken + found.taken - stay, woken=woken)
 
 
-def _let_in(
-    doors: list[Entrance], account_zone: str, now: datetime, *, asking: int, replacing: bool
-) -> Intake:
+def refuse_oldest(entrance: Entrance, *, account_zone: str, now: datetime, reason: str) -> int:
+    """Refuse the oldest fact of a conversation, or drop it if it is a wake; return how many."""
+    if not _is_ours():
+        return 0
+    taken, _, _, _, _ = _take([entrance], account_zone, now, 1)
+    sql.execute(REFUSE, reason=reason, ids=_ids("SELECT fact.id FROM facts AS fact"))
+    sql.execute(_statement("keep_refusals"), now=now)
+    return taken
+
+
+def _is_ours() -> bool:
+    """Let one intake at a time into the account."""
+    return bool(
+        sql.fetch_value(
+            "SELECT pg_try_advisory_xact_lock(%(key)s, %(account)s)",
+            key=INTAKE_LOCK,
+            account=(current_account_id() or 0) % 2**31,
+        )
+    )
+
+
+def _let_in(doors: list[Entrance], now: datetime, *, asking: int, replacing: bool) -> Intake:
     """Enter whom a fact enters, keep the refusals; `taken` is 0, less what stays queued."""
-    for door in doors:
-        for number, trigger in enumerate(door.program.triggers):
-            if trigger["filter"] is not None:
-                _ask(door, number, trigger, account_zone, now)
     replaced, stay = _replace() if replacing else (0, 0)
     entered = sql.execute(
         _statement("enter"),
@@ -273,43 +237,6 @@ def _meanings(door: Entrance) -> list[dict[str, Any]]:
         }
         found += [{**entry, "kind": kind} for kind in UNASKED]
     return found
-
-
-def _ask(
-    door: Entrance, number: int, trigger: dict[str, Any], account_zone: str, now: datetime
-) -> None:
-    """Match the facts whose contact passes a trigger's filter; a fact that errs is refused."""
-
-    def attempt(first: int, last: int) -> None:
-        condition = filters.condition(
-            trigger["filter"],
-            zone=zone_expression(door.program.zone, account_zone),
-            prefix="trigger_",
-        )
-        sql.execute(
-            ASK_TRIGGER.replace("{condition}", condition.sql),
-            number=number,
-            thread=trigger["thread"],
-            conversation_id=door.conversation_id,
-            now=now,
-            first=first,
-            last=last,
-            **condition.params,
-        )
-
-    fault = run_safely(lambda: attempt(FIRST, LAST))
-    if fault is None:
-        return
-    asked = (
-        "SELECT facts.id FROM facts WHERE facts.conversation_id = %(conversation_id)s "
-        "AND %(number)s = any(facts.asked_numbers) AND facts.refusal IS NULL ORDER BY 1"
-    )
-    ids = _ids(asked, conversation_id=door.conversation_id, number=number)
-    for fact_id, found in find_culprits(
-        ids, lambda first, last: run_safely(lambda: attempt(first, last)), fault
-    ):
-        reason = found.reason[:REASON_LENGTH]
-        sql.execute(REFUSE, reason=reason, first=fact_id, last=fact_id)
 
 
 def _entries(door: Entrance) -> list[dict[str, Any]]:

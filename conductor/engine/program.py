@@ -30,6 +30,8 @@ class Program:
     exit_when: Mapping[str, Any] | None
     # The first step of each thread, by which somebody may be let in without a trigger.
     entries: Mapping[str, str]
+    # Of a test run: {speed, own: [email addresses that it may really write to]}.
+    rehearsal: Mapping[str, Any]
 
     def kind(self, key: str) -> StepType[Any]:
         """Return the type of a step."""
@@ -38,6 +40,11 @@ class Program:
     def is_cyclic(self, key: str) -> bool:
         """Say whether a contact can come to a step more than once."""
         return bool(self.steps[key].get("cyclic"))
+
+    @property
+    def hurries(self) -> bool:
+        """Say whether it is a test run that does not wait."""
+        return bool(self.rehearsal.get("speed") == "full")
 
     @property
     def has_alarms(self) -> bool:
@@ -105,4 +112,5 @@ def read_program(version_id: int, conversation_id: int, compiled: Mapping[str, A
         goal=compiled.get("goal"),
         exit_when=compiled.get("exit_when"),
         entries=dict(compiled.get("entries") or {}),
+        rehearsal=compiled.get("rehearsal") or {},
     )

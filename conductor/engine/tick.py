@@ -4,22 +4,30 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from accounts.models import Account
 from accounts.tenancy import current_account_id, sql
-from conductor.engine.arrivals import StepArrivals, execute_step
+from conductor.engine.alarms import ring
+from conductor.engine.arrivals import StepArrivals, execute_step, write_deliveries
 from conductor.engine.endings import end_woken
-from conductor.engine.intake import Entrance, Intake, take_in
+from conductor.engine.intake import Entrance, Intake, refuse_oldest, take_in
 from conductor.engine.program import Program, programs
+from conductor.engine.rehearsal import hurry, keep_apart
+from conductor.engine.watch import TICK_FAILED, Watch
 from conductor.steps import HERE
+from contacts import segments
 
 # An enrollment that has made this many visits in one tick goes round in a circle.
 MOST_VISITS = 100
-TICK_FAILED = "tick failed"
 TABLES = ("create_enrolled", "create_arrivals", "create_outbox", "create_facts")
+
+HOLD_UNMOVED = """
+    UPDATE arrivals
+    SET exit = NULL, end_reason = NULL, due_at = NULL, held_reason = %(reason)s
+"""
 
 Group = tuple[int, str]
 
@@ -35,11 +43,13 @@ class Tick:
     entered: int = 0
     visits: int = 0
     deliveries: int = 0
+    # Alarms, and contacts that a segment was asked for again.
+    chores: int = 0
 
     @property
     def rows(self) -> int:
         """How many enrollments and facts it took up: 0 when there was nothing to do."""
-        return self.claimed + self.facts
+        return self.claimed + self.facts + self.chores
 
 
 @dataclass
@@ -52,53 +62,84 @@ class Journey:
     passed: set[Group] = field(default_factory=set)
     # (conversation id, step key, name) of what is only counted.
     tallies: Counter[tuple[int, str, str]] = field(default_factory=Counter)
+    watch: Watch | None = None
 
     def exits(self) -> list[dict[str, Any]]:
         """Return the exits of the steps passed, as the flush reads them."""
         return [row for version, key in self.passed for row in self.programs[version].exits(key)]
 
 
-def run_tick(*, now: datetime, limit: int, suspect: bool = False) -> Tick:
+def run_tick(*, now: datetime, limit: int, watch: Watch | None = None) -> Tick:
     """
     Move the current account's contacts as far as they go at `now`.
 
     Takes up to `limit` due enrollments and as many facts of live conversations. Must run
     inside `in_account`, once a transaction: its temporary tables empty at the commit. What
-    another transaction has locked is passed over, not waited for. A `suspect` tick takes up
-    one enrollment or one fact and sets it aside instead: ticks with it have failed again
-    and again.
+    another transaction has locked is passed over, not waited for. A tick with a `watch`
+    notes where it is, and fails where its rows cannot stand: one before it was not heard of.
+    """
+    # What they write is recorded `now`: this tick takes it in.
+    chores = segments.keep(now=now, limit=limit) + ring(now=now, limit=limit).rows
+    live = sql.fetch_all(_statement("live_conversations"), now=now)
+    if not live:
+        return Tick(chores=chores)
+    if watch is not None:
+        watch.pass_on()
+        sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    journey = _set_out(now, watch)
+    claimed = _claim([row[0] for row in live if row[3]], now, limit)
+    intake = _take_in([row for row in live if row[4]], journey, limit)
+    done = _move(journey, claimed=claimed, intake=intake)
+    return replace(done, chores=chores)
+
+
+def run_part(*, now: datetime, limit: int, set_aside: bool) -> Tick:
+    """
+    Run a tick of due enrollments alone or, where there are none, of facts alone.
+
+    For an account whose ticks fail again and again with nobody to blame at any step. To
+    `set_aside` holds the enrollment that is due first unmoved; or refuses the oldest fact.
     """
     live = sql.fetch_all(_statement("live_conversations"), now=now)
     if not live:
         return Tick()
+    journey = _set_out(now, None)
+    due, doors = [row[0] for row in live if row[3]][:limit], [row for row in live if row[4]][:limit]
+    claimed = _claim(due, now, limit)
+    if claimed and set_aside:
+        log.error("An enrollment is held: each tick with it has failed.")
+        sql.execute(HOLD_UNMOVED, reason=TICK_FAILED)
+        sql.execute(_statement("update_enrollments"), now=now, exits="[]")
+        return Tick(claimed=claimed)
+    if claimed:
+        return _move(journey, claimed=claimed, intake=Intake())
+    if set_aside:
+        log.error("A fact is refused: each tick with it has failed.")
+        found = _entrances(doors)[0]
+        zone = journey.account_zone
+        return Tick(facts=refuse_oldest(found, account_zone=zone, now=now, reason=TICK_FAILED))
+    return _move(journey, claimed=0, intake=_take_in(doors, journey, limit))
+
+
+def _set_out(now: datetime, watch: Watch | None) -> Journey:
+    """Lay out the tick's tables."""
     sql.execute(";".join(_statement(table) for table in TABLES))
     account_zone = Account.objects.values_list("time_zone", flat=True).get(
         pk=current_account_id() or 0
     )
-    if suspect:
-        return _set_aside(live, account_zone, now)
-    claimed = _claim([row[0] for row in live if row[3]], now, limit)
-    intake = _take_in([row for row in live if row[4]], account_zone, now, limit)
+    return Journey(now=now, account_zone=account_zone, programs={}, watch=watch)
+
+
+def _move(journey: Journey, *, claimed: int, intake: Intake) -> Tick:
+    """Run whoever is in the tick to rest, and write down what became of them."""
     inside = claimed + intake.replaced + intake.woken
     if not inside and not intake.entered:
         return Tick(facts=intake.taken)
-    journey = Journey(now=now, account_zone=account_zone, programs={})
     _run_to_rest(journey, was_claimed=bool(claimed), woken=intake.woken)
+    if journey.watch is not None:
+        journey.watch.pass_on()
     visits, deliveries = _flush(journey, has_inside=bool(inside), has_new=bool(intake.entered))
     return Tick(claimed, intake.taken, intake.entered, visits, deliveries)
-
-
-def _set_aside(live: list[tuple[Any, ...]], account_zone: str, now: datetime) -> Tick:
-    """Hold the enrollment that is due first; where none is, refuse the oldest fact."""
-    claimed = _claim([row[0] for row in live if row[3]][:1], now, 1)
-    if claimed:
-        log.error("An enrollment is held: each tick with it has failed.")
-        sql.execute("UPDATE arrivals SET due_at = NULL, held_reason = %(why)s", why=TICK_FAILED)
-        sql.execute(_statement("update_enrollments"), now=now, exits="[]")
-        return Tick(claimed=claimed)
-    log.error("A fact is refused: each tick with it has failed.")
-    doors = [row for row in live if row[4]][:1]
-    return Tick(facts=_take_in(doors, account_zone, now, 1, TICK_FAILED).taken)
 
 
 def _statement(name: str) -> str:
@@ -116,23 +157,21 @@ def _claim(conversation_ids: list[int], now: datetime, limit: int) -> int:
     )
 
 
-def _take_in(
-    live: list[tuple[Any, ...]],
-    account_zone: str,
-    now: datetime,
-    limit: int,
-    refusal: str = "",
-) -> Intake:
+def _take_in(live: list[tuple[Any, ...]], journey: Journey, limit: int) -> Intake:
     if not live:
         return Intake()
-    found = programs(row[1] for row in live)
     return take_in(
-        entrances=[Entrance(row[0], row[2], found[row[1]]) for row in live],
-        account_zone=account_zone,
-        now=now,
+        entrances=_entrances(live),
+        account_zone=journey.account_zone,
+        now=journey.now,
         limit=limit,
-        refusal=refusal,
+        watch=journey.watch,
     )
+
+
+def _entrances(live: list[tuple[Any, ...]]) -> list[Entrance]:
+    found = programs(row[1] for row in live)
+    return [Entrance(row[0], row[2], found[row[1]]) for row in live]
 
 
 def _run_to_rest(journey: Journey, *, was_claimed: bool, woken: int) -> None:
@@ -146,6 +185,8 @@ def _run_to_rest(journey: Journey, *, was_claimed: bool, woken: int) -> None:
             if wave == 1 and was_claimed:
                 _name_exit(arrivals)
             execute_step(arrivals)
+            if arrivals.program.hurries:
+                hurry(arrivals)
             for name, count in arrivals.tallies.items():
                 conversation_id = arrivals.program.conversation_id
                 journey.tallies[(conversation_id, step_key, name)] += count
@@ -170,6 +211,7 @@ def _first_wave(journey: Journey, *, woken: int) -> list[Group]:
             waking=waking,
             account_zone=journey.account_zone,
             now=journey.now,
+            watch=journey.watch,
         )
         places = sql.fetch_all(_statement("first_wave"))
     aside = [(row[0], row[1]) for row in places if row[2] == 0]
@@ -187,6 +229,7 @@ def _arrivals(journey: Journey, version_id: int, step_key: str, wave: int) -> St
         wave=wave,
         now=journey.now,
         account_zone=journey.account_zone,
+        watch=journey.watch,
     )
 
 
@@ -232,7 +275,9 @@ def _flush(journey: Journey, *, has_inside: bool, has_new: bool) -> tuple[int, i
             ]
         ),
     )
-    deliveries = sql.execute(_statement("insert_deliveries"), now=journey.now)
+    deliveries = write_deliveries(journey.now)
+    if deliveries:
+        keep_apart(journey.programs.values(), now=journey.now)
     return visits, deliveries
 
 

@@ -6,16 +6,22 @@ from datetime import datetime, timedelta
 
 from accounts.tenancy import in_account, sql
 from accounts.tenancy.wake import wake
-from conductor.conversations.models import Turn
-from conductor.engine.tick import Tick, run_tick
+from conductor.conversations.models import Trace, Turn
+from conductor.engine.tick import Tick, run_part, run_tick
+from conductor.engine.watch import WATCHED, Watch, watched
 
 TICK_SECONDS = 0.3
 FEWEST, MOST = 50, 5_000
 # A turn that never came to its end this often is left alone for a while: a task whose
 # worker is killed is not counted by the queue.
 MOST_ATTEMPTS = 5
+# From this attempt on the tick does one thing at a time, and less of it; after the other
+# it sets aside what it would begin with.
+IN_PARTS = 4
 TO_SET_ASIDE = 7
 PAUSE = timedelta(minutes=5)
+# An attempt is not taken for dead while its worker may yet lock the turn.
+BEGINNING = timedelta(seconds=1)
 
 
 @dataclass
@@ -38,27 +44,42 @@ def serve(account_id: int, *, now: datetime) -> Tick | None:
     """
     Run one tick of an account; None where another worker has its turn.
 
-    The attempt is committed before the work: after a failure the next one takes up fewer
-    contacts, down to one; after five the account pauses before each, and after seven the
-    one that is due first is held unmoved. What a tick did is whole or not at all.
+    The attempt is committed before the work. After one that failed or died the next are
+    watched, which finds who kills a worker at a step or a rule (`watch`). Where that tells
+    nothing, ticks take up less, of one kind alone; after five the account pauses before
+    each, and after seven what comes first is set aside. What a tick did is whole or not at
+    all.
     """
     attempts = _begin(account_id, now)
     if attempts is None:
         return None
-    limit = PACE.limit if attempts == 1 else max(1, PACE.limit >> (2 * (attempts - 1)))
+    if attempts < WATCHED:
+        return _serve(account_id, now, attempts, None)
+    with watched(account_id) as watch:
+        return _serve(account_id, now, WATCHED if watch.learnt else attempts, watch)
+
+
+def _serve(account_id: int, now: datetime, attempts: int, watch: Watch | None) -> Tick | None:
     started = time.monotonic()
     with in_account(account_id):
         turn = Turn.objects.select_for_update(skip_locked=True).first()
         if turn is None:
             return None
-        done = run_tick(now=now, limit=limit, suspect=attempts > TO_SET_ASIDE)
-        # One that succeeds lets the next take up four times as many, no more: the culprit
-        # is still there.
-        left = max(0, min(attempts, MOST_ATTEMPTS) - 2)
+        if attempts < IN_PARTS:
+            done = run_tick(now=now, limit=PACE.limit, watch=watch)
+            left = 0
+        else:
+            limit = max(1, PACE.limit >> (4 * (attempts - IN_PARTS + 1)))
+            done = run_part(now=now, limit=limit, set_aside=attempts > TO_SET_ASIDE)
+            # One that succeeds lets the next take up more, no more: the culprit is there.
+            left = min(attempts, MOST_ATTEMPTS) - 2
         Turn.objects.filter(pk=turn.pk).update(attempts=left, served_at=now)
+        if watch is not None:
+            Trace.objects.all().delete()
         if done.deliveries:
             wake("send")
-    PACE.learn(done.rows, time.monotonic() - started)
+    if attempts == 1:
+        PACE.learn(done.rows, time.monotonic() - started)
     return done
 
 
@@ -68,6 +89,7 @@ def _begin(account_id: int, now: datetime) -> int | None:
         attempts = sql.fetch_value(
             sql.statement("conductor.engine", "begin_turn"),
             now=now,
+            begun_before=now - BEGINNING,
             paused_since=now - PAUSE,
             most=MOST_ATTEMPTS,
         )

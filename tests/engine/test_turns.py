@@ -13,11 +13,15 @@ from accounts.tenancy import in_account
 from conductor.conversations.models import Conversation, Enrollment, Turn, Version
 from conductor.engine import pulse as pulses
 from conductor.engine import tasks, turns
+from conductor.engine import tick as ticks
 from conductor.engine.pulse import Pulse, workers
 from messaging.models import Delivery
 from tests.engine.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+BYE = "{key: bye, message: {saved_message: We miss you}}"
 
 
 @pytest.fixture
@@ -61,10 +65,14 @@ class TestServe:
         self, acme: Account, grace: Any, now: datetime, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(turns, "run_tick", _fail)
+        monkeypatch.setattr(turns, "run_part", _fail)
 
         for attempt in range(1, turns.MOST_ATTEMPTS + 1):
             with pytest.raises(ZeroDivisionError):
                 turns.serve(acme.pk, now=now)
+            # Another worker does not take for dead what has only just begun.
+            assert turns.serve(acme.pk, now=now) is None
+            now += turns.BEGINNING
             with in_account(acme.pk):
                 assert Turn.objects.get().attempts == attempt
 
@@ -74,24 +82,52 @@ class TestServe:
         assert later is not None
         assert later.entered == 1
 
-    @pytest.mark.parametrize("steps", ["{key: pause, wait: {for: P1D}}\n%s", "%s"])
+    def test_finds_the_step_whose_message_is_gone(self, acme: Account, now: datetime) -> None:
+        with in_account(acme.pk):
+            world = World(now)
+            world.live("{key: pause, wait: {for: P1D}}\n" + BYE)
+            sound = world.live("{key: pause, wait: {for: P1D}}")
+            # PostgreSQL refuses its delivery at the commit.
+            version = Version.objects.order_by("pk").first()
+            assert version is not None
+            version.program["steps"]["bye"]["settings"]["committed_id"] = 0
+            version.save()
+            world.happen(world.person(), world.person())
+        turns.serve(acme.pk, now=now)
+        moment = now + timedelta(days=1)
+        with pytest.raises(IntegrityError):
+            turns.serve(acme.pk, now=moment)
+
+        assert turns.serve(acme.pk, now=moment + turns.BEGINNING) is not None
+
+        with in_account(acme.pk):
+            held = Enrollment.objects.filter(version=version).values_list("step_key", "held_reason")
+            assert list(held) == [("bye", "step_error the message is gone")] * 2
+            assert (
+                Enrollment.objects.filter(conversation=sound, end_reason="terminated").count() == 2
+            )
+            assert Turn.objects.get().attempts == 0
+
+    @pytest.mark.parametrize("waits", [True, False])
     def test_sets_aside_what_fails_again_and_again(
-        self, acme: Account, now: datetime, steps: str
+        self, acme: Account, now: datetime, monkeypatch: pytest.MonkeyPatch, *, waits: bool
     ) -> None:
         with in_account(acme.pk):
             world = World(now)
-            world.live(steps.replace("%s", "{key: bye, message: {saved_message: We miss you}}"))
-            # A message that is gone: PostgreSQL refuses its delivery at the commit.
-            version = Version.objects.get()
-            version.program["steps"]["bye"]["settings"]["committed_id"] = 0
-            version.save()
+            world.live(("{key: pause, wait: {for: P1D}}\n" if waits else "") + BYE)
             world.happen(world.person())
-        if "wait" in steps:
+        if waits:
             turns.serve(acme.pk, now=now)
         moment = now + timedelta(days=1)
+        if waits:
+            with in_account(acme.pk):
+                world.now = moment
+                world.happen(world.person())
+        # Whoever has a message to write fails when it is written.
+        monkeypatch.setattr(ticks, "write_deliveries", _fail)
         for attempt in range(turns.TO_SET_ASIDE):
-            moment += turns.PAUSE if attempt >= turns.MOST_ATTEMPTS else timedelta(0)
-            with pytest.raises(IntegrityError):
+            moment += turns.PAUSE if attempt >= turns.MOST_ATTEMPTS else turns.BEGINNING
+            with pytest.raises(ZeroDivisionError):
                 turns.serve(acme.pk, now=moment)
         assert turns.serve(acme.pk, now=moment) is None
 
@@ -100,7 +136,7 @@ class TestServe:
         with in_account(acme.pk):
             held = list(Enrollment.objects.values_list("held_reason", flat=True))
             assert held + world.refusals() == ["tick failed"]
-            assert world.queued() == 0
+            assert world.queued() == (1 if waits else 0)
             assert Turn.objects.get().attempts == turns.MOST_ATTEMPTS - 2
 
     def test_takes_up_less_after_each_failure(
@@ -109,17 +145,19 @@ class TestServe:
         limits: list[int] = []
         monkeypatch.setattr(turns, "PACE", turns.Pace(limit=1024))
 
-        def note_and_fail(*, now: datetime, limit: int, suspect: bool) -> Any:
+        def note_and_fail(*, limit: int, **_more: Any) -> Any:
             limits.append(limit)
             return _fail()
 
         monkeypatch.setattr(turns, "run_tick", note_and_fail)
+        monkeypatch.setattr(turns, "run_part", note_and_fail)
 
-        for _ in range(5):
+        for attempt in range(turns.TO_SET_ASIDE):
+            now += turns.PAUSE if attempt >= turns.MOST_ATTEMPTS else turns.BEGINNING
             with pytest.raises(ZeroDivisionError):
                 turns.serve(acme.pk, now=now)
 
-        assert limits == [1024, 256, 64, 16, 4]
+        assert limits == [1024, 1024, 1024, 64, 4, 1, 1]
 
 
 class TestAdvance:
