@@ -92,7 +92,7 @@ def zone_expression(zone: str, account_zone: str) -> str:
 SET_ASIDE = f"""
     UPDATE arrivals
     SET wave = 0, exit = NULL, end_reason = NULL, due_at = NULL, held_reason = %(reason)s
-    WHERE {HERE} AND arrivals.enrollment_id = any(%(ids)s::bigint [])
+    WHERE {HERE} AND arrivals.enrollment_id = any(%(ids)s::bigint[])
 """
 WHO_IS_HERE = f"SELECT arrivals.enrollment_id, arrivals.subscription_id FROM arrivals WHERE {HERE}"
 

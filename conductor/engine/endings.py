@@ -41,7 +41,7 @@ END = f"""
 HOLD = f"""
     UPDATE arrivals
     SET wave = 0, exit = NULL, due_at = NULL, held_reason = %(held_reason)s
-    WHERE {HERE} AND arrivals.enrollment_id = any(%(ids)s::bigint [])
+    WHERE {HERE} AND arrivals.enrollment_id = any(%(ids)s::bigint[])
 """
 
 

@@ -30,14 +30,14 @@ REPLACED = """
 END_REPLACED = """
     UPDATE arrivals
     SET wave = 0, exit = 'end', end_reason = 'restarted', is_woken = FALSE
-    WHERE arrivals.enrollment_id = any(%(ids)s::bigint []) AND NOT arrivals.is_new
+    WHERE arrivals.enrollment_id = any(%(ids)s::bigint[]) AND NOT arrivals.is_new
 """
 # One that is replaced, or told where to go, is over for the rules of those inside.
 WAKE = """
     UPDATE arrivals
     SET is_woken = TRUE
     WHERE
-        arrivals.enrollment_id = any(%(ids)s::bigint [])
+        arrivals.enrollment_id = any(%(ids)s::bigint[])
         AND arrivals.end_reason IS NULL
         AND NOT arrivals.is_new
 """
@@ -50,7 +50,7 @@ OF_ENROLLMENTS = """
     SELECT fact.id
     FROM facts AS fact
     WHERE
-        fact.enrollment_id = any(%(ids)s::bigint [])
+        fact.enrollment_id = any(%(ids)s::bigint[])
         AND (fact.kind = 'wake') = %(wakes)s
         AND fact.refusal IS NULL
 """

@@ -13,9 +13,10 @@ from accounts.tenancy import current_account_id, sql
 from conductor.engine.alarms import ring
 from conductor.engine.arrivals import StepArrivals, execute_step, write_deliveries
 from conductor.engine.endings import end_woken
-from conductor.engine.intake import Entrance, Intake, refuse_oldest, take_in
+from conductor.engine.intake import Intake, refuse_oldest, take_in
 from conductor.engine.program import Program, programs
 from conductor.engine.rehearsal import hurry, keep_apart
+from conductor.engine.triggers import Entrance
 from conductor.engine.watch import TICK_FAILED, Watch
 from conductor.steps import HERE
 from contacts import segments

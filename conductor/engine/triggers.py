@@ -55,7 +55,7 @@ ASKED = """
         AND fact.refusal IS NULL
         AND %(number)s = any(fact.asked_numbers)
 """
-REFUSE = "UPDATE facts SET refusal = %(reason)s WHERE facts.id = any(%(ids)s::bigint [])"
+REFUSE = "UPDATE facts SET refusal = %(reason)s WHERE facts.id = any(%(ids)s::bigint[])"
 
 
 @dataclass(frozen=True)

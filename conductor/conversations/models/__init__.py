@@ -8,6 +8,7 @@ from conductor.conversations.models.enrollment import (
     Enrollment,
     Refusal,
     Tally,
+    Trace,
     Turn,
     Visit,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "Refusal",
     "Revision",
     "Tally",
+    "Trace",
     "Turn",
     "Version",
     "Visit",

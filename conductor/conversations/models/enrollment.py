@@ -236,3 +236,19 @@ class Turn(TenantModel):
 
     def __str__(self) -> str:
         return f"turn of account {self.account_id}"
+
+
+class Trace(TenantModel):
+    """
+    Where an account's watched tick was when its worker died; see conductor.engine.watch.
+
+    There is none while all goes well.
+    """
+
+    found = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("account", name="trace_once_per_account")]
+
+    def __str__(self) -> str:
+        return f"trace of account {self.account_id}"

@@ -11,7 +11,7 @@ WITH locked AS MATERIALIZED (
     SELECT enrollment.*
     FROM conversations_enrollment AS enrollment
     WHERE
-        enrollment.id = any(%(enrollment_ids)s::bigint [])
+        enrollment.id = any(%(enrollment_ids)s::bigint[])
         AND enrollment.ended_at IS NULL
     FOR UPDATE SKIP LOCKED
 ),

@@ -28,5 +28,5 @@ CREATE TEMP TABLE IF NOT EXISTS facts (
     entry_number integer,
     refusal text,
     trigger_number integer,
-    asked_numbers integer []
+    asked_numbers integer[]
 ) ON COMMIT DELETE ROWS;

@@ -17,7 +17,7 @@ FROM (
             WHEN bool_or(fact.method = 'address_changed') THEN 'address changed'
             WHEN
                 bool_or(fact.method IN ('unsubscribed', 'stopped', 'bounced'))
-                AND bool_or(woken.version_id = any(%(ending)s::bigint []))
+                AND bool_or(woken.version_id = any(%(ending)s::bigint[]))
                 THEN 'unsubscribed'
         END AS reason
     FROM arrivals AS woken

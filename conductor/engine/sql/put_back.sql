@@ -5,7 +5,7 @@
 -- Locks   none; the caller holds the account's intake lock
 WITH later AS (
     DELETE FROM facts AS fact
-    WHERE fact.id = any(%(fact_ids)s::bigint [])
+    WHERE fact.id = any(%(fact_ids)s::bigint[])
     RETURNING fact.*
 )
 

@@ -121,7 +121,7 @@ noted AS (
             array_agg(trigger.number) FILTER (WHERE trigger.has_filter) AS asked
         FROM jsonb_to_recordset(%(triggers)s::jsonb) AS trigger (
             conversation_id bigint, number integer, kind text, external_event_id bigint,
-            segment_id bigint, step_key text, field_ids text [], statuses text [],
+            segment_id bigint, step_key text, field_ids text[], statuses text[],
             months integer, days integer, seconds double precision, has_filter boolean
         )
         WHERE
