@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from accounts.actions import InvalidValueError, record
+from accounts.actions import FaultyContentError, InvalidValueError, record
 from accounts.models import ApiClient, List, User
 from contacts import filters
 from contacts.actions.texts import clean_name
@@ -31,7 +31,7 @@ SUBSCRIPTIONS = """
 """
 
 
-class InvalidRuleError(InvalidValueError):
+class InvalidRuleError(FaultyContentError):
     """A segment's rule that cannot be kept; `faults` are (path, sentence), in order."""
 
     def __init__(self, faults: list[Fault]) -> None:
@@ -42,6 +42,8 @@ class InvalidRuleError(InvalidValueError):
 
 class SegmentInUseError(InvalidValueError):
     """A segment that something else asks for, and so cannot be deleted."""
+
+    code = "ERROR_SEGMENT_IN_USE"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from contacts.api.events import events, raising
 from contacts.api.fields import fields
 from contacts.api.imports import imports
 from contacts.api.profiles import profiles
+from contacts.api.segments import segments
 
-FRAMES = [fields, contacts, profiles, events, raising, imports, data]
+FRAMES = [fields, contacts, profiles, events, raising, imports, data, segments]
 
 __all__ = ["FRAMES"]

@@ -5,6 +5,7 @@ import pytest
 from accounts.models import IntegrationType
 from accounts.tenancy import in_account
 from conductor.api import api
+from contacts.actions.segments import create_segment
 from messaging.actions.coupons import create_pool
 from messaging.models import ShortCode
 from tests.api.conftest import connect
@@ -46,6 +47,7 @@ def ids(acme, shop, now):
             "list_id": shop.pk,
             "segmentation_field_group_id": field.group_id,
             "segmentation_field_id": field.pk,
+            "segment_id": create_segment(list=shop, name="Picked", kind="manual", now=now).pk,
             "event_id": ExternalEventFactory.create(list=shop).pk,
             "saved_message_id": SavedMessageFactory.create(list=shop).pk,
             "contact_identifier": subscription.contact.email,
