@@ -150,6 +150,12 @@ WITH {{given}}fact ({", ".join(COLUMNS)}, place) AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM queued), (SELECT count(*) FROM touched), {{returning}}
 """
+# The oldest that a listener hears of, seen from `{moment}`. Its conversation asks exactly, in
+# its own zone: two hours more are those that two zones may change their clocks apart.
+SINCE = """add_duration(
+        {moment}, -(listener.within ->> 'months')::int, -(listener.within ->> 'days')::int,
+        -(listener.within ->> 'seconds')::float8, %(zone)s
+    ) - interval '2 hours'"""
 ONE_LIST = "listener.list_id = fact.list_id"
 ANY_LIST = "(fact.list_id IS NULL OR listener.list_id = fact.list_id)"
 

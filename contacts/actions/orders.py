@@ -190,13 +190,10 @@ CHANGES = f"""{FACT}
     WHERE found.contact_before <> found.contact_id
 """
 # What an integration sends must not be older than a trigger says; a file may hold anything.
-YOUNG_ENOUGH = """(
+YOUNG_ENOUGH = f"""(
     listener.within IS NULL
     OR fact.method <> 'api'
-    OR fact.occurred_at >= add_duration(
-        fact.recorded_at, -(listener.within ->> 'months')::int,
-        -(listener.within ->> 'days')::int, -(listener.within ->> 'seconds')::float8, %(zone)s
-    )
+    OR fact.occurred_at >= {facts.SINCE.format(moment="fact.recorded_at")}
 )"""
 
 

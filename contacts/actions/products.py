@@ -10,7 +10,8 @@ with how the product was last told, a row may bring three changes:
 * low stock: its quantity has fallen from above 10 to between 10 and 1.
 
 In the same transaction each listening conversation hears once of every contact with such an
-event for that SKU within the trigger's window (in the account's zone), the latest one.
+event for that SKU within the trigger's window: of the latest one; of several events that its
+triggers ask for, of the first trigger's.
 """
 
 import json
@@ -144,10 +145,6 @@ SET
 FROM products_found AS found
 WHERE product.id = found.product_id AND found.is_changed
 """
-SINCE = """add_duration(
-            {moment}, -(listener.within ->> 'months')::int, -(listener.within ->> 'days')::int,
-            -(listener.within ->> 'seconds')::float8, %(zone)s
-        )"""
 # Listeners are few and changes rare: each pair asks the events by their index.
 INTERESTED = f"""
 SELECT
@@ -174,7 +171,7 @@ INNER JOIN (
         listener.kind,
         listener.list_id,
         listener.external_event_id,
-        min(coalesce({SINCE.format(moment="%(now)s::timestamptz")}, '-infinity')) AS since
+        min(coalesce({facts.SINCE.format(moment="%(now)s::timestamptz")}, '-infinity')) AS since
     FROM contacts_listener AS listener
     WHERE listener.kind = ANY(%(kinds)s) AND listener.external_event_id IS NOT NULL
     GROUP BY listener.kind, listener.list_id, listener.external_event_id
@@ -193,7 +190,7 @@ ORDER BY found.sku, change.kind, interest.contact_id
 """
 RECENTLY = f"""(
     listener.within IS NULL
-    OR (fact.properties ->> 'event_at')::timestamptz >= {SINCE.format(moment="fact.recorded_at")}
+    OR (fact.properties ->> 'event_at')::timestamptz >= {facts.SINCE.format(moment="fact.recorded_at")}
 )"""
 # However many events of a conversation a contact has, the change is one.
 ONCE = """row_number() OVER (
