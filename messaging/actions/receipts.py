@@ -72,9 +72,10 @@ def record_receipts(
     detail: Mapping[str, Any] | None = None,
 ) -> Receipt:
     """
-    Note what came back of a delivery, and tell who listens: one fact of kind `receipt`.
+    Note what came back of a delivery, and tell who listens.
 
-    `detail` is what the kind brings: {url}, {text}, {code}. A test's receipt is kept for the
+    Each is a fact of kind `receipt`; a bounce is one of kind `bounced`, too, on every list of
+    the contact. `detail` is what the kind brings: {url}, {text}, {code}. A test's receipt is kept for the
     page that shows it, tells nobody, and is in no rule.
 
     :raises InvalidValueError: field `kind` for an unknown one, `delivery` for one that was
@@ -98,6 +99,15 @@ def record_receipts(
     )
     if not delivery.is_test and delivery.contact_id is not None:
         facts.announce_many(CAME_BACK, receipt_id=receipt.pk)
+        if kind == ReceiptKind.BOUNCED:
+            # Whatever list it was sent for: nobody reads at that address.
+            facts.announce_contact(
+                kind=facts.BOUNCED,
+                contact_id=delivery.contact_id,
+                now=now,
+                method=delivery.channel,
+                properties={"delivery_id": delivery.pk},
+            )
     return receipt
 
 

@@ -11,9 +11,10 @@ from contacts.actions.customers import Customer
 from contacts.actions.events import SKU_OF, event_sku
 from contacts.actions.orders import NewItem, NewOrder
 from contacts.models import Event, Intake, Listener, OrderFact, Segment, SegmentTouch
-from messaging.actions import unsubscribe_phone
+from messaging.actions import record_receipts, unsubscribe_phone
 from tests.factories import (
     ContactFactory,
+    DeliveryFactory,
     ExternalEventFactory,
     ListFactory,
     PhoneListFactory,
@@ -243,6 +244,18 @@ class TestActs:
                 )
 
         assert queued() == [("wake", "stopped")]
+
+    def test_a_bounce_is_heard_of_its_contact_on_every_list(self, grace, listen, now):
+        other = ListFactory()
+        SubscriptionFactory(list=other, contact=grace.contact)
+        listen("bounced", role="watch")
+        listen("bounced", role="watch", conversation_id=8, of=other)
+        delivery = DeliveryFactory(list_id=grace.list_id, contact_id=grace.contact_id, state="sent")
+
+        record_receipts(delivery=delivery, kind="opened", now=now)
+        record_receipts(delivery=delivery, kind="bounced", now=now)
+
+        assert queued() == [("wake", "bounced")] * 2
 
 
 class TestSku:
