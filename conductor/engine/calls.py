@@ -27,11 +27,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings as site
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
 from accounts import outgoing
 from accounts.tenancy import in_account, lookups, sql
@@ -45,6 +45,23 @@ SLOTS_OF_STEP = 16
 ACCOUNTS_AT_ONCE = 200
 LOOK_SECONDS = 0.5
 STOP_SECONDS = 3.0
+
+KEPT = timedelta(days=30)
+
+FORGET = """
+    DELETE FROM conversations_call AS call
+    WHERE
+        call.ended_at < %(before)s
+        AND NOT EXISTS (
+            SELECT
+            FROM conversations_enrollment AS enrollment
+            WHERE
+                enrollment.id = call.enrollment_id
+                AND enrollment.ended_at IS NULL
+                AND enrollment.step_key = call.step_key
+                AND enrollment.visit_number = call.visit_number
+        )
+"""
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +81,10 @@ class Caller:
                 busy = self.step()
             except DatabaseError as problem:
                 log.warning("The caller waits: %s", " ".join(str(problem).split()))
+                connections.close_all()
+                busy = False
+            except Exception:
+                log.exception("The caller stumbled; what it had claimed is called again later.")
                 connections.close_all()
                 busy = False
             if not busy:
@@ -135,7 +156,13 @@ class Caller:
             outcome = future.result()
             of_account.setdefault(claimed.account_id, []).append((claimed, outcome))
         for account_id, outcomes in of_account.items():
-            write_down(account_id, outcomes, now=self.clock())
+            try:
+                write_down(account_id, outcomes, now=self.clock())
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception:
+                # One account's fault is not the others'; its calls are made again later.
+                log.exception("Outcomes of account %s cannot be written down.", account_id)
         for future in over:
             del self.under_way[future]
 
@@ -205,3 +232,10 @@ def result_of(claimed: Claimed, outcome: Mapping[str, Any], *, now: datetime) ->
         "next_at": next_at.isoformat() if next_at else None,
         "outcome": kept,
     }
+
+
+def forget_calls(now: datetime) -> None:
+    """Remove, in every account, the calls that were over long ago and that nobody waits for."""
+    for account_id in lookups.all_accounts():
+        with in_account(account_id):
+            sql.execute(FORGET, before=now - KEPT)

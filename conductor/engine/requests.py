@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,9 @@ PAUSES = (timedelta(minutes=1), timedelta(minutes=4), timedelta(minutes=20))
 MOST_ATTEMPTS = len(PAUSES) + 1
 # Longer than any call with a slow resolver may take: who is silent by then has died.
 LEASE = timedelta(minutes=2)
+
+# A call of a test run is made like any other, and says so.
+TEST_RUN = "Conductor-Test-Run"
 
 Key = tuple[int, str]
 
@@ -150,6 +153,8 @@ class Frame:
         else:
             secret = self.secrets.get(settings["secret"], "")
             request = request_of(settings, parts, key=key, secret=secret, now=now)
+            if self.programs[row["version_id"]].rehearsal:
+                request = replace(request, headers={**request.headers, TEST_RUN: "true"})
         fields = self.fields.get(row["list_id"], {})
         return Claimed(
             account_id=self.account_id,

@@ -179,7 +179,7 @@ class TestExit:
 
         assert run(world.person()) == ["start>next", "call>failed", "end>end", "(terminated)"]
 
-    @pytest.mark.parametrize("status", [429, 500, 502, 503, 599])
+    @pytest.mark.parametrize("status", [429, 500, 503, 599])
     def test_is_failed_after_attempts_at_0_1_5_and_25_minutes(
         self, world: World, shop: OtherSide, hook: Any, run: Run, caller: Caller, status: int
     ) -> None:
@@ -190,15 +190,13 @@ class TestExit:
         run(grace)
         heard = {0: 1}
 
-        for minute in range(1, 40):
+        for minute in (1, 2, 4, 5, 6, 24, 25, 26, 60):
             world.now = started + minute * MINUTE
             caller.make_all()
             world.tick()
             heard[minute] = len(shop.heard)
 
-        assert [minute for minute in heard if heard[minute] > heard.get(minute - 1, 0)] == [
-            *(0, 1, 5, 25)
-        ]
+        assert heard == {0: 1, 1: 2, 2: 2, 4: 2, 5: 3, 6: 3, 24: 3, 25: 4, 26: 4, 60: 4}
         assert world.path(grace) == ["start>next", "call>failed", "rest"]
         assert world.place(grace).arrived_at == started + 25 * MINUTE
 
