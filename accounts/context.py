@@ -57,7 +57,7 @@ NAVIGATION = [
             NavItem("Contacts", "users", "contacts:contacts"),
             NavItem("Profile Fields", "forms", "contacts:fields"),
             NavItem("External Events", "bolt", "contacts:events"),
-            NavItem("Segments", "filter", "contacts:segments"),
+            NavItem("Segments", "filter", "conversations:segments"),
             NavItem("Imports", "file-import", "contacts:imports"),
         ],
     ),

@@ -10,6 +10,7 @@ from conductor.conversations.views import (
     publication,
     rehearsals,
     rules,
+    segments,
     steps,
 )
 
@@ -17,6 +18,8 @@ LIST = "a/<slug:account>/lists/<int:list_id>/conversations/"
 ONE = f"{LIST}<int:conversation_id>/"
 THREAD = f"{ONE}threads/<slug:thread>/"
 STEP = f"{THREAD}steps/<slug:key>/"
+SEGMENTS = "a/<slug:account>/lists/<int:list_id>/segments/"
+SEGMENT = f"{SEGMENTS}<int:segment_id>/"
 
 app_name = "conversations"
 urlpatterns = [
@@ -56,4 +59,13 @@ urlpatterns = [
     path(f"{STEP}move/", steps.move, name="move_step"),
     path(f"{STEP}preview/", steps.preview, name="preview_step"),
     path(f"{STEP}mail/", steps.mail, name="step_mail"),
+    path(SEGMENTS, segments.segments, name="segments"),
+    path(f"{SEGMENTS}new/", segments.new_segment, name="new_segment"),
+    path(f"{SEGMENTS}new-by-hand/", segments.new_manual_segment, name="new_manual_segment"),
+    path(SEGMENT, segments.segment, name="segment"),
+    path(f"{SEGMENT}edit/", segments.edit_segment, name="edit_segment"),
+    path(f"{SEGMENT}delete/", segments.delete_segment, name="delete_segment"),
+    path(f"{SEGMENT}count/", segments.count_segment, name="count_segment"),
+    path(f"{SEGMENT}members/add/", segments.add_members, name="add_members"),
+    path(f"{SEGMENT}members/remove/", segments.remove_member, name="remove_member"),
 ]

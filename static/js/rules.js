@@ -1,6 +1,6 @@
 // The rule editor: draws rows over textarea[data-rule], which stays what is sent.
 //
-// The form names the catalog of fields and events (data-catalog) and the address that reads a
+// The form names the catalog of fields, events, segments and messages (data-catalog) and the address that reads a
 // rule (data-rule-url). What the rows cannot express is kept as it is and changed as text.
 
 const $ = (selector, within = document) => within.querySelector(selector);
@@ -52,8 +52,18 @@ const WEEKDAYS = [
 ];
 const KINDS = [
   ["field", "Profile field"], ["purchase", "Purchase"], ["event", "External event"],
+  ["segment", "Segment"], ["message", "Message"], ["sms", "Text message"],
   ["subscription", "Subscription"], ["contact", "Contact"], ["entry", "How it began"],
 ];
+const DID = {
+  sent: "was sent", opened: "opened", read: "read", clicked: "clicked in", bounced: "bounced on",
+  failed: "could not get", replied: "replied to", converted: "converted after",
+};
+// Of each channel: the setting that names a message, the catalog's names, what stands for any.
+const TRACES = {
+  message: { setting: "saved_message", names: "messages", any: "any message" },
+  sms: { setting: "sms_message", names: "texts", any: "any text message" },
+};
 const GROUPS = [
   ["all", "All of these hold"], ["any", "Any of these holds"], ["none", "None of these holds"],
   ["notall", "Not all of these hold"],
@@ -172,6 +182,12 @@ const READ = {
       metric: config.count ? "count" : "", ...operator,
     };
   },
+  segment(rule) {
+    return only(rule, "segment") && typeof rule.segment === "string"
+      ? { kind: "segment", name: rule.segment } : null;
+  },
+  message: ({ message: config }) => readTrace("message", config),
+  sms: ({ sms: config }) => readTrace("sms", config),
   entry({ entry: config }) {
     const [part, ...more] = keysOf(config);
     if (more.length || !["event", "thread", "method"].includes(part)) return null;
@@ -179,7 +195,28 @@ const READ = {
     return { kind: "entry", part, value: config[part] };
   },
 };
+function readTrace(kind, config) {
+  const { setting } = TRACES[kind];
+  if (!only(config, "did", "conversation", setting, "within", "count") || !windowFits(config)) return null;
+  const operator = config.count ? readOperator(config.count) : { op: "at_least", value: "" };
+  if (!operator || operator.op === "between") return null;
+  return {
+    kind, did: config.did, conversation: config.conversation ?? "", name: config[setting] ?? "",
+    span: readSpan(config.within), metric: config.count ? "count" : "", ...operator,
+  };
+}
+function writeTrace(row) {
+  const trace = { did: row.did };
+  if (row.conversation) trace.conversation = row.conversation;
+  if (row.name) trace[TRACES[row.kind].setting] = row.name;
+  if (row.span?.amount) trace.within = writeSpan(row.span);
+  if (row.metric) trace.count = writeOperator(row);
+  return { [row.kind]: trace };
+}
 const WRITE = {
+  segment: (row) => ({ segment: row.name }),
+  message: writeTrace,
+  sms: writeTrace,
   field: (row) => ({ field: row.name, ...writeOperator(row) }),
   contact: (row) => ({ contact: row.name, ...writeOperator(row) }),
   subscription: (row) => ({
@@ -213,6 +250,9 @@ function fresh(kind, catalog) {
     subscription: { kind, state: "Subscribed", span: null },
     purchase: { kind, span: days, ...counted, item: "", itemValue: "" },
     event: { kind, name: catalog.events[0] ?? "", span: { amount: "", unit: "D" }, ...counted },
+    segment: { kind, name: catalog.segments[0] ?? "" },
+    message: { kind, did: "opened", conversation: "", name: "", span: days, ...counted },
+    sms: { kind, did: "clicked", conversation: "", name: "", span: days, ...counted },
     entry: { kind, part: "event", value: catalog.events[0] ?? "" },
   }[kind];
 }
@@ -364,7 +404,9 @@ class Editor {
   }
 
   adder(node) {
-    const options = [["", "Add a condition"], ...KINDS];
+    // Outside of a conversation nobody has entered one.
+    const kinds = KINDS.filter(([kind]) => kind !== "entry" || this.catalog.threads);
+    const options = [["", "Add a condition"], ...kinds];
     return choose("Add a condition", options, "", (kind) => {
       if (!kind) return;
       node.rows.push(fresh(kind, this.catalog));
@@ -535,6 +577,40 @@ class Editor {
     return [
       this.negation(node, "had", "did not have"),
       choose("External event", options, node.name, this.set(node, "name")),
+      ...this.window(node),
+      ...this.metric(node, [["", "at least once"], ["count", "number of times"]]),
+    ];
+  }
+
+  segment(node) {
+    const options = this.catalog.segments.map((name) => [name, name]);
+    return [
+      this.negation(node, "is in", "is not in"),
+      choose("Segment", options, node.name, this.set(node, "name")),
+    ];
+  }
+
+  message(node) {
+    return this.trace(node);
+  }
+
+  sms(node) {
+    return this.trace(node);
+  }
+
+  trace(node) {
+    const { names, any } = TRACES[node.kind];
+    const did = this.catalog.did[node.kind].map((name) => [name, DID[name] ?? name]);
+    const options = this.catalog[names].map((name) => [name, name]);
+    const conversations = this.catalog.conversations.map((name) => [name, `of ${name}`]);
+    return [
+      this.negation(node, "so it is:", "not so:"),
+      choose("What was done", did, node.did, this.set(node, "did")),
+      choose("Which message", [["", any], ...options], node.name, this.set(node, "name")),
+      choose(
+        "Of which conversation", [["", "of any conversation"], ...conversations],
+        node.conversation, this.set(node, "conversation"),
+      ),
       ...this.window(node),
       ...this.metric(node, [["", "at least once"], ["count", "number of times"]]),
     ];
