@@ -10,13 +10,13 @@ from django import forms
 from accounts.models import List
 from conductor.conversations.document import Document, StepNode
 from conductor.conversations.drawing import card_text
+from conductor.conversations.forms.catalog import rule_catalog
 from conductor.conversations.names import ListNames
 from conductor.conversations.reading import Fault, MalformedConversationError, read_structure
 from conductor.conversations.writing import write_yaml
 from conductor.steps import END, NEXT
 from contacts import filters
-from contacts.leaves.contact import ATTRIBUTES
-from contacts.models import ExternalEvent, OrderStatus, ProfileField
+from contacts.models import ExternalEvent, ProfileField
 
 Choice = tuple[str, str]
 
@@ -57,22 +57,8 @@ class Place:
 
     def catalog(self) -> str:
         """Return what the rule editor offers, as JSON."""
-        found = ProfileField.objects.filter(list=self.in_list).select_related("group")
-        return json.dumps(
-            {
-                "fields": [
-                    {"name": f"{field.group.name}.{field.name}", "type": field.data_type}
-                    for field in found.order_by("group__name", "name")
-                ],
-                "contact": [
-                    {"name": name, "type": "Date" if family == "date" else "Text"}
-                    for name, (_, family) in ATTRIBUTES.items()
-                ],
-                "events": self.events(),
-                "statuses": OrderStatus.values,
-                "threads": [thread.name for thread in self.document.threads],
-            }
-        )
+        threads = [thread.name for thread in self.document.threads]
+        return json.dumps(rule_catalog(self.in_list, threads=threads))
 
 
 class RuleField(forms.CharField):
