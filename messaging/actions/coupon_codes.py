@@ -259,7 +259,8 @@ class _Dates:
         # Locked: two files at once must not both find a day free.
         CouponPool.objects.select_for_update(of=("self",)).get(pk=pool.pk)
         codes = CouponCode.objects.filter(pool=pool)
-        self._taken = sorted(codes.values_list("starts_on", "ends_on", "code"))
+        rows = codes.values_list("starts_on", "ends_on", "code")
+        self._taken = sorted((first, last, code) for first, last, code in rows if first and last)
         self._codes = {code for _, _, code in self._taken}
 
     def take(self, code: Code) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
+from conductor.clocks import count_fallbacks
 from conductor.steps import (
     HERE,
     NEXT,
@@ -98,6 +99,20 @@ def write_field(
         field=str(field_id),
         **params,
     )
+
+
+def write_dated(
+    arrivals: Arrivals, field_id: int, value: str, /, *, zone: str, **params: Any
+) -> None:
+    """
+    Write a field with what the calendar of `zone` says: `{zone}` in `value`.
+
+    `zone` is the conversation's; contacts without a zone of their own are counted.
+    """
+    if zone == "contact":
+        count_fallbacks(arrivals, "TRUE")
+    expression = value.replace("{zone}", arrivals.zone(zone))
+    write_field(arrivals, field_id, expression, joins=WITH_CONTACT, **params)
 
 
 def field_here(arrivals: Arrivals, field_id: int) -> ProfileField | None:

@@ -8,12 +8,11 @@ from typing import Any, Literal
 
 from conductor.steps import Arrivals, Names, NameText, OffsetText, StepConfig, StepProblem
 from conductor.steps.action.act import (
-    WITH_CONTACT,
     Act,
     field_here,
     field_problems,
     known_field,
-    write_field,
+    write_dated,
 )
 from contacts.durations import parse_duration
 
@@ -74,11 +73,11 @@ class SetDateAct(Act[SetDate]):
         if field_here(arrivals, settings["field_id"]) is None:
             return
         moment = "enrolled.entered_at" if settings["of"] == "entry" else "arrivals.arrived_at"
-        write_field(
+        write_dated(
             arrivals,
             settings["field_id"],
-            LOCAL_DATE.format(moment=moment, zone=arrivals.zone(settings["zone"])),
-            joins=WITH_CONTACT,
+            LOCAL_DATE.replace("{moment}", moment),
+            zone=settings["zone"],
             months=settings["months"],
             days=settings["days"],
         )

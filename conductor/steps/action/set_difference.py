@@ -11,12 +11,11 @@ from typing import Any, Literal
 
 from conductor.steps import Arrivals, Names, NameText, StepConfig, StepProblem
 from conductor.steps.action.act import (
-    WITH_CONTACT,
     Act,
     field_here,
     field_problems,
     known_field,
-    write_field,
+    write_dated,
 )
 
 Unit = Literal["days", "weeks", "months"]
@@ -110,11 +109,11 @@ class SetDifferenceAct(Act[SetDifference]):
         for name in ("field_id", "from_field_id"):
             if field_here(arrivals, settings[name]) is None:
                 return
-        write_field(
+        write_dated(
             arrivals,
             settings["field_id"],
-            DIFFERENCE.format(number=UNITS[settings["unit"]], zone=arrivals.zone(settings["zone"])),
-            joins=WITH_CONTACT,
+            DIFFERENCE.replace("{number}", UNITS[settings["unit"]]),
+            zone=settings["zone"],
             source=str(settings["from_field_id"]),
         )
 
