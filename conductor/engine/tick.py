@@ -246,13 +246,16 @@ def _move_on(journey: Journey, groups: Iterable[Group], wave: int) -> list[Group
     edges = [edge for version, key in groups for edge in journey.programs[version].edges(key)]
     if not edges:
         return []
-    moved = sql.fetch_all(
-        _statement("move_on"),
-        now=journey.now,
-        wave=wave,
-        held_reason="loop" if wave == MOST_VISITS else None,
-        edges=json.dumps(edges),
-    )
+    targets = {(edge["version_id"], edge["target"]) for edge in edges}
+    given = {
+        "now": journey.now,
+        "wave": wave,
+        "held_reason": "loop" if wave == MOST_VISITS else None,
+        "edges": json.dumps(edges),
+    }
+    if len(targets) == 1:
+        return list(targets) if sql.execute(_statement("move_on_to_one"), **given) else []
+    moved = sql.fetch_all(_statement("move_on"), **given)
     return [(version_id, step_key) for version_id, step_key, _ in moved]
 
 

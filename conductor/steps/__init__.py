@@ -527,10 +527,12 @@ CHOOSE = f"""
     UPDATE arrivals
     SET exit = CASE {{branches}} ELSE %(others)s END
     FROM contacts_subscription AS subscription
-    INNER JOIN contacts_contact AS contact ON contact.id = subscription.contact_id
+    {{contact}}
     {{enrollment}}
     WHERE {HERE} AND subscription.id = arrivals.subscription_id {{same}}
 """
+# A subscription's contact is always there: it is read only for what is asked of it.
+CONTACT = "INNER JOIN contacts_contact AS contact ON contact.id = subscription.contact_id"
 
 # With each enrollment's latest arrival at every step, those of this tick included.
 ENROLLMENT_AND_ARRIVALS = """
@@ -588,6 +590,8 @@ def choose(
         asked = filters.condition(rule, zone=arrivals.zone(), prefix=f"step_{place}_")
         cases.append(f"WHEN {asked.sql} THEN %(exit_{place})s")
         given |= {**asked.params, f"exit_{place}": name}
-    enrollment, same = enrollment_for(" ".join(cases))
-    statement = CHOOSE.format(branches=" ".join(cases), enrollment=enrollment, same=same)
+    asked_of = " ".join(cases)
+    enrollment, same = enrollment_for(asked_of)
+    contact = CONTACT if "contact." in asked_of else ""
+    statement = CHOOSE.format(branches=asked_of, contact=contact, enrollment=enrollment, same=same)
     arrivals.run(statement, **given)

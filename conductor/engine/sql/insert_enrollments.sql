@@ -3,6 +3,8 @@
 -- At rest is who took no exit, an exit that ends, or one that the program does not know. Whom
 -- a step could not find, because the contact is gone, ends.
 --
+-- Who went on is left out while arrivals are read: the planner would join all of them first.
+--
 -- Params  now timestamptz, exits json [{version_id, step_key, exit, reason}]: every exit of the
 --         steps passed, with a reason where it ends the enrollment
 -- Returns nothing
@@ -57,17 +59,25 @@ LEFT JOIN jsonb_to_recordset(%(exits)s::jsonb) AS way (
 CROSS JOIN LATERAL (
     SELECT
         rest.exit IS NULL AND rest.due_at IS NULL AND rest.held_reason IS NULL
-        AND NOT EXISTS (
-            SELECT
+        AND (
+            SELECT subscription.id
             FROM contacts_subscription AS subscription
             WHERE subscription.id = rest.subscription_id
-        ) AS is_gone
+        ) IS NULL AS is_gone
 ) AS gone
 WHERE
     rest.is_new
     AND (
         rest.exit IS NULL
-        OR way.exit IS NULL
-        OR way.reason IS NOT NULL
         OR rest.end_reason IS NOT NULL
+        OR (rest.version_id, rest.step_key, rest.exit) NOT IN (
+            SELECT
+                onward.version_id,
+                onward.step_key,
+                onward.exit
+            FROM jsonb_to_recordset(%(exits)s::jsonb) AS onward (
+                version_id bigint, step_key text, exit text, reason text
+            )
+            WHERE onward.reason IS NULL
+        )
     );

@@ -28,9 +28,9 @@ WHERE
         arrivals.due_at IS NULL
         AND arrivals.held_reason IS NULL
         AND (arrivals.is_due OR NOT arrivals.is_woken)
-        AND NOT EXISTS (
-            SELECT
+        AND (
+            SELECT subscription.id
             FROM contacts_subscription AS subscription
             WHERE subscription.id = arrivals.subscription_id
-        )
+        ) IS NULL
     );

@@ -50,19 +50,27 @@ FROM (
     CROSS JOIN LATERAL (
         SELECT
             arrivals.exit IS NULL AND arrivals.due_at IS NULL AND arrivals.held_reason IS NULL
-            AND NOT EXISTS (
-                SELECT
+            AND (
+                SELECT subscription.id
                 FROM contacts_subscription AS subscription
                 WHERE subscription.id = arrivals.subscription_id
-            ) AS is_gone
+            ) IS NULL AS is_gone
     ) AS gone
     WHERE
         NOT arrivals.is_new
         AND (
             arrivals.exit IS NULL
-            OR way.exit IS NULL
-            OR way.reason IS NOT NULL
             OR arrivals.end_reason IS NOT NULL
+            OR (arrivals.version_id, arrivals.step_key, arrivals.exit) NOT IN (
+                SELECT
+                    onward.version_id,
+                    onward.step_key,
+                    onward.exit
+                FROM jsonb_to_recordset(%(exits)s::jsonb) AS onward (
+                    version_id bigint, step_key text, exit text, reason text
+                )
+                WHERE onward.reason IS NULL
+            )
         )
         AND (
             arrivals.exit IS NOT NULL
