@@ -1,5 +1,6 @@
 """Yearly dates: when they ring, what moves them, what is missed."""
 
+import json
 from calendar import isleap
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -400,3 +401,68 @@ class TestNextYearly:
         )
 
         assert found == expected(day, sign * months, sign * days, clock, ZoneInfo(zone), since)
+
+
+PEOPLE = 20_000
+FILL = (
+    """
+    INSERT INTO conversations_alarm (
+        conversation_id, step_key, subscription_id, contact_id, local_date, due_at
+    )
+    SELECT
+        %(conversation_id)s, 'start', 1000000 + number, 1000000 + number, '2026-12-01',
+        %(now)s::timestamptz + make_interval(mins => number)
+    FROM generate_series(1, %(size)s) AS number
+    """,
+    """
+    INSERT INTO contacts_intake (
+        conversation_id, kind, contact_id, occurred_at, recorded_at, method, properties, depth
+    )
+    SELECT %(conversation_id)s, 'wake', 1000000 + number, %(now)s, %(now)s, 'added', '{}', 0
+    FROM generate_series(1, %(size)s) AS number
+    """,
+)
+TABLES = ["conversations_alarm", "contacts_intake", "contacts_listener"]
+
+
+class TestPlans:
+    def test_are_looked_for_and_rung_along_their_indexes(self, world: World) -> None:
+        conversation = birthday(world)
+        for statement in FILL:
+            sql.execute(statement, conversation_id=conversation.pk, now=world.now, size=PEOPLE)
+        sql.execute("SELECT refresh_statistics(%(tables)s)", tables=TABLES)
+        sql.execute(sql.statement("conductor.engine", "create_alarm_changes"))
+        trigger = {
+            "conversation_id": conversation.pk,
+            "step_key": "start",
+            "field_id": "1",
+            "months": 0,
+            "days": 0,
+            "at": "09:00",
+            "zone": "account",
+        }
+        given = {
+            "now": world.now,
+            "each": 100,
+            "account_zone": "UTC",
+            "triggers": json.dumps([trigger]),
+            "with_changes": True,
+        }
+
+        plans = {
+            name: "\n".join(
+                row[0]
+                for row in sql.fetch_all(
+                    "EXPLAIN " + sql.statement("conductor.engine", name), **given
+                )
+            )
+            for name in ("alarmed_conversations", "take_alarm_changes", "ring_alarms")
+        }
+
+        assert "alarm_due" in plans["alarmed_conversations"]
+        assert "intake_of_alarms" in plans["alarmed_conversations"]
+        assert "intake_of_alarms" in plans["take_alarm_changes"]
+        assert "alarm_due" in plans["ring_alarms"]
+        for found in plans.values():
+            for table in ("conversations_alarm", "contacts_intake", "contacts_subscription"):
+                assert f"Seq Scan on {table}" not in found
