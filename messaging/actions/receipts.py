@@ -59,8 +59,12 @@ CAME_BACK = f"""
     INNER JOIN messaging_delivery AS delivery ON delivery.id = receipt.delivery_id
     WHERE receipt.id = %(receipt_id)s
 """
-# Tests and what came to nothing have no receipts that anybody is told of.
-COMES_BACK_OF = {DeliveryState.SENT.value, DeliveryState.UNKNOWN.value}
+# What never left has nothing that comes back.
+NEVER_LEFT = {
+    DeliveryState.QUEUED.value,
+    DeliveryState.DEFERRED.value,
+    DeliveryState.SKIPPED.value,
+}
 
 
 def record_receipts(
@@ -83,7 +87,7 @@ def record_receipts(
     """
     if kind not in ReceiptKind.values:
         raise InvalidValueError("kind", f"A receipt is one of {', '.join(ReceiptKind.values)}.")
-    if delivery.state not in COMES_BACK_OF:
+    if delivery.state in NEVER_LEFT:
         raise InvalidValueError(
             "delivery", f"Nothing comes back of a delivery that is {delivery.state}."
         )

@@ -1,5 +1,7 @@
 """The Sandbox inbox: phones and mail side by side, as contacts would see them."""
 
+import html
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
@@ -15,11 +17,12 @@ from django.utils.html import escape
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.context import choose_list
+from accounts.models import List
 from accounts.permissions import AccountRequest, requires
 from contacts.models import Contact
 from messaging import actions
 from messaging.actions.providers import is_sandboxed
-from messaging.models import SandboxMessage, ShortCode
+from messaging.models import Receipt, ReceiptKind, SandboxMessage, ShortCode
 from messaging.models.message import Channel
 from messaging.previews import named_contact
 from messaging.views.saved_messages import PLAIN, framed
@@ -27,6 +30,10 @@ from messaging.views.saved_messages import PLAIN, framed
 MOST = 30
 MOST_CHOICES = 100
 MOST_PHONES = 6
+MOST_LINKS = 30
+LONGEST_REPLY = 1600
+LINK = re.compile(r"""<a\s[^>]*?href\s*=\s*["'](https?://[^"'\s]+)["']""", re.IGNORECASE)
+URL = re.compile(r"https?://[^\s<>\"']+")
 
 
 @dataclass
@@ -100,6 +107,8 @@ def bubble(text: SandboxMessage, zone: tzinfo) -> dict[str, Any]:
     """Return one text as the phone shows it."""
     return {
         "way": "in",
+        "pk": text.pk,
+        "links": links_of(text),
         "text": text.text,
         "media_url": text.media_url,
         "when": shown_time(text.sent_at, zone),
@@ -114,12 +123,13 @@ def shown_time(at: datetime, zone: tzinfo) -> str:
 @require_POST
 @requires("edit")
 def reply(request: AccountRequest, list_id: int) -> HttpResponse:
-    """Answer a text from the phone: a stop word opts the number out."""
+    """Answer a text from the phone: conversations hear of it, a stop word opts the number out."""
     in_list = choose_list(request, list_id)
     code = get_object_or_404(ShortCode, code=request.POST.get("sender", ""), email_list=in_list)
     number, text = request.POST.get("address", ""), request.POST.get("text", "")
+    is_noted = bool(text.strip()) and note_reply(in_list, code, number, text)
     if not actions.is_stop(text):
-        messages.warning(request, "Only STOP and its like do something here: END, CANCEL, QUIT ...")
+        say_reply(request, number, text, is_noted=is_noted)
     elif actions.opt_out(short_code=code, phone_e164=number, now=timezone.now(), by=request.user):
         messages.success(request, f"{number} has opted out of {code.code}: no more texts go there.")
     else:
@@ -127,6 +137,80 @@ def reply(request: AccountRequest, list_id: int) -> HttpResponse:
     where = reverse("messaging:sandbox", args=[request.account.slug, list_id])
     contact = request.POST.get("contact", "")
     return redirect(f"{where}?contact={contact}" if contact.isdecimal() else where)
+
+
+def say_reply(request: AccountRequest, number: str, text: str, *, is_noted: bool) -> None:
+    """Say what came of a reply that is no stop word."""
+    if is_noted:
+        messages.success(request, "Reply taken: conversations that wait for it hear of it.")
+    elif text.strip():
+        messages.warning(request, f"{number} was sent nothing that it could answer.")
+    else:
+        messages.warning(request, "An empty reply is none.")
+
+
+def note_reply(in_list: List, code: ShortCode, number: str, text: str) -> bool:
+    """Note a reply to the last text that a number got of a short code; say whether there is one."""
+    last = (
+        SandboxMessage.objects.filter(
+            delivery__list=in_list, channel=Channel.SMS, sender=code.code, address=number
+        )
+        .select_related("delivery")
+        .order_by("-pk")
+        .first()
+    )
+    if last is None:
+        return False
+    note(last, ReceiptKind.REPLIED, {"text": text[:LONGEST_REPLY]})
+    return True
+
+
+def note(shown: SandboxMessage, kind: ReceiptKind, detail: dict[str, Any] | None = None) -> None:
+    """Note what came back of a message."""
+    actions.record_receipts(
+        delivery=shown.delivery, kind=kind.value, now=timezone.now(), detail=detail
+    )
+
+
+def links_of(shown: SandboxMessage) -> list[str]:
+    """Return the addresses that a message links to, each once, in order."""
+    of_html = [html.unescape(url) for url in LINK.findall(shown.html)]
+    return [*dict.fromkeys(of_html or URL.findall(shown.text))][:MOST_LINKS]
+
+
+@require_POST
+@requires("edit")
+def opened(request: AccountRequest, list_id: int, sandbox_id: int) -> HttpResponse:
+    """Note that the mail was opened: its page asks for it when it is shown."""
+    shown = find(request, list_id, sandbox_id)
+    note(shown, ReceiptKind.OPENED)
+    return render(request, "messaging/sandbox_receipts.html", receipts_of(shown))
+
+
+@require_POST
+@requires("edit")
+def clicked(request: AccountRequest, list_id: int, sandbox_id: int) -> HttpResponse:
+    """Note that a link of a message was clicked: one that stands in it."""
+    in_list = choose_list(request, list_id)
+    rows = SandboxMessage.objects.select_related("delivery").filter(delivery__list=in_list)
+    shown = get_object_or_404(rows, pk=sandbox_id)
+    url = request.POST.get("url", "")
+    if url in links_of(shown):
+        note(shown, ReceiptKind.CLICKED, {"url": url})
+        messages.success(request, f"Clicked: {url}")
+    else:
+        messages.error(request, "There is no such link in this message.")
+    if shown.channel == Channel.SMS:
+        where = reverse("messaging:sandbox", args=[request.account.slug, list_id])
+        contact = request.POST.get("contact", "")
+        return redirect(f"{where}?contact={contact}" if contact.isdecimal() else where)
+    return redirect("messaging:sandbox_mail", request.account.slug, list_id, sandbox_id)
+
+
+def receipts_of(shown: SandboxMessage) -> dict[str, Any]:
+    """Return what a page shows of what came back of a message, the latest first."""
+    rows = Receipt.objects.filter(delivery=shown.delivery_id).order_by("-pk")[:MOST]
+    return {"receipts": list(rows)}
 
 
 def find(request: AccountRequest, list_id: int, sandbox_id: int) -> SandboxMessage:
@@ -155,6 +239,8 @@ def mail(request: AccountRequest, list_id: int, sandbox_id: int) -> HttpResponse
             "page_title": shown.subject or "No subject",
             "breadcrumbs": [("Authoring", ""), ("Sandbox Inbox", url), (shown.subject, "")],
             "mail": shown,
+            "links": links_of(shown),
+            **receipts_of(shown),
             "from_name": name.strip(),
             "from_email": address.rstrip(">"),
         },
