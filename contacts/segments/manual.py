@@ -5,7 +5,6 @@ from typing import Any
 
 from accounts.tenancy import sql
 from contacts.actions import facts
-from contacts.models import Segment
 
 PUT_IN = """
 WITH given AS MATERIALIZED (
@@ -113,8 +112,3 @@ def _move(
     moved, depths = found or ([], [])
     announce_moves(kind, segment_id=segment_id, moved=moved, depths=depths, now=now)
     return len(moved)
-
-
-def members_of(segment: Segment) -> int:
-    """Count the members of a segment kept by hand."""
-    return segment.members.filter(is_member=True).count()
