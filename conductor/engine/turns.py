@@ -31,13 +31,28 @@ class Pace:
     limit: int = 1_000
 
     def learn(self, rows: int, seconds: float) -> None:
-        """Adjust to a tick that took up `rows`; small ones say nothing of the pace."""
-        if rows * 2 >= self.limit:
-            fitting = int(rows * TICK_SECONDS / max(seconds, 0.001))
+        """
+        Adjust to a tick that took up `rows`; small ones say nothing of the pace.
+
+        At once to a slower one, step by step to a quicker one: others wait meanwhile.
+        """
+        fitting = int(rows * TICK_SECONDS / max(seconds, 0.001))
+        if seconds > TICK_SECONDS:
+            self.limit = max(FEWEST, min(self.limit, fitting))
+        elif rows * 2 >= self.limit:
             self.limit = max(FEWEST, min(MOST, (self.limit + fitting) // 2))
 
 
-PACE = Pace()
+# By account: one's contacts may take a hundred times as long as another's.
+_paces: dict[int, Pace] = {}
+PACES_KEPT = 10_000
+
+
+def pace_of(account_id: int) -> Pace:
+    """Return this process's pace for an account."""
+    if len(_paces) >= PACES_KEPT:
+        _paces.clear()
+    return _paces.setdefault(account_id, Pace())
 
 
 def serve(account_id: int, *, now: datetime) -> Tick | None:
@@ -61,15 +76,16 @@ def serve(account_id: int, *, now: datetime) -> Tick | None:
 
 def _serve(account_id: int, now: datetime, attempts: int, watch: Watch | None) -> Tick | None:
     started = time.monotonic()
+    pace = pace_of(account_id)
     with in_account(account_id):
         turn = Turn.objects.select_for_update(skip_locked=True).first()
         if turn is None:
             return None
         if attempts < IN_PARTS:
-            done = run_tick(now=now, limit=PACE.limit, watch=watch)
+            done = run_tick(now=now, limit=pace.limit, watch=watch)
             left = 0
         else:
-            limit = max(1, PACE.limit >> (4 * (attempts - IN_PARTS + 1)))
+            limit = max(1, pace.limit >> (4 * (attempts - IN_PARTS + 1)))
             done = run_part(now=now, limit=limit, set_aside=attempts > TO_SET_ASIDE)
             # One that succeeds lets the next take up more, no more: the culprit is there.
             left = min(attempts, MOST_ATTEMPTS) - 2
@@ -79,7 +95,7 @@ def _serve(account_id: int, now: datetime, attempts: int, watch: Watch | None) -
         if done.deliveries:
             wake("send")
     if attempts == 1:
-        PACE.learn(done.rows, time.monotonic() - started)
+        pace.learn(done.rows, time.monotonic() - started)
     return done
 
 

@@ -146,3 +146,44 @@ class TestPlans:
         found = plan("update_enrollments", now=crowd.now, exits="[]")
 
         assert "Seq Scan on conversations_enrollment" not in found
+
+    def test_wakes_find_each_enrollment_by_its_key(self, crowd: World) -> None:
+        found = plan("claim_known", enrollment_ids=list(range(1000)))
+
+        assert "Seq Scan on conversations_enrollment" not in found
+        assert crowd.in_list.pk
+
+    def test_wakes_of_the_erased_find_enrollments_by_contact(self, crowd: World) -> None:
+        found = plan("find_strays")
+
+        assert "enrollment_by_contact" in found
+        assert "Seq Scan on conversations_enrollment" not in found
+        assert crowd.in_list.pk
+
+    def test_what_is_put_back_is_found_among_the_tick_s_own(self, crowd: World) -> None:
+        for name, given in {
+            "facts_behind_wakes": {},
+            "later_facts": {},
+            "put_back": {"fact_ids": [1, 2]},
+            "end_by_facts": {"ending": [1]},
+            "settle_woken": {"waking": "[]"},
+            "count_tallies": {"now": crowd.now, "tallies": "[]"},
+        }.items():
+            found = plan(name, **given)
+
+            for table in ("contacts_intake", "contacts_subscription", "conversations_enrollment"):
+                assert f"Seq Scan on {table}" not in found, name
+
+    def test_messages_put_off_are_found_by_enrollment(self, crowd: World) -> None:
+        found = plan("skip_deferred")
+
+        assert "delivery_once_per_visit" in found
+        assert crowd.in_list.pk
+
+    def test_flush_asks_for_a_subscription_only_by_its_key(self, crowd: World) -> None:
+        for name, given in {
+            "update_enrollments": {"now": crowd.now, "exits": "[]"},
+            "insert_enrollments": {"now": crowd.now, "exits": "[]"},
+            "insert_visits": {"now": crowd.now, "programs": "[]"},
+        }.items():
+            assert "Seq Scan on contacts_subscription" not in plan(name, **given), name

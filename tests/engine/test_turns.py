@@ -143,7 +143,7 @@ class TestServe:
         self, acme: Account, grace: Any, now: datetime, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         limits: list[int] = []
-        monkeypatch.setattr(turns, "PACE", turns.Pace(limit=1024))
+        monkeypatch.setattr(turns, "pace_of", lambda _account: turns.Pace(limit=1024))
 
         def note_and_fail(*, limit: int, **_more: Any) -> Any:
             limits.append(limit)

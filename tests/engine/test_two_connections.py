@@ -217,6 +217,127 @@ class TestPublish:
             assert world.queued() == 1
 
 
+GOAL = "goal: {field: Profile.Points, at_least: 5}"
+
+
+def hold_all() -> list[int]:
+    """Lock every enrollment, as somebody does who moves them by hand."""
+    return [row.pk for row in Enrollment.objects.select_for_update()]
+
+
+class TestWake:
+    def test_stays_queued_while_the_enrollment_is_locked(self, acme: Account, world: World) -> None:
+        with in_account(acme.pk):
+            conversation = world.live(HELLO, heading=GOAL)
+            grace = world.person()
+            world.happen(grace)
+        tick(acme, world.now)
+        with in_account(acme.pk):
+            world.set(grace, Points=5)
+
+        with elsewhere(acme, hold_all):
+            here = tick(acme, world.now)
+            with in_account(acme.pk):
+                assert (here.rows, world.queued()) == (0, 1)
+        after = tick(acme, world.now)
+
+        assert after.facts == 1
+        with in_account(acme.pk):
+            assert world.path(grace) == ["start>next", "pause>end", "(goal)"]
+            check_conservation(conversation.pk)
+
+    def test_asks_what_another_tick_has_made_of_the_enrollment(
+        self, acme: Account, world: World
+    ) -> None:
+        steps = "{key: pause, wait: {for: P1D}}\n{key: rest, wait: {for: P1D}}"
+        with in_account(acme.pk):
+            conversation = world.live(steps, heading=GOAL)
+            grace = world.person()
+            world.happen(grace)
+        tick(acme, world.now)
+        later = world.now + DAY
+
+        with elsewhere(acme, lambda: run_tick(now=later, limit=10)) as other:
+            with in_account(acme.pk):
+                world.set(grace, Points=5)
+            assert tick(acme, later).rows == 0
+        assert other.result.claimed == 1
+        tick(acme, later)
+
+        with in_account(acme.pk):
+            assert world.path(grace) == ["start>next", "pause>next", "rest>end", "(goal)"]
+            check_conservation(conversation.pk)
+
+
+class TestRestart:
+    def test_stays_queued_while_the_old_one_is_locked(self, acme: Account, world: World) -> None:
+        heading = "reentry: unlimited\nwhile_in: restart"
+        with in_account(acme.pk):
+            conversation = world.live(HELLO, heading=heading)
+            grace, ada = world.person(), world.person()
+            world.happen(grace)
+        tick(acme, world.now)
+        with in_account(acme.pk):
+            world.happen(grace, grace, ada)
+
+        with elsewhere(acme, hold_all):
+            here = tick(acme, world.now)
+        with in_account(acme.pk):
+            assert (here.entered, world.queued(), world.refusals()) == (1, 2, [])
+            assert world.place(ada).step_key == "pause"
+        tick(acme, world.now)
+        tick(acme, world.now)
+
+        with in_account(acme.pk):
+            mine = Enrollment.objects.filter(subscription_id=grace.pk).order_by("id")
+            assert [row.end_reason for row in mine] == ["restarted", "restarted", ""]
+            check_conservation(conversation.pk)
+
+
+class TestTold:
+    def test_waits_for_the_tick_under_way_and_is_not_lost(
+        self, acme: Account, world: World
+    ) -> None:
+        steps = "{key: pause, wait: {for: P1D}}\n{key: rest, wait: {for: P1D}}"
+        with in_account(acme.pk):
+            conversation = world.live(steps)
+            grace = world.person()
+            world.happen(grace)
+        tick(acme, world.now)
+        later = world.now + DAY
+
+        def tell() -> Any:
+            return Enrollment.objects.filter(ended_at=None).update(told="!end", due_at=later)
+
+        with elsewhere(acme, lambda: run_tick(now=later, limit=10)) as ticking:
+            telling = Elsewhere(acme, tell)
+            telling.thread.start()
+            assert not telling.did.wait(0.5)
+            ticking.finish()
+            assert telling.finish() == 1
+        tick(acme, later)
+
+        with in_account(acme.pk):
+            assert world.path(grace) == ["start>next", "pause>next", "rest>end", "(by hand)"]
+            check_conservation(conversation.pk)
+
+    def test_is_passed_over_while_it_is_locked(self, acme: Account, world: World) -> None:
+        with in_account(acme.pk):
+            world.live(HELLO)
+            grace = world.person()
+            world.happen(grace)
+        tick(acme, world.now)
+        with in_account(acme.pk):
+            Enrollment.objects.update(told="next", due_at=world.now)
+
+        with elsewhere(acme, hold_all):
+            assert tick(acme, world.now).rows == 0
+        assert tick(acme, world.now).claimed == 1
+
+        with in_account(acme.pk):
+            assert world.path(grace)[1:3] == ["pause>next", "hello>next"]
+
+
 class TestTurn:
     def test_is_one_workers_at_a_time(self, acme: Account, world: World) -> None:
         with in_account(acme.pk):

@@ -1,0 +1,147 @@
+"""Fairness: an account with a great many due contacts does not keep another one waiting."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from accounts.models import Account
+from accounts.tenancy import in_account
+from conductor.conversations.models import Enrollment, Turn
+from conductor.engine import tasks, turns
+from conductor.engine.turns import Pace
+from tests.engine.test_two_connections import elsewhere
+from tests.engine.world import World
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HELLO = "{key: hello, message: {saved_message: We miss you}}"
+
+
+def small_work(account: Account) -> World:
+    """Queue one contact's fact in an account."""
+    with in_account(account.pk):
+        world = World(datetime.now(UTC))
+        world.live(HELLO)
+        world.happen(world.person())
+    return world
+
+
+def ended(account: Account) -> int:
+    """Count who has come to the end."""
+    with in_account(account.pk):
+        return Enrollment.objects.exclude(ended_at=None).count()
+
+
+class TestFairness:
+    def test_serves_the_small_account_while_another_worker_has_the_big_one(
+        self, acme: Account, globex: Account
+    ) -> None:
+        small_work(acme)
+        turns.serve(acme.pk, now=datetime.now(UTC) - timedelta(days=1))
+        small_work(globex)
+
+        with elsewhere(acme, lambda: Turn.objects.select_for_update().get()):
+            assert tasks.advance() == 1
+
+        assert (ended(acme), ended(globex)) == (0, 1)
+
+    def test_serves_who_becomes_due_before_the_big_one_again(
+        self, acme: Account, globex: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with in_account(acme.pk):
+            world = World(datetime.now(UTC))
+            world.live(HELLO)
+            world.happen(*[world.person() for _ in range(6)])
+        monkeypatch.setattr(turns, "pace_of", lambda _account: Pace(limit=1))
+        monkeypatch.setattr(tasks, "TASK_SECONDS", 60)
+        served: list[int] = []
+        serve = turns.serve
+
+        def serve_and_note(account_id: int, **given: Any) -> Any:
+            served.append(account_id)
+            if len(served) == 2:
+                small_work(globex)
+            return serve(account_id, **given)
+
+        monkeypatch.setattr(tasks, "serve", serve_and_note)
+
+        tasks.advance()
+
+        assert served[:4] == [acme.pk, acme.pk, globex.pk, acme.pk]
+
+    def test_keeps_it_waiting_less_than_two_seconds(
+        self, acme: Account, globex: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Small ticks: the big account has more to do than there is time.
+        monkeypatch.setattr(turns, "pace_of", lambda _account: Pace(limit=4))
+        with in_account(acme.pk):
+            big = World(datetime.now(UTC))
+            # They go round without an end: the account is always due.
+            big.live("{key: pause, wait: {for: PT1S}}\n{key: back, go_to: {to: pause}}")
+            big.happen(*[big.person() for _ in range(300)])
+            there = Enrollment.objects
+        with in_account(globex.pk):
+            small = World(datetime.now(UTC))
+            small.live(HELLO, heading="reentry: unlimited")
+            person = small.person()
+        stop = threading.Event()
+        workers = [threading.Thread(target=_work, args=(stop.is_set,)) for _ in range(2)]
+        for worker in workers:
+            worker.start()
+
+        waits = []
+        for turn in range(1, 8):
+            time.sleep(0.2)
+            with in_account(globex.pk):
+                small.happen(person, at=datetime.now(UTC))
+            began = time.monotonic()
+            while ended(globex) < turn and time.monotonic() < began + 20:
+                time.sleep(0.02)
+            waits.append(time.monotonic() - began)
+        stop.set()
+        for worker in workers:
+            worker.join(20)
+
+        with in_account(acme.pk):
+            assert there.filter(visit_number__gt=1).exists()
+        assert sorted(waits)[-2] < 2
+
+
+def _work(is_over: Callable[[], bool]) -> None:
+    """Do what a worker of the cluster does, until it is over."""
+    try:
+        while not is_over():
+            tasks.advance()
+            time.sleep(0.01)
+    finally:
+        connections.close_all()
+
+
+class TestPace:
+    def test_slows_down_at_once_and_speeds_up_step_by_step(self) -> None:
+        pace = Pace(limit=4_000)
+
+        pace.learn(4_000, 3.0)
+        assert pace.limit == 400
+
+        pace.learn(400, 0.03)
+        assert pace.limit == 2_200
+
+    def test_learns_nothing_from_a_small_tick(self) -> None:
+        pace = Pace(limit=4_000)
+
+        pace.learn(10, 0.2)
+
+        assert pace.limit == 4_000
+
+    def test_is_never_less_than_fifty(self) -> None:
+        pace = Pace(limit=100)
+
+        pace.learn(60, 30.0)
+
+        assert pace.limit == turns.FEWEST
