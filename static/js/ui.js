@@ -272,15 +272,18 @@ function filterList(list, typed) {
     item.hidden = !item.textContent.toLowerCase().includes(needle);
   }
 }
-// data-shown-by="name=value|value": visible only while the form's field has that value
+// data-shown-by="name=value|value;other=value": visible only while the form's fields have such
+// values, all of them.
 function showDependents(within) {
   for (const element of $$("[data-shown-by]", within)) {
-    const [name, values] = element.dataset.shownBy.split("=");
     const form = element.closest("form") ?? document;
-    const chosen = $$(`[name="${name}"]`, form)
-      .filter((field) => !["checkbox", "radio"].includes(field.type) || field.checked)
-      .map((field) => field.value);
-    element.hidden = !values.split("|").some((value) => chosen.includes(value));
+    element.hidden = !element.dataset.shownBy.split(";").every((condition) => {
+      const [name, values] = condition.split("=");
+      const chosen = $$(`[name="${name}"]`, form)
+        .filter((field) => !["checkbox", "radio"].includes(field.type) || field.checked)
+        .map((field) => field.value);
+      return values.split("|").some((value) => chosen.includes(value));
+    });
   }
 }
 document.addEventListener("change", (event) => {

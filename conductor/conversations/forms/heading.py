@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 
 from conductor.conversations.document import Heading
+from conductor.conversations.forms.step import RuleField, rule_text
 from conductor.conversations.reading import Fault
 from contacts.durations import InvalidDurationError, is_zone, parse_duration
 
@@ -64,6 +65,37 @@ class SettingsForm(forms.Form):
         label="How long after the last entry",
         help_text="A duration such as P90D (90 days) or P1Y (a year).",
     )
+    while_in = forms.ChoiceField(
+        label="Who may enter again while inside",
+        choices=[
+            ("refuse", "Stays where it is: the new entry is turned away"),
+            ("restart", "Begins anew: the old stay ends"),
+        ],
+        widget=forms.RadioSelect,
+        initial="refuse",
+        required=False,
+    )
+    goal = RuleField(
+        label="Goal",
+        required=False,
+        help_text="Asked whenever something happens to a contact inside: who matches has "
+        "converted, and leaves.",
+    )
+    exit_when = RuleField(
+        label="Leaves when",
+        required=False,
+        help_text="Asked likewise: who matches leaves, wherever it is.",
+    )
+    on_unsubscribe = forms.ChoiceField(
+        label="Who unsubscribes while inside",
+        choices=[
+            ("continue", "Goes on; messages are skipped"),
+            ("end", "Leaves the conversation"),
+        ],
+        widget=forms.RadioSelect,
+        initial="continue",
+        required=False,
+    )
     time_zone = forms.ChoiceField(
         label="Clock",
         choices=[
@@ -107,13 +139,18 @@ class SettingsForm(forms.Form):
             "conversation": " ".join(given["name"].split()),
             "description": given["description"].strip() or None,
             "reentry": reentry,
+            "while_in": "restart" if given["while_in"] == "restart" else None,
+            "on_unsubscribe": "end" if given["on_unsubscribe"] == "end" else None,
+            "exit_when": given["exit_when"] or None,
+            "goal": given["goal"] or None,
             "time_zone": None if zone == "account" else zone,
             "expires": expires.replace(tzinfo=None).isoformat() if expires else None,
         }
 
     def show_fault(self, fault: Fault) -> None:
         """Put what a file may not have beside its field."""
-        name = {"conversation": "name", "reentry.after": "after"}.get(fault.path, fault.path)
+        setting = fault.path.partition(".")[0]
+        name = {"conversation": "name", "reentry.after": "after"}.get(fault.path, setting)
         self.add_error(name if name in self.fields else None, fault.text)
 
 
@@ -127,6 +164,10 @@ def settings_initial(heading: Heading, zone_of_account: ZoneInfo) -> dict[str, A
         "description": heading.description,
         "reentry": reentry,
         "after": "" if isinstance(heading.reentry, str) else heading.reentry.after,
+        "while_in": heading.while_in,
+        "on_unsubscribe": heading.on_unsubscribe,
+        "exit_when": rule_text(heading.exit_when),
+        "goal": rule_text(heading.goal),
         "time_zone": "named" if named else zone,
         "zone": zone if named else "",
         "expires": _local(heading.expires, zone_of_account),

@@ -126,6 +126,10 @@ class StepForm(forms.Form):
     """
 
     tabs: ClassVar[Sequence[tuple[str, str]]] = ()
+    # The panel's template; "" is the kind's own.
+    template: ClassVar[str] = ""
+    # Which fields show only while another holds a value: {field: "mode=for|until"}.
+    shown_by: Mapping[str, str] = {}
     # Where a fault's path is not the field's name: {path within the settings: field}.
     fault_fields: ClassVar[Mapping[str, str]] = {}
 
@@ -152,6 +156,27 @@ class StepForm(forms.Form):
     def settings(self) -> Any:
         """Return the settings as a conversation file has them."""
         raise NotImplementedError
+
+    @property
+    def rows(self) -> list[tuple[forms.BoundField, str]]:
+        """The fields in order, each with what shows it; the name and the exits stand apart."""
+        return [
+            (self[name], self.shown_by.get(name, ""))
+            for name in self.fields
+            if name != "name" and not name.startswith("exit_")
+        ]
+
+    def choose(
+        self, field: str, names: Iterable[str], present: Iterable[str], *, none: str = ""
+    ) -> None:
+        """Offer names in a drop-down or as boxes; a present one that is gone stays for now."""
+        known = list(names)
+        gone = [name for name in present if name and name not in known]
+        self.fields[field].choices = [  # type: ignore[attr-defined]
+            *([("", none)] if none else []),
+            *((name, name) for name in known),
+            *((name, f"{name} (no longer there)") for name in gone),
+        ]
 
     # --- exits
 

@@ -1,5 +1,6 @@
 """The builder: a thread on its canvas, tabs, live numbers, settings, undo."""
 
+import json
 from typing import Any
 
 from django.contrib import messages
@@ -15,6 +16,7 @@ from conductor.conversations.actions import ConversationChangedError
 from conductor.conversations.actions.drafts import undo as undo_edit
 from conductor.conversations.drawing import cards, slug_of, thread_slugs, thread_tabs
 from conductor.conversations.forms import SettingsForm, settings_initial
+from conductor.conversations.forms.catalog import rule_catalog
 from conductor.conversations.models import Revision
 from conductor.conversations.reading import MalformedConversationError
 from conductor.conversations.summary import summarize
@@ -188,7 +190,7 @@ def undo(request: AccountRequest, list_id: int, conversation_id: int) -> HttpRes
 @require_http_methods(["GET", "POST"])
 @requires("view")
 def settings(request: AccountRequest, list_id: int, conversation_id: int) -> HttpResponse:
-    """Show or change name, description, re-entry, time zone and expiry."""
+    """Show or change name, description, re-entry, goal, exits, time zone and expiry."""
     opened = open_conversation(request, list_id, conversation_id)
     initial = settings_initial(opened.document.heading, request.account.zone)
     form = SettingsForm(request.POST or None, initial=initial)
@@ -221,6 +223,11 @@ def settings(request: AccountRequest, list_id: int, conversation_id: int) -> Htt
             "page_title": f"Settings of {opened.conversation.name}",
             "breadcrumbs": opened.crumbs(("Settings", "")),
             "form": form,
+            "catalog": json.dumps(
+                rule_catalog(
+                    opened.in_list, threads=[thread.name for thread in opened.document.threads]
+                )
+            ),
         },
         status=422 if form.is_bound else 200,
     )

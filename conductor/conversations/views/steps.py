@@ -41,19 +41,40 @@ CHOOSER = [
         [
             ("message", "Send an email from your saved messages."),
             ("mobile_message", "Send a text message to a phone list."),
+            ("promotion", "Show something on your site."),
         ],
     ),
-    ("Waits", [("wait", "Hold each contact for a time or until a date.")]),
+    (
+        "Waits",
+        [
+            ("wait", "Hold each contact for a time or until a date."),
+            ("wait_for", "Hold each contact until something happens, with a time-out."),
+        ],
+    ),
     (
         "Decisions",
         [
             ("filter", "Let through only the contacts that match."),
+            ("if", "Send contacts different ways, by what they match."),
+            ("split", "Send contacts different ways by chance, to compare them."),
             ("go_to", "Send contacts on to another step or thread."),
         ],
     ),
-    ("Actions", [("action", "Write something into the contact's profile.")]),
+    (
+        "Actions",
+        [("action", "Change the contact: its profile, lists, segments; give a coupon.")],
+    ),
+    (
+        "Connections",
+        [
+            ("webhook", "Call another system, and keep what it answers."),
+            ("code", "Decide and compute with a few lines of code."),
+        ],
+    ),
     ("End", [("terminate", "End the conversation here.")]),
 ]
+# Panels with a rule, drawn by the rule editor.
+WITH_RULES = {"trigger", "filter", "go_to", "if", "wait_for"}
 
 
 @require_http_methods(["GET", "POST"])
@@ -120,8 +141,8 @@ def panel(
         "form": form,
         "tabs_of_step": form.tabs,
         "tab": tab if tab in words else next(iter(words), ""),
-        "panel_template": f"conversations/panels/{kind}.html",
-        "catalog": place.catalog() if kind in {"trigger", "filter", "go_to"} else "",
+        "panel_template": form.template or f"conversations/panels/{kind}.html",
+        "catalog": place.catalog() if kind in WITH_RULES else "",
         "may_remove": _may_remove(opened, slug, place.step.key),
         "step_problems": [
             problem.text for problem in opened.problems if problem.step == place.step.key

@@ -161,8 +161,8 @@ class TestBuilder:
     @pytest.mark.parametrize(
         ("kind", "form", "settings"),
         [
-            ("wait", {"mode": "for", "amount": "2", "unit": "weeks"}, {"for": "P14D"}),
-            ("wait", {"mode": "for", "amount": "90", "unit": "minutes"}, {"for": "PT1H30M"}),
+            ("wait", {"mode": "for", "amount": "2", "unit": "weeks"}, {"for": "P2W"}),
+            ("wait", {"mode": "for", "amount": "90", "unit": "minutes"}, {"for": "PT90M"}),
             ("wait", {"mode": "for", "amount": "P1DT6H", "unit": "iso"}, {"for": "P1DT6H"}),
             ("wait", {"mode": "until", "until": "2027-01-05T09:00", "time_zone": "contact"},
              {"until": "2027-01-05T09:00", "time_zone": "contact"}),
@@ -176,7 +176,7 @@ class TestBuilder:
              {"set_field": {"field": "Profile.Mobile", "value": None}}),
             ("action", {"act": "copy", "field": "Profile.Mobile", "from_field": "Profile.Points"},
              {"set_field": {"field": "Profile.Mobile", "value": {"from_field": "Profile.Points"}}}),
-            ("action", {"act": "date", "field": "Profile.Born", "offset": "2", "of": "entry"},
+            ("action", {"act": "set_date", "field": "Profile.Born", "offset": "2", "of": "entry"},
              {"set_date": {"field": "Profile.Born", "offset": "P2D", "of": "entry"}}),
             ("terminate", {"goal": "on"}, {"goal": True}),
             ("filter", {"rule": '{"field": "Profile.Points", "at_least": 3}'},

@@ -1,0 +1,331 @@
+"""The panels of decisions: filter, go to, if/then, multivariate test, wait for."""
+
+from typing import Any
+
+from django import forms
+
+from conductor.conversations.forms.durations import UNITS, amount_and_unit, read_amount
+from conductor.conversations.forms.step import RuleField, StepForm, rule_text
+from conductor.conversations.reading import MalformedConversationError, read_structure
+from conductor.conversations.writing import write_json
+from contacts.durations import InvalidDurationError
+from contacts.models import OrderStatus
+
+MOST_BRANCHES = 10
+MOST_GROUPS = 20
+
+
+class FilterForm(StepForm):
+    """Who goes on."""
+
+    rule = RuleField(label="Contacts go on who match", required=False)
+    fault_fields = {"": "rule"}
+
+    def read(self, config: Any) -> dict[str, Any]:
+        """Return the rule's text."""
+        return {"rule": rule_text(config.rule)}
+
+    def settings(self) -> Any:
+        """Return the rule."""
+        return self.cleaned_data["rule"]
+
+
+class GoToForm(StepForm):
+    """Where to, and for whom."""
+
+    to = forms.ChoiceField(label="Go to", required=False)
+    filter = RuleField(
+        label="Only contacts who match",
+        required=False,
+        help_text="Empty: everybody. The others take the next step.",
+    )
+
+    def read(self, config: Any) -> dict[str, Any]:
+        """Return target and rule."""
+        return {"to": config.to, "filter": rule_text(config.filter)}
+
+    def offer(self) -> None:
+        """Offer every step; one that is gone stays until another is chosen."""
+        targets = self.place.targets()
+        present = self.place.step.config.to
+        choices = [("", "Choose a step"), *targets]
+        if present and present not in dict(targets):
+            choices.append((present, f"{present} (not there any more)"))
+        self.fields["to"].choices = choices  # type: ignore[attr-defined]
+
+    def exit_defaults(self) -> dict[str, str]:
+        """Offer the way of those who do not match, once there is a filter."""
+        return {k: v for k, v in super().exit_defaults().items() if k != "match"}
+
+    def settings(self) -> Any:
+        """Return target and filter."""
+        given = {name: self.cleaned_data[name] for name in ("to", "filter")}
+        return {name: value for name, value in given.items() if value}
+
+
+class IfForm(StepForm):
+    """Branches, asked in order: the first that a contact matches is taken."""
+
+    template = "conversations/panels/rows.html"
+
+    def __init__(self, data: Any, *, place: Any) -> None:
+        present = len(place.step.config.branches)
+        self.count = min(MOST_BRANCHES, max(2, present + 1))
+        super().__init__(data, place=place)
+
+    def offer(self) -> None:
+        """Add a name and a rule for each branch, and for one more."""
+        for number in range(self.count):
+            self.fields[f"branch_{number}"] = forms.CharField(
+                label=f"Branch {number + 1}",
+                max_length=120,
+                required=False,
+                help_text="What this way is called." if number == 0 else "",
+            )
+            self.fields[f"filter_{number}"] = RuleField(
+                label="is for contacts who match", required=False
+            )
+
+    def read(self, config: Any) -> dict[str, Any]:
+        """Return the branches' names and rules."""
+        shown = {}
+        for number, branch in enumerate(config.branches):
+            shown[f"branch_{number}"] = branch.name
+            shown[f"filter_{number}"] = rule_text(branch.filter)
+        return shown
+
+    def settings(self) -> Any:
+        """Return the branches that have a name or a rule."""
+        branches = []
+        for number in range(self.count):
+            name = self.cleaned_data[f"branch_{number}"].strip()
+            rule = self.cleaned_data[f"filter_{number}"]
+            if name or rule:
+                branches.append({"name": name or f"branch {number + 1}", "filter": rule})
+        return {"branches": branches} if branches else {}
+
+    @property
+    def fault_fields(self) -> dict[str, str]:  # type: ignore[override]
+        """Name the fields of the branches."""
+        found = {"": "branch_0", "branches": "branch_0"}
+        for number in range(self.count):
+            found[f"branches[{number}].name"] = f"branch_{number}"
+            found[f"branches[{number}].filter"] = f"filter_{number}"
+        return found
+
+
+class SplitForm(StepForm):
+    """Groups by chance, and where a contact's group is kept."""
+
+    template = "conversations/panels/rows.html"
+    fault_fields = {"": "weight_0", "groups": "weight_0", "store": "store"}
+
+    store = forms.ChoiceField(
+        required=False,
+        label="Keep the group in the field",
+        help_text="Who has one of these groups there keeps it.",
+    )
+
+    def __init__(self, data: Any, *, place: Any) -> None:
+        present = len(place.step.config.groups)
+        self.count = min(MOST_GROUPS, max(2, present + 1))
+        super().__init__(data, place=place)
+
+    def offer(self) -> None:
+        """Add a name and a share for each group, and for one more; offer the fields."""
+        store = self.fields.pop("store")
+        for number in range(self.count):
+            self.fields[f"group_{number}"] = forms.CharField(
+                label=f"Group {number + 1}", max_length=120, required=False
+            )
+            self.fields[f"weight_{number}"] = forms.IntegerField(
+                label="Share in per cent",
+                min_value=0,
+                max_value=100,
+                required=False,
+                help_text="All shares add up to 100." if number == 0 else "",
+            )
+        self.fields["store"] = store
+        names = [name for name, _ in self.place.fields(["Text", "RadioButton"])]
+        self.choose("store", names, [self.place.step.config.store], none="Do not keep it")
+
+    def read(self, config: Any) -> dict[str, Any]:
+        """Return the groups and the field."""
+        shown: dict[str, Any] = {"store": config.store}
+        for number, group in enumerate(config.groups):
+            shown[f"group_{number}"] = group.name
+            shown[f"weight_{number}"] = group.weight
+        if not config.groups:
+            shown.update(group_0="A", weight_0=50, group_1="B", weight_1=50)
+        return shown
+
+    def settings(self) -> Any:
+        """Return the groups that have a name."""
+        groups = [
+            {
+                "name": self.cleaned_data[f"group_{number}"].strip(),
+                "weight": self.cleaned_data[f"weight_{number}"] or 0,
+            }
+            for number in range(self.count)
+            if self.cleaned_data[f"group_{number}"].strip()
+        ]
+        written: dict[str, Any] = {"groups": groups} if groups else {}
+        if self.cleaned_data["store"]:
+            written["store"] = self.cleaned_data["store"]
+        return written
+
+
+class WaitForForm(StepForm):
+    """What is waited for, and for how long at most."""
+
+    template = "conversations/panels/rows.html"
+
+    way = forms.ChoiceField(
+        label="Wait for",
+        choices=[
+            ("event", "An external event"),
+            ("order", "An order"),
+            ("message", "What becomes of an email"),
+            ("sms", "What the contact does with a text message"),
+            ("filter", "A filter that becomes true"),
+        ],
+        widget=forms.RadioSelect,
+    )
+    event = forms.ChoiceField(required=False, label="External event")
+    statuses = forms.MultipleChoiceField(
+        label="When an order first is",
+        required=False,
+        choices=OrderStatus.choices,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None ticked: any status.",
+    )
+    did = forms.ChoiceField(
+        required=False,
+        label="The email is",
+        choices=[
+            (did, did) for did in ("sent", "opened", "read", "clicked", "bounced", "converted")
+        ],
+    )
+    of_step = forms.ChoiceField(required=False, label="Which email")
+    sms_did = forms.ChoiceField(
+        required=False,
+        label="The contact",
+        choices=[("clicked", "clicks a link"), ("replied", "replies")],
+    )
+    filter = RuleField(label="Contacts go on who match", required=False)
+    where = forms.CharField(
+        required=False,
+        label="Only where its properties are",
+        widget=forms.Textarea(attrs={"rows": 3, "class": "code", "spellcheck": "false"}),
+        help_text="As in a conversation file: {name: sku, is: A1}, or a list of these.",
+    )
+    amount = forms.CharField(label="At most", required=False)
+    unit = forms.ChoiceField(
+        required=False,
+        label="Unit",
+        choices=[*((unit, unit) for unit in UNITS), ("iso", "as a duration, such as P1DT6H")],
+        help_text="Who has waited so long in vain goes on by “timed out”.",
+    )
+    shown_by = {
+        "event": "way=event",
+        "statuses": "way=order",
+        "did": "way=message",
+        "of_step": "way=message",
+        "sms_did": "way=sms",
+        "filter": "way=filter",
+        "where": "way=event|order|message|sms",
+    }
+    fault_fields = {
+        "order.status": "statuses",
+        "message.did": "did",
+        "message.step": "of_step",
+        "sms.did": "sms_did",
+        "timeout": "amount",
+    }
+
+    def read(self, config: Any) -> dict[str, Any]:
+        """Return the way and its values."""
+        shown: dict[str, Any] = {
+            "way": config.way or "event",
+            "event": config.event,
+            "filter": rule_text(config.filter),
+            "unit": "days",
+            "where": "" if config.where is None else write_json(config.where).strip(),
+        }
+        if config.order is not None:
+            shown["statuses"] = config.order.statuses
+        if config.message is not None:
+            shown.update(did=config.message.did, of_step=config.message.step)
+        if config.sms is not None:
+            shown["sms_did"] = config.sms.did
+        if config.timeout:
+            shown["amount"], shown["unit"] = amount_and_unit(config.timeout)
+        return shown
+
+    def offer(self) -> None:
+        """Offer the list's events, and the emails of this conversation."""
+        config = self.place.step.config
+        self.choose("event", self.place.events(), [config.event], none="Choose an event")
+        steps = self.place.document.steps()
+        mails = [
+            (key, label) for key, label in self.place.targets() if steps[key].kind == "message"
+        ]
+        field: Any = self.fields["of_step"]
+        field.choices = [("", "Any email of this list"), *mails]
+        present = config.message.step if config.message is not None else ""
+        if present and present not in dict(mails):
+            field.choices.append((present, f"{present} (not there any more)"))
+
+    def clean(self) -> dict[str, Any]:
+        """Read the time-out and the properties."""
+        given = self.cleaned_data
+        if given.get("amount", "").strip():
+            try:
+                given["timeout"] = read_amount(given["amount"].strip(), given["unit"])
+            except InvalidDurationError as fault:
+                self.add_error("amount", str(fault))
+        if given.get("where", "").strip():
+            try:
+                given["properties"] = read_structure(given["where"])
+            except MalformedConversationError as malformed:
+                self.add_error("where", str(malformed.faults[0]))
+        return given
+
+    def settings(self) -> Any:
+        """Return what is waited for as a file has it."""
+        given = self.cleaned_data
+        message = {"did": given["did"], "step": given["of_step"]}
+        ways: dict[str, Any] = {
+            "event": given["event"],
+            "order": {"status": given["statuses"]} if given["statuses"] else {},
+            "message": {name: value for name, value in message.items() if value},
+            "sms": {"did": given["sms_did"]},
+            "filter": given["filter"],
+        }
+        way = given["way"]
+        written: dict[str, Any] = {way: ways[way]} if ways[way] or way != "event" else {}
+        if way == "filter" and not ways[way]:
+            written = {}
+        if way != "filter" and "properties" in given:
+            written["where"] = given["properties"]
+        if given.get("timeout"):
+            written["timeout"] = given["timeout"]
+        return written
+
+
+class TerminateForm(StepForm):
+    """Whether this end was hoped for."""
+
+    goal = forms.BooleanField(
+        required=False,
+        label="The goal is reached here",
+        help_text="Contacts who end here count as converted.",
+    )
+
+    def read(self, config: Any) -> dict[str, Any]:
+        """Return whether it is a goal."""
+        return {"goal": config.goal}
+
+    def settings(self) -> Any:
+        """Return the settings."""
+        return {"goal": True} if self.cleaned_data["goal"] else {}
