@@ -18,7 +18,7 @@ from accounts.wire import (
     WireRequest,
     found,
 )
-from conductor.conversations.explaining import Told, explain
+from conductor.conversations.explaining import Place, Told, explain
 from conductor.conversations.models import Conversation
 from contacts.actions import find_contact
 from contacts.identity import normalise_email, normalise_phone
@@ -94,17 +94,13 @@ def read_explanation(
     conversation = found(Conversation.objects.select_related("list"), pk=conversation_id)
     contact = _contact(conversation, query)
     told = explain(conversation=conversation, contact=contact, now=request.now)
-    place = told.place
     data = ExplanationOut(
         contact_id=contact.pk,
         email_address=contact.email or None,
         entered=told.entered,
         code=told.code or None,
         text=told.text,
-        place=place
-        and PlaceOut(
-            **{**vars(place), "next": place.next_at, "reason": place.reason or None},
-        ),
+        place=_place(told.place),
         entries=_out(told.entries),
         refusals=_out(told.refusals),
         messages=_out(told.messages),
@@ -140,6 +136,12 @@ def _by_external_id(conversation: Conversation, external_id: str) -> Contact | N
     rows = Subscription.objects.filter(list=conversation.list, external_contact_id=external_id)
     subscription = rows.select_related("contact").first()
     return subscription.contact if subscription else find_contact(external_id=external_id)
+
+
+def _place(place: Place | None) -> PlaceOut | None:
+    if place is None:
+        return None
+    return PlaceOut(**{**vars(place), "next": place.next_at, "reason": place.reason or None})
 
 
 def _out(things: Sequence[Told]) -> list[ToldOut]:

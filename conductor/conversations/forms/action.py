@@ -1,6 +1,7 @@
 """The panel of an action: one act, and what it needs."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -151,7 +152,7 @@ class ActionForm(StepForm):
         leaving.choices = [("", "Choose a list"), (THIS, "This list"), *others]
         self.offer_conversations(shown)
 
-    def offer_conversations(self, shown: dict[str, Any]) -> None:
+    def offer_conversations(self, shown: Mapping[str, Any]) -> None:
         """Offer the list's conversations, and the threads of each."""
         rows = Conversation.objects.filter(list=self.place.in_list, rehearsal_of=None)
         drawn = {row.name: row for row in rows.select_related("published").order_by("name")}

@@ -1,5 +1,7 @@
 """The people behind a step's numbers, and what is done to them by hand."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -112,7 +114,7 @@ def _move(opened: Opened) -> tuple[int, str]:
     )
     if not (chosen.enrollment_id or chosen.segment or chosen.step_key):
         raise InvalidValueError("step", "Choose a step, a segment or a contact.")
-    asked = {
+    asked: dict[str, Any] = {
         "conversation": opened.conversation,
         "chosen": chosen,
         "now": clock(),
