@@ -51,6 +51,9 @@ ENDS: Mapping[str, tuple[Reason | None, str]] = {
     "invalid address": (Reason.INVALID_ADDRESS, str(Reason.INVALID_ADDRESS.label)),
 }
 
+# A webhook step's call that is not over.
+CALLING = {"queued", "calling"}
+
 
 @dataclass(frozen=True)
 class Told:
@@ -171,6 +174,8 @@ def _place(row: Mapping[str, Any], conversation: Conversation, now: datetime) ->
         text = f"They are held at this step: {held}."
     elif due is not None and due <= now:
         text = "They are about to go on."
+    elif (row.get("call") or {}).get("state") in CALLING:
+        due, text = _moment(row["call"]["next_at"]), _called(row["call"])
     else:
         text = "They wait at this step."
     return Place(
@@ -184,6 +189,17 @@ def _place(row: Mapping[str, Any], conversation: Conversation, now: datetime) ->
         reason=held,
         text=text,
     )
+
+
+def _called(call: Mapping[str, Any]) -> str:
+    """Say how far the call of a webhook step has come."""
+    tried, error = call["attempts"], call["outcome"].get("error", "")
+    if call["state"] == "calling":
+        return f"They wait for the answer of another system (attempt {tried})."
+    if not tried:
+        return "They wait for another system to be called."
+    times = "once" if tried == 1 else f"{tried} times"
+    return f"They wait for another system: called {times}, {error}; it is called again."
 
 
 def _entries(rows: Sequence[Mapping[str, Any]]) -> Iterator[Told]:

@@ -2,7 +2,7 @@
 Fill messages in: MiniJinja, in a process of its own that may fail alone.
 
 A marketer's template is a program. It gets dictionaries, strings and numbers only, a
-ration of fuel, time and memory, and no database, secret or network: it runs in a child
+ration of fuel, time and memory, and no database or network: it runs in a child
 process (`messaging.rendering.child`) with an empty environment and a memory limit, since
 one that doubles a string forty times would otherwise take the sender down with it.
 
@@ -11,7 +11,8 @@ one that doubles a string forty times would otherwise take the sender down with 
 * `renderer`: keeps a child, asks it, replaces it when it dies
 
 What a template sees: `contact`, `fields` (`fields.Group.Field` or
-`fields["Group.Field"]`), `list`, `event`, `now`. What is not there is empty.
+`fields["Group.Field"]`), `list`, `event`, `now`; a webhook's also the `secrets` that it
+names. What is not there is empty.
 """
 
 from messaging.rendering.renderer import TemplateFaultError, check, compile_mjml, render

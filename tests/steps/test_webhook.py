@@ -11,6 +11,7 @@ import pytest
 
 from accounts import secrets
 from conductor.conversations.document import parse_document
+from conductor.conversations.explaining import explain
 from conductor.conversations.models import Call, Enrollment
 from conductor.conversations.names import ListNames
 from conductor.conversations.reading import MalformedConversationError, read_structure
@@ -394,6 +395,20 @@ class TestContact:
 
         assert world.path(grace) == ["start>next", "call>next", "rest"]
         assert len(shop.heard) == 1
+
+    def test_is_explained_by_what_became_of_the_call_so_far(
+        self, world: World, shop: OtherSide, hook: Any, run: Run
+    ) -> None:
+        shop.behaviours["/"] = answer(503)
+        conversation = hook()
+        grace = world.person()
+        run(grace)
+
+        said = explain(conversation=conversation, contact=grace.contact, now=world.now)
+
+        assert said.place is not None
+        assert said.place.next_at == world.now + MINUTE
+        assert "called once, status 503; it is called again" in said.place.text
 
     def test_is_held_where_a_secret_is_gone(
         self, world: World, shop: OtherSide, hook: Any, run: Run

@@ -5,7 +5,7 @@
 -- Returns kind, at, row (jsonb): subscription, enrollment, refusal, delivery, queued; newest first
 -- Locks   none
 -- Index   subscription_once_per_list_and_contact, enrollment_by_contact, refusal_by_contact,
---         delivery_by_contact, intake_in_order
+--         delivery_by_contact, intake_in_order, call_once_per_visit
 (
     SELECT
         'subscription' AS kind,
@@ -19,7 +19,14 @@ UNION ALL
     SELECT
         'enrollment' AS kind,
         enrollment.entered_at AS at,
-        to_jsonb(enrollment) AS found
+        to_jsonb(enrollment) || jsonb_build_object('call', (
+            SELECT to_jsonb(call)
+            FROM conversations_call AS call
+            WHERE
+                call.enrollment_id = enrollment.id
+                AND call.step_key = enrollment.step_key
+                AND call.visit_number = enrollment.visit_number
+        )) AS found
     FROM conversations_enrollment AS enrollment
     WHERE
         enrollment.contact_id = %(contact_id)s
