@@ -37,6 +37,8 @@ def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
         call_command("migrate", database="owner", verbosity=0)
         with connections["owner"].cursor() as cursor:
             cursor.execute("GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO conductor_app")
+            # Stories are told with the same ids each time.
+            cursor.execute("GRANT UPDATE ON ALL SEQUENCES IN SCHEMA public TO conductor_app")
         connections["owner"].close()
         make_partitions(now=datetime.now(UTC))
     yield

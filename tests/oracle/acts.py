@@ -1,0 +1,324 @@
+"""What befalls people, and how the conversations of a list hear of it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.contacts.filters.oracle import Happened
+from tests.oracle.conversations import Conversation, Delivery, Step
+from tests.oracle.people import (
+    PENDING,
+    SUBSCRIBED,
+    UNSUBSCRIBED,
+    Fact,
+    Order,
+    Person,
+    Standing,
+    empty,
+    money,
+)
+from tests.oracle.times import after, span
+
+WATCH, TRIGGER = {"watch"}, {"trigger"}
+BOTH = WATCH | TRIGGER
+
+
+@dataclass
+class ListEvent(Happened):
+    """An external event of a list."""
+
+    list: str = ""
+
+
+@dataclass
+class Receipt:
+    """What became of a delivery: sent, opened, clicked ..."""
+
+    did: str
+    channel: str
+    list: str
+    conversation: str
+    step: str
+    occurred_at: datetime
+    recorded_at: datetime
+    detail: dict[str, Any]
+    # Which delivery it is about.
+    delivery: int
+
+
+@dataclass
+class Segment:
+    """A segment: by a rule, or kept by hand (`rule` None)."""
+
+    name: str
+    list: str
+    rule: dict[str, Any] | None = None
+    members: set[str] = field(default_factory=set)
+    # Whether conversations start by it: then `members` are as they were last asked.
+    is_tracked: bool = False
+
+
+class Acts:
+    """An account's people and conversations."""
+
+    def __init__(self, *, zone: str, types: dict[str, str]) -> None:
+        self.account_zone, self.types = zone, types
+        self.people: dict[str, Person] = {}
+        self.conversations: dict[str, Conversation] = {}
+        self.segments: dict[str, Segment] = {}
+        self.phones: dict[str, str] = {}
+        self.pools: dict[str, Any] = {}
+
+    # --- lists and profiles
+
+    def subscribe(
+        self,
+        person: Person,
+        in_list: str,
+        now: datetime,
+        *,
+        method: str,
+        profile: dict[str, Any] | None = None,
+        roles: set[str] = BOTH,
+        **told: Any,
+    ) -> None:
+        """Put a person on a list, or change how it stands there."""
+        is_new = in_list not in person.lists
+        standing = person.lists.setdefault(in_list, Standing(0, state=PENDING, created_at=now))
+        before, profile_before = standing.state, dict(standing.profile)
+        kind = "resubscribed" if standing.subscribed_at else "subscribed"
+        if before != SUBSCRIBED:
+            if standing.subscribed_at:
+                standing.resubscribed_at = now
+            else:
+                standing.subscribed_at = now
+            standing.state, standing.subscribe_method = SUBSCRIBED, method
+            standing.unsubscribed_at, standing.unsubscribe_method = None, ""
+        self._merge(standing, profile or {})
+        if is_new:
+            self.tell("added", person, in_list, now, roles=WATCH, **told)
+        if before != SUBSCRIBED:
+            self.tell(kind, person, in_list, now, method=method, roles=roles, **told)
+        self._tell_profile(person, in_list, profile_before, now, roles=roles, **told)
+
+    def unsubscribe(
+        self, person: Person, in_list: str, now: datetime, *, method: str, **told: Any
+    ) -> None:
+        """Take a person off a list; the first date stands."""
+        standing = person.lists[in_list]
+        if standing.state != UNSUBSCRIBED:
+            standing.state, standing.unsubscribed_at = UNSUBSCRIBED, now
+            standing.unsubscribe_method = method
+            self.tell("unsubscribed", person, in_list, now, roles=WATCH, **told)
+
+    def set_profile(
+        self, person: Person, in_list: str, now: datetime, profile: dict[str, Any], **told: Any
+    ) -> None:
+        """Change a profile."""
+        standing = person.lists[in_list]
+        before = dict(standing.profile)
+        self._merge(standing, profile)
+        self._tell_profile(person, in_list, before, now, **told)
+
+    def _merge(self, standing: Standing, profile: dict[str, Any]) -> None:
+        for name, value in profile.items():
+            if empty(value):
+                standing.profile.pop(name, None)
+            else:
+                standing.profile[name] = value
+
+    def _tell_profile(
+        self, person: Person, in_list: str, before: dict[str, Any], now: datetime, **told: Any
+    ) -> None:
+        profile = person.lists[in_list].profile
+        names = before.keys() | profile.keys()
+        fields = {name for name in names if before.get(name) != profile.get(name)}
+        if fields:
+            self.tell("profile_updated", person, in_list, now, fields=fields, **told)
+
+    def change_address(
+        self, old: Person, new: Person, in_list: str, now: datetime, *, method: str
+    ) -> None:
+        """Move a subscription to a new address, a person of its own."""
+        before = old.lists[in_list]
+        new.lists[in_list] = Standing(
+            0, SUBSCRIBED, now, subscribed_at=now, subscribe_method=method,
+            profile=dict(before.profile),
+        )  # fmt: skip
+        before.state, before.unsubscribed_at = UNSUBSCRIBED, now
+        before.unsubscribe_method = "AddressChange"
+        self.tell("address_changed", old, in_list, now, roles=WATCH)
+        self.tell("added", new, in_list, now, roles=WATCH)
+        self.tell("address_changed", new, in_list, now, roles=TRIGGER, method=method)
+
+    def change_contact(self, person: Person, now: datetime, **values: Any) -> None:
+        """Change what is known of the person itself."""
+        changed = {name: value for name, value in values.items() if getattr(person, name) != value}
+        for name, value in changed.items():
+            setattr(person, name, value)
+        if changed:
+            for in_list in person.lists:
+                self.tell("contact_updated", person, in_list, now, roles=WATCH)
+
+    def stop(self, number: str, now: datetime) -> None:
+        """Take a number off the phone list, by its owner's STOP."""
+        if self.phones.get(number) not in {None, UNSUBSCRIBED}:
+            self.phones[number] = UNSUBSCRIBED
+            for person in self.people.values():
+                if person.phone == number:
+                    for in_list in person.lists:
+                        self.tell("stopped", person, in_list, now, roles=WATCH)
+
+    # --- what happens
+
+    def happen(
+        self,
+        person: Person,
+        in_list: str,
+        name: str,
+        now: datetime,
+        *,
+        occurred_at: datetime | None = None,
+        properties: dict[str, Any] | None = None,
+        **told: Any,
+    ) -> None:
+        """Let an external event happen."""
+        occurred_at = occurred_at or now
+        person.events.append(ListEvent(name, occurred_at, now, properties or {}, in_list))
+        self.tell(
+            "external_event", person, in_list, now, occurred_at=occurred_at, name=name,
+            properties=properties or {}, **told,
+        )  # fmt: skip
+
+    def order(
+        self,
+        person: Person,
+        now: datetime,
+        *,
+        number: str,
+        status: str,
+        total: Any,
+        ordered_at: datetime,
+    ) -> None:
+        """Take an order, or one again with all that is told of it now."""
+        found = person.orders.get(number)
+        if found is None:
+            found = Order(status, ordered_at, now, money(total), number=number)
+            person.orders[number] = found
+        found.status, found.total, found.ordered_at = status, money(total), ordered_at
+        if status in [known for known, _ in found.statuses]:
+            return
+        found.statuses.append((status, now))
+        # An order is of no list: whoever is on none of theirs is refused by each.
+        for in_list in {one.list for one in self.conversations.values()}:
+            self.tell(
+                "order", person, in_list, now, occurred_at=ordered_at, method="api", name=status,
+                properties={"order_number": number, "status": status, "total": str(found.total)},
+            )  # fmt: skip
+
+    def send_all(self, now: datetime) -> None:
+        """Let what is queued be sent."""
+        for conversation in self.conversations.values():
+            for one in conversation.enrollments:
+                for sent in one.deliveries:
+                    if sent.state == "queued":
+                        sent.state = "sent"
+                        self._note(conversation, one.person, sent, "sent", now, {})
+                        self.tell("delivery", one.person, conversation.list, now, roles=WATCH)
+
+    def receipt(self, one: Any, sent: Delivery, did: str, now: datetime, **detail: Any) -> None:
+        """Let something come back of a message."""
+        self._note(one.conversation, one.person, sent, did, now, detail)
+        self.tell("receipt", one.person, one.conversation.list, now, roles=WATCH)
+
+    def _note(
+        self, conversation: Conversation, person: Person, sent: Delivery, did: str,
+        now: datetime, detail: dict[str, Any],
+    ) -> None:  # fmt: skip
+        person.receipts.append(
+            Receipt(
+                did,
+                sent.channel,
+                conversation.list,
+                conversation.name,
+                sent.step,
+                now,
+                now,
+                detail,
+                id(sent),
+            )
+        )
+
+    # --- segments
+
+    def add_member(self, person: Person, name: str, now: datetime, **told: Any) -> None:
+        """Put a person into a segment kept by hand."""
+        segment = self.segments[name]
+        if person.name not in segment.members and segment.list in person.lists:
+            segment.members.add(person.name)
+            self.tell("segment_entered", person, segment.list, now, name=name, **told)
+
+    def remove_member(self, person: Person, name: str, now: datetime, **told: Any) -> None:
+        """Take a person out of a segment kept by hand."""
+        segment = self.segments[name]
+        if person.name in segment.members:
+            segment.members.remove(person.name)
+            self.tell("segment_left", person, segment.list, now, name=name, **told)
+
+    # --- facts
+
+    def tell(
+        self,
+        kind: str,
+        person: Person,
+        in_list: str,
+        now: datetime,
+        *,
+        roles: set[str] = BOTH,
+        occurred_at: datetime | None = None,
+        **more: Any,
+    ) -> None:
+        """Queue a fact for the conversations of its list: those inside are asked first."""
+        person.touched_depth = max(person.touched_depth, more.get("depth", 0))
+        # It counts from when both have come: its own time and ours.
+        occurred_at = occurred_at or now
+        counts_from = max(now, occurred_at)
+        for conversation in self.conversations.values():
+            if conversation.list != in_list or not conversation.versions:
+                continue
+            fact = Fact(kind, person, in_list, counts_from, occurred_at, told_at=now, **more)
+            watching = in_list in person.lists and conversation.watches_for(fact)
+            if "watch" in roles and watching:
+                conversation.queue.append(fact.for_watching())
+            if "trigger" in roles and any(
+                self.means(step, fact) for step in conversation.live.triggers
+            ):
+                conversation.queue.append(fact)
+
+    def means(self, step: Step, fact: Fact) -> bool:
+        """Whether a trigger hears a fact."""
+        if fact.only:
+            return step.key == fact.only
+        config = step.config
+        kind = next(key for key in config if key != "filter")
+        wanted = config[kind]
+        if kind == "external_event":
+            names = wanted if isinstance(wanted, list) else [wanted]
+            return fact.kind == kind and fact.name in names
+        if kind == "list":
+            narrowed = set(config.get("fields") or fact.fields)
+            return fact.kind == wanted and (not fact.fields or bool(narrowed & fact.fields))
+        if kind == "segment":
+            return fact.kind == f"segment_{wanted['on']}" and fact.name == wanted["name"]
+        if kind == "order":
+            return fact.kind == kind and self._means_order(wanted, fact)
+        return kind == "import" and fact.kind == kind
+
+    def _means_order(self, config: dict[str, Any], fact: Fact) -> bool:
+        statuses = config.get("status") or [fact.name]
+        statuses = statuses if isinstance(statuses, list) else [statuses]
+        oldest = span(f"-{config.get('max_age') or 'P2D'}")
+        return fact.name in statuses and fact.occurred_at >= after(
+            fact.told_at, oldest, ZoneInfo(self.account_zone)
+        )

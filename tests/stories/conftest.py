@@ -1,0 +1,34 @@
+"""The ground that stories stand on, and a summary of what they came through."""
+
+from typing import Any
+
+import pytest
+
+from accounts.models import Account
+from tests.stories.player import CAME_THROUGH, Ground
+
+
+@pytest.fixture
+def ground(inside_acme: Account) -> Ground:
+    """Lists, fields, events and messages of acme."""
+    return Ground(inside_acme)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand a worker's summary on."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["came_through"] = dict(CAME_THROUGH)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add up what a worker says."""
+    CAME_THROUGH.update(getattr(node, "workeroutput", {}).get("came_through", {}))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what the stories came through."""
+    if CAME_THROUGH["stories"]:
+        terminalreporter.section("stories")
+        for what, count in sorted(CAME_THROUGH.items()):
+            terminalreporter.write_line(f"{count:8,} {what}")

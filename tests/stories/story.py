@@ -1,0 +1,81 @@
+"""A story as plain data: who there is, what is drawn, and what happens in time."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+
+LIST, CLUB = "Store Customers", "Club"
+FIELDS = {
+    "Profile.Note": "Text",
+    "Profile.Group": "Text",
+    "Profile.Mobile": "Text",
+    "Profile.Points": "Numeric",
+    "Profile.Renewal": "Date",
+    "Profile.Birthday": "Date",
+    "Profile.Vip": "CheckBox",
+    "Profile.Tier": "RadioButton",
+}
+EVENTS = ["Order Imported", "Cart"]
+CODE, PHONE_LIST, MESSAGE = "54321", "Transactional", "We miss you"
+NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class Story:
+    """
+    What a test tells.
+
+    `people`: by name, {email, phone, first_name, time_zone, birthday, state, profile, lists}.
+    `conversations`: files, published in this order before anything happens. `segments`: by
+    name, a rule, or None for one kept by hand. `acts` in order; a clock act ticks until
+    nothing moves:
+
+        ("event", who, name[, {properties, ago, ahead}])    ("profile", who, {field: value})
+        ("subscribe", who[, list])    ("unsubscribe", who[, list])    ("address", who, new)
+        ("order", who, number, status, total, ago)    ("contact", who, {column: value})
+        ("consent", number, state)    ("member" | "no member", who, segment)
+        ("pause" | "resume", conversation)    ("publish", file)
+        ("clock", duration)    ("through", duration): from due time to due time
+    """
+
+    people: dict[str, dict[str, Any]]
+    conversations: list[dict[str, Any]]
+    acts: list[tuple[Any, ...]]
+    segments: dict[str, Any] = field(default_factory=dict)
+    zone: str = "America/New_York"
+    starts: datetime = NOON
+
+    def __repr__(self) -> str:
+        """Write it as a person reads it."""
+        flow: dict[str, Any] = {"sort_keys": False, "width": 120, "allow_unicode": True}
+        people = "".join(f"    {name}: {about}\n" for name, about in self.people.items())
+        files = "".join(_file(one) for one in self.conversations)
+        acts = "".join(f"    {act}\n" for act in self.acts if act[0] != "publish")
+        later = "".join(f"later:\n{_file(act[1])}" for act in self.acts if act[0] == "publish")
+        segments = yaml.safe_dump(self.segments, **flow) if self.segments else ""
+        return (
+            f"\nzone {self.zone}, from {self.starts}\n{segments}people:\n{people}{files}"
+            f"acts:\n{acts}{later}"
+        )
+
+    def _repr_pretty_(self, printer: Any, _cycle: Any) -> None:
+        """Let Hypothesis write it so, too."""
+        printer.text(repr(self))
+
+
+def _file(structure: dict[str, Any]) -> str:
+    lines = []
+    for name, value in structure.items():
+        if name != "threads":
+            lines.append(f"  {name}: {_flow(value)}")
+    for thread in structure["threads"]:
+        lines.append(f"  - thread: {thread['thread']}")
+        lines += [f"      - {_flow(step)}" for step in thread["steps"]]
+    return "\n".join(lines) + "\n"
+
+
+def _flow(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)
+    return text.removesuffix("\n").removesuffix("\n...")
