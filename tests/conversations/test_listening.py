@@ -5,7 +5,6 @@ from datetime import datetime
 import pytest
 
 from accounts.models import Account
-from accounts.tenancy import in_account
 from conductor.conversations.actions.listening import forget_listeners
 from conductor.conversations.models import Conversation
 from conductor.conversations.program import Hearing, listeners
@@ -107,8 +106,7 @@ class TestPublishing:
         assert heard(conversation) >= both
 
         world.tick(world.now.replace(month=12))
-        with in_account(conversation.account_id):
-            forget_listeners(world.now)
+        forget_listeners(world.now)
         assert heard(conversation) == {
             ("trigger", "external_event"),
             ("watch", "profile_updated"),

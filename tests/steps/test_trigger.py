@@ -201,7 +201,7 @@ class TestCompile:
         )
         event = world.event.pk
         names = ListNames(world.in_list)
-        nothing = {
+        nothing: dict[str, Any] = {
             "external_event_ids": [],
             "segment_id": None,
             "field_ids": [],
@@ -213,7 +213,7 @@ class TestCompile:
             "filter": None,
         }
         points, birthday = world.fields["Points"].pk, world.fields["Birthday"].pk
-        for written, compiled in [
+        cases: list[tuple[Any, dict[str, Any]]] = [
             (
                 {"external_event": "Order Imported"},
                 {"kind": "external_event", "external_event_ids": [event]},
@@ -255,7 +255,8 @@ class TestCompile:
                 },
             ),
             ("none", {"kind": "none"}),
-        ]:
+        ]
+        for written, compiled in cases:
             assert STEP.compile(config(written), names) == {**nothing, **compiled}
 
 
