@@ -24,20 +24,8 @@ from conductor.heartbeat import SILENT_SECONDS
 
 PATH = "/healthz"
 CONNECT_SECONDS = 3
-# The accounts that were served longest ago come first: the lag is theirs.
-LAGGING_ACCOUNTS = 50
-LAG = """
-    SELECT max(EXTRACT(EPOCH FROM %(now)s - due.due_at))
-    FROM conversations_conversation AS conversation
-    CROSS JOIN LATERAL (
-        SELECT min(enrollment.due_at) AS due_at
-        FROM conversations_enrollment AS enrollment
-        WHERE enrollment.conversation_id = conversation.id
-            AND enrollment.ended_at IS NULL
-            AND enrollment.due_at <= %(now)s
-    ) AS due
-    WHERE conversation.published_id IS NOT NULL AND conversation.paused_at IS NULL
-"""
+# So many accounts are named, the latest first.
+LAGGING_ACCOUNTS = 20
 
 
 @dataclass
@@ -45,8 +33,14 @@ class Health:
     """What one look at the deployment found; a part that is well says `ok`."""
 
     database: str = ""
-    due_lag_seconds: float = 0.0
+    # By account id, of the accounts that are late.
+    due_lags: dict[int, float] = field(default_factory=dict)
     parts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def due_lag_seconds(self) -> float:
+        """For how many seconds the work waits that waits longest of all."""
+        return max(self.due_lags.values(), default=0.0)
 
     @property
     def is_ok(self) -> bool:
@@ -60,6 +54,7 @@ class Health:
             "version": settings.VERSION,
             "database": self.database,
             "due_lag_seconds": self.due_lag_seconds,
+            "due_lag_seconds_by_account": self.due_lags,
             "parts": self.parts,
         }
 
@@ -93,7 +88,7 @@ class Probe:
         parts |= {part: _sign_of(part, beats.get(part), now) for part in ("worker", "pulse")}
         return Health(
             database=version,
-            due_lag_seconds=_due_lag(connection, now),
+            due_lags=_due_lags(connection, now),
             parts={**parts, "database": _partitions()},
         )
 
@@ -123,20 +118,13 @@ def _sign_of(part: str, beat_at: datetime | None, now: datetime) -> str:
     return "ok"
 
 
-def _due_lag(connection: BaseDatabaseWrapper, now: datetime) -> float:
-    """Return for how many seconds the contact waits that is overdue longest."""
-    lag = 0.0
-    # The account is set for this transaction, which ends with the connection.
-    connection.set_autocommit(False)
+def _due_lags(connection: BaseDatabaseWrapper, now: datetime) -> dict[int, float]:
+    """Return for how many seconds the longest waiting work of an account waits, worst first."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT account_id FROM lookup_due_accounts(%s, %s)", [now, LAGGING_ACCOUNTS]
+            "SELECT account_id, seconds FROM lookup_lags(%s, %s)", [now, LAGGING_ACCOUNTS]
         )
-        for (account_id,) in cursor.fetchall():
-            cursor.execute("SELECT set_config('app.account_id', %s, true)", [str(account_id)])
-            cursor.execute(LAG, {"now": now})
-            lag = max(lag, float(cursor.fetchone()[0] or 0))
-    return round(lag, 1)
+        return {account_id: round(seconds, 1) for account_id, seconds in cursor.fetchall()}
 
 
 def _partitions() -> str:

@@ -9,6 +9,7 @@ from accounts.tenancy.partitions import make_partitions
 from conductor.conversations.actions.listening import forget_listeners
 from conductor.conversations.notices import send_notices
 from conductor.engine.calls import forget_calls
+from conductor.retention import drop_old_months
 from messaging.actions.coupons import warn_of_low_pools
 
 
@@ -22,6 +23,6 @@ def forget_sessions(_now: datetime) -> None:
     call_command("clearsessions")
 
 
-DAILY = (make_months_ahead, forget_sessions, forget_listeners, forget_calls)
+DAILY = (make_months_ahead, drop_old_months, forget_sessions, forget_listeners, forget_calls)
 # Each looks first whether there is anything to do: an idle deployment stays idle.
 MINUTELY: tuple[Callable[[datetime], object], ...] = (send_notices, warn_of_low_pools)

@@ -85,6 +85,11 @@ OUTGOING_ALLOW = [
 # How many reverse proxies of one's own stand in front: then X-Forwarded-For names the caller.
 PROXIES = int(os.environ.get("CONDUCTOR_PROXIES", "0"))
 
+# How many full months of events and visits are kept before this one; 0 keeps all.
+KEEP_MONTHS = int(os.environ.get("CONDUCTOR_KEEP_MONTHS") or "0")
+# Who may read /metrics from elsewhere: whoever sends this as a bearer token.
+METRICS_TOKEN = os.environ.get("CONDUCTOR_METRICS_TOKEN", "")
+
 # The plain role does everything but migrations; the owner's address is known only where
 # something is to be built (migrate, bin/up, backup, the test set-up).
 DATABASES = {"default": postgres(required("DATABASE_URL"))}
@@ -123,6 +128,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "conductor.health.HealthMiddleware",
+    "conductor.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "accounts.middleware.SecurityHeaders",
     "conductor.api.ApiMiddleware",

@@ -15,6 +15,9 @@ functions of `accounts.tenancy.lookups`, which return ids only:
 * `lookup_import_accounts()`: who has an import to run?
 * `lookup_calling_accounts(now, limit)`: who has webhook calls to make?
 * `lookup_notice_accounts()`: who wants mails about a step's messages?
+* `lookup_lags(now, limit)`: who waits longest, for how long?
+* `lookup_oldest_entry()`: since when is somebody inside? Retention drops nothing later
+* `lookup_work_done()`, `lookup_queues()`, `lookup_delivery_states()`: totals over all accounts, for /metrics
 """
 
 from accounts.tenancy.account import OtherAccountError, current_account_id, in_account

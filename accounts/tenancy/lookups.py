@@ -107,6 +107,36 @@ def notice_accounts() -> list[int]:
     return [row[0] for row in sql.fetch_all("SELECT account_id FROM lookup_notice_accounts()")]
 
 
+def lags(*, now: datetime, most: int) -> dict[int, float]:
+    """Return for how many seconds the longest waiting work of each account waits, worst first."""
+    rows = sql.fetch_all(
+        "SELECT account_id, seconds FROM lookup_lags(%(now)s, %(most)s)", now=now, most=most
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def oldest_entry() -> datetime | None:
+    """Return when the contact entered that is inside a conversation longest; reads all of them."""
+    found: datetime | None = sql.fetch_value("SELECT lookup_oldest_entry()")
+    return found
+
+
+def work_done() -> tuple[int, int]:
+    """Return how many ticks were run and how many visits they ended, over all accounts."""
+    row = sql.fetch_one("SELECT ticks, steps FROM lookup_work_done()") or (0, 0)
+    return int(row[0]), int(row[1])
+
+
+def queues() -> dict[str, int]:
+    """Return how much waits in each queue of the engine, over all accounts."""
+    return dict(sql.fetch_all("SELECT queue, waiting FROM lookup_queues()"))
+
+
+def delivery_states() -> dict[str, int]:
+    """Return how many deliveries are in each state, over all accounts; reads an index of all."""
+    return dict(sql.fetch_all("SELECT state, deliveries FROM lookup_delivery_states()"))
+
+
 def waiting_work(*, now: datetime) -> dict[str, bool]:
     """Say for each kind of work (as `wake` names it) whether any account has some."""
     row = sql.fetch_one(

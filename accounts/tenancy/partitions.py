@@ -1,6 +1,6 @@
 """Month partitions of the append-only tables, made ahead and dropped by retention."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from accounts.tenancy import sql
 
@@ -30,6 +30,34 @@ def make_partitions(*, now: datetime) -> list[str]:
             months=MONTHS_AHEAD,
         )
     return tables
+
+
+def drop_partitions(*, before: date) -> int:
+    """Drop the months of all partitioned tables that ended before a day; return how many."""
+    return sum(
+        sql.fetch_value(
+            "SELECT drop_month_partitions(%(table)s, %(before)s)", table=row[0], before=before
+        )
+        for row in sql.fetch_all(PARTITIONED)
+    )
+
+
+def has_months(*, before: date) -> bool:
+    """Say whether there is a month that ended before a day."""
+    return bool(
+        sql.fetch_value(
+            """
+            SELECT EXISTS (
+                SELECT FROM pg_catalog.pg_inherits AS inherits
+                JOIN pg_catalog.pg_class AS child ON child.oid = inherits.inhrelid
+                WHERE child.relname ~ '_[0-9]{4}_[0-9]{2}$' AND child.relkind = 'r'
+                    AND to_date(right(child.relname, 7), 'YYYY_MM') + interval '1 month'
+                    <= %(before)s
+            )
+            """,
+            before=before,
+        )
+    )
 
 
 def stray_rows() -> dict[str, bool]:

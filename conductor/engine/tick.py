@@ -269,7 +269,7 @@ def _flush(journey: Journey, *, has_inside: bool, has_new: bool) -> tuple[int, i
         sql.execute(_statement("insert_enrollments"), now=journey.now, exits=exits)
     if journey.tallies:
         _count(journey)
-    visits = sql.execute(
+    visits = sql.fetch_value(
         _statement("insert_visits"),
         now=journey.now,
         programs=json.dumps(

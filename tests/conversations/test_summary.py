@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from conductor.conversations.actions import publish_conversation
-from conductor.conversations.models import Enrollment, Visit
+from conductor.conversations.models import Enrollment, Flow, Visit
 from conductor.conversations.summary import summarize
 from messaging.models import Delivery
 from tests.conversations.conftest import applied, winback
@@ -47,6 +47,13 @@ def enroll(conversation, now, *, to, ended="", version=None, held=""):
             arrived_at=now,
             left_at=now,
             exit=name,
+        )
+        Flow.objects.create(
+            conversation_id=conversation.pk,
+            version_id=version.pk,
+            step_key=key,
+            exit=name,
+            visits=1,
         )
     return enrollment
 

@@ -3,7 +3,7 @@
 -- Params  conversation_id bigint, version_id bigint (null = all versions)
 -- Returns kind, step_key, and by kind: place (entered, waiting), exit (name, visits), delivery (thread, channel,
 --         state, reason, deliveries); one statement, so that entered = waiting + ended whatever moves meanwhile
--- Index   enrollment_waiting for places; visits are read as a whole, deliveries by delivery_by_step
+-- Index   enrollment_waiting for places, flow_by_conversation for visits, delivery_by_step
 SELECT
     'place' AS kind,
     enrollment.step_key,
@@ -21,18 +21,18 @@ GROUP BY enrollment.step_key
 UNION ALL
 SELECT
     'exit' AS kind,
-    visit.step_key,
+    flow.step_key,
     '' AS thread,
     '' AS channel,
     '' AS state,
-    visit.exit AS reason,
-    count(*) AS total,
+    flow.exit AS reason,
+    sum(flow.visits)::bigint AS total,
     0 AS waiting
-FROM conversations_visit AS visit
+FROM conversations_flow AS flow
 WHERE
-    visit.conversation_id = %(conversation_id)s
-    AND (%(version_id)s::bigint IS NULL OR visit.version_id = %(version_id)s)
-GROUP BY visit.step_key, visit.exit
+    flow.conversation_id = %(conversation_id)s
+    AND (%(version_id)s::bigint IS NULL OR flow.version_id = %(version_id)s)
+GROUP BY flow.step_key, flow.exit
 UNION ALL
 SELECT
     'delivery' AS kind,

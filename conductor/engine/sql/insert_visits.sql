@@ -1,36 +1,55 @@
--- insert_visits: write every visit that ended in this tick.
+-- insert_visits: write every visit that ended in this tick, and how many left by each exit.
 --
 -- Whom a step could not find, because the contact is gone, ended there.
 --
 -- Params  now timestamptz, programs json [{version_id, conversation_id}]
--- Returns nothing
+-- Returns how many visits ended
 -- Locks   none
-INSERT INTO conversations_visit (
-    enrollment_id, conversation_id, version_id, step_key, visit_number, arrived_at, due_at,
-    left_at, exit
+WITH ended AS (
+    INSERT INTO conversations_visit (
+        enrollment_id, conversation_id, version_id, step_key, visit_number, arrived_at, due_at,
+        left_at, exit
+    )
+    SELECT
+        arrivals.enrollment_id,
+        program.conversation_id,
+        arrivals.version_id,
+        arrivals.step_key,
+        arrivals.visit_number,
+        arrivals.arrived_at,
+        arrivals.due_at,
+        %(now)s,
+        coalesce(arrivals.exit, 'end')
+    FROM arrivals
+    INNER JOIN jsonb_to_recordset(%(programs)s::jsonb) AS program (version_id bigint, conversation_id bigint)
+        ON program.version_id = arrivals.version_id
+    WHERE
+        arrivals.exit IS NOT NULL
+        OR (
+            arrivals.due_at IS NULL
+            AND arrivals.held_reason IS NULL
+            AND (arrivals.is_due OR NOT arrivals.is_woken)
+            AND (
+                SELECT subscription.id
+                FROM contacts_subscription AS subscription
+                WHERE subscription.id = arrivals.subscription_id
+            ) IS NULL
+        )
+    RETURNING conversation_id, version_id, step_key, exit
+),
+
+counted AS (
+    INSERT INTO conversations_flow (conversation_id, version_id, step_key, exit, visits)
+    SELECT
+        ended.conversation_id,
+        ended.version_id,
+        ended.step_key,
+        ended.exit,
+        count(*)
+    FROM ended
+    GROUP BY ended.conversation_id, ended.version_id, ended.step_key, ended.exit
+    RETURNING visits
 )
-SELECT
-    arrivals.enrollment_id,
-    program.conversation_id,
-    arrivals.version_id,
-    arrivals.step_key,
-    arrivals.visit_number,
-    arrivals.arrived_at,
-    arrivals.due_at,
-    %(now)s,
-    coalesce(arrivals.exit, 'end')
-FROM arrivals
-INNER JOIN jsonb_to_recordset(%(programs)s::jsonb) AS program (version_id bigint, conversation_id bigint)
-    ON program.version_id = arrivals.version_id
-WHERE
-    arrivals.exit IS NOT NULL
-    OR (
-        arrivals.due_at IS NULL
-        AND arrivals.held_reason IS NULL
-        AND (arrivals.is_due OR NOT arrivals.is_woken)
-        AND (
-            SELECT subscription.id
-            FROM contacts_subscription AS subscription
-            WHERE subscription.id = arrivals.subscription_id
-        ) IS NULL
-    );
+
+SELECT coalesce(sum(counted.visits), 0)::bigint AS visits
+FROM counted;
