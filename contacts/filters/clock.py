@@ -38,7 +38,8 @@ class Clock:
     What the moments of one rule are written with.
 
     `scope` binds parameters and names the zone, whose Python twin is `zone`; `now` is the
-    value of the parameter of that name. Where `bulk`, facts are grouped once and joined.
+    value of the parameter of that name. `joins` follow the tables that are asked: of values
+    worked out once and, where `bulk`, of facts that are grouped once.
     """
 
     scope: Scope
@@ -62,6 +63,13 @@ class Clock:
             f"ON {name}.contact_id = subscription.contact_id"
         )
         return f"{name}.moment"
+
+    def once(self, value: str) -> str:
+        """Have a value of the subscription worked out once, not wherever it is named."""
+        name = f"clock_{len(self.joins)}"
+        # OFFSET keeps the planner from writing the value out again.
+        self.joins.append(f"CROSS JOIN LATERAL (SELECT {value} AS value OFFSET 0) AS {name}")
+        return f"{name}.value"
 
     def window(self, at: str, recorded: str, within: str | None) -> str:
         """

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from contacts.filters.clock import Clock
+from contacts.filters.clock import DAYS, Clock
 from contacts.filters.leaf import Config, Heard, LeafType
 from contacts.filters.reading import Fault, Reader, within
 from contacts.filters.scope import Names, Scope, Test, every
@@ -56,11 +56,11 @@ class Field(LeafType):
 
     def moments(self, resolved: Config, clock: Clock) -> list[str]:
         """Ask a date again when it may come to lie in a span about today, or cease to."""
-        if resolved["family"] != "date":
+        if resolved["family"] != "date" or not DAYS.keys() & resolved["operators"].keys():
             return []
         key = clock.scope.bind(str(int(resolved["field_id"])), "text")
         day = Subject(text=f"(subscription.profile ->> {key})", clean=True).date
-        return clock.days(resolved["operators"], f"({day})")
+        return clock.days(resolved["operators"], clock.once(day))
 
     def hears(self, resolved: Config) -> set[Heard]:
         """Return the facts that may change the answer."""
