@@ -89,6 +89,8 @@ HALF_GOOD = {
     "POST /sms/v1/ShortCode/{sender_code_id}/Contact/{phone_number}/PhoneList/{phone_list_id}": None,
     "DELETE /sms/v1/ShortCode/{sender_code_id}/ContactUnsubscribe/{phone_number}"
     "/PhoneList/{phone_list_id}": None,
+    "POST /conductor/v1/Secret": {"name": "HALF", "value": ""},
+    "DELETE /conductor/v1/Secret/{secret_id}": None,
     "POST /conductor/v1/List/{list_id}/Conversation": {
         "conversation": "Half",
         "list": "Store Customers",
@@ -151,6 +153,7 @@ def ids(acme, shop):
             "phone_list_id": PhoneListFactory.create(short_code=code).pk,
             "phone_number": PHONE,
             "conversation_id": 999999,
+            "secret_id": 999999,
         }
 
 
