@@ -1,4 +1,4 @@
-"""Nobody is lost or doubled: random conversations, random facts, ticks of any size."""
+"""Nobody is lost or doubled: random conversations, facts, hands and ticks of any size."""
 
 import random
 from datetime import timedelta
@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from conductor.conversations.models import Enrollment, Refusal
-from contacts.models import Event
+from contacts.models import Event, Subscription
 from tests.engine.world import World, check_conservation
 
 DAY = timedelta(days=1)
@@ -23,7 +23,31 @@ STEPS = (
     "action: {set_field: {field: Profile.Points, value: 7}}",
     "action: {set_field: {field: Profile.Points, value: {from_field: Profile.Note}}}",
     "action: {set_date: {field: Profile.Renewal, offset: P2D}}",
+    "wait_for: {filter: {field: Profile.Vip, checked: true}, timeout: P2D}",
+    "wait_for: {event: Order Imported, timeout: P1D}",
+    "if: {branches: [{name: rich, filter: {field: Profile.Points, at_least: 5}}]}, exits: {rich: end}",
+    "split: {groups: [{name: a, weight: 30}, {name: b, weight: 70}]}",
 )
+HEADINGS = (
+    "",
+    "while_in: restart",
+    "goal: {field: Profile.Points, at_least: 9}",
+    "while_in: restart\nexit_when: {field: Profile.Points, is: 0}",
+    "on_unsubscribe: end\ngoal: {field: Profile.Points, at_least: 9}",
+)
+
+
+def disturb(world: World, people: list[Subscription], chance: random.Random) -> None:
+    """Change what is known of some, and decide by hand where one of them goes."""
+    for person in chance.sample(people, chance.randint(0, 2)):
+        world.set(person, Points=chance.randint(0, 10))
+    if chance.random() < 0.2:
+        world.tell("unsubscribed", chance.choice(people))
+    if chance.random() < 0.2:
+        waiting = Enrollment.objects.filter(ended_at=None, step_key="s1").order_by("id")
+        Enrollment.objects.filter(pk__in=[row.pk for row in waiting[:1]]).update(
+            told=chance.choice(["!end", "next"]), due_at=world.now
+        )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -40,7 +64,8 @@ def test_holds_whatever_is_drawn(world: World, seed: int) -> None:
             lines.append(
                 "{key: back, go_to: {to: round, filter: {field: Profile.Points, at_most: 6}}}"
             )
-        heading = f"reentry: {chance.choice(['once', 'unlimited', '{after: P3D}'])}"
+        heading = f"reentry: {chance.choice(['once', 'unlimited', '{after: P3D}'])}\n"
+        heading += chance.choice(HEADINGS)
         conversations.append(world.live("\n".join(lines), heading=heading))
     people = [
         world.person(
@@ -57,6 +82,7 @@ def test_holds_whatever_is_drawn(world: World, seed: int) -> None:
 
     for _ in range(40):
         world.happen(*chance.sample(people, chance.randint(0, 4)))
+        disturb(world, people, chance)
         world.tick(world.now + chance.random() * DAY / 2, limit=chance.choice([1, 3, 1000]))
     while world.tick().rows:
         pass

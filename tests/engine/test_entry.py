@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.tenancy import lookups
 from conductor.conversations.models import Conversation, Enrollment
 from contacts.models import Event, Intake, Subscription
 from tests.engine.world import World, check_conservation
@@ -128,6 +129,9 @@ class TestEntry:
 
         assert world.tick().entered == 0
         assert world.queued() == 1
+        # Nor is there anything to do until then.
+        assert lookups.due_accounts(now=world.now, most=10) == []
+        assert len(lookups.due_accounts(now=world.now + DAY, most=10)) == 1
         assert world.tick(world.now + DAY).entered == 1
 
     def test_keeps_how_it_began(self, world: World) -> None:
