@@ -41,7 +41,7 @@ class RehearsalForm(forms.Form):
         label="Its properties",
         required=False,
         help_text='As JSON, such as {"sku": "A1"}.',
-        widget=forms.Textarea(attrs={"rows": 2, "class": "code", "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
     )
     speed = forms.ChoiceField(
         label="Speed",
