@@ -107,8 +107,7 @@ class Split(StepType[SplitConfig]):
             hold_here(arrivals, "the field is gone")
             return
         arrivals.run(KEPT_OR_DRAWN, **given, field=field)
-        same = "written.subscription_id = arrivals.subscription_id"
-        announce(arrivals, STORED, write=STORE, joined=same, field=field)
+        announce(arrivals, STORED, write=STORE, field=field)
 
 
 GROUP = f"(%(groups)s::text[])[1 + width_bucket({DRAW}, %(bounds)s::bigint[])]"

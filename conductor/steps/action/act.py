@@ -5,8 +5,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from conductor.clocks import count_fallbacks
 from conductor.steps import (
-    HERE,
     NEXT,
+    THESE,
     Arrivals,
     Names,
     StepProblem,
@@ -35,9 +35,9 @@ WRITE_FIELD = f"""
     INNER JOIN enrolled ON enrolled.id = arrivals.enrollment_id
     {{joins}}
     WHERE
-        {HERE}
+        {THESE}
         AND subscription.id = arrivals.subscription_id
-        AND arrivals.held_reason IS NULL
+        AND coalesce(arrivals.held_reason, '') = ''
         AND (subscription.profile -> %(field)s::text) IS DISTINCT FROM ({{value}})
     RETURNING subscription.id AS subscription_id
 """
@@ -95,7 +95,6 @@ def write_field(
         arrivals,
         CHANGED,
         write=WRITE_FIELD.format(value=value, joins=joins),
-        joined="written.subscription_id = arrivals.subscription_id",
         field=str(field_id),
         **params,
     )

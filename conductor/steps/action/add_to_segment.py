@@ -7,7 +7,7 @@ what is known of the contact, not by an action.
 from collections.abc import Mapping
 from typing import Any
 
-from conductor.steps import HERE, Arrivals, Names, NameText, StepProblem, Told, announce
+from conductor.steps import THESE, Arrivals, Names, NameText, StepProblem, Told, announce
 from conductor.steps.action.act import Act
 from conductor.steps.action.segment import compile_segment, segment_here, segment_problems
 from contacts.actions import facts
@@ -16,7 +16,7 @@ ADD = f"""
     INSERT INTO contacts_segmentmember AS member (segment_id, subscription_id, is_member, since)
     SELECT %(segment_id)s, arrivals.subscription_id, TRUE, %(now)s
     FROM arrivals
-    WHERE {HERE}
+    WHERE {THESE}
     ORDER BY arrivals.subscription_id
     ON CONFLICT (account_id, segment_id, subscription_id) DO UPDATE
     SET is_member = TRUE, since = excluded.since
@@ -53,7 +53,6 @@ class AddToSegmentAct(Act[str]):
                 arrivals,
                 ENTERED,
                 write=ADD,
-                joined="written.subscription_id = arrivals.subscription_id",
                 segment_id=settings["segment_id"],
             )
 

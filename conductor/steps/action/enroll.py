@@ -10,7 +10,7 @@ from typing import Any
 
 from accounts.tenancy.wake import wake
 from conductor.steps import (
-    HERE,
+    THESE,
     Arrivals,
     Names,
     NameText,
@@ -47,14 +47,14 @@ QUEUE = f"""
         %(first_step)s, %(now)s, %(now)s, 'action', '{{}}'::jsonb, (enrolled.depth + 1)::smallint
     FROM arrivals
     INNER JOIN enrolled ON enrolled.id = arrivals.enrollment_id
-    WHERE {HERE}
+    WHERE {THESE}
     ORDER BY arrivals.enrollment_id
 """
 REFUSE = f"""
     INSERT INTO conversations_refusal (conversation_id, contact_id, kind, reason, refused_at)
     SELECT %(conversation_id)s, arrivals.contact_id, 'enroll', 'not published', %(now)s
     FROM arrivals
-    WHERE {HERE}
+    WHERE {THESE}
     ORDER BY arrivals.enrollment_id
 """
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from conductor.steps import (
-    HERE,
+    THESE,
     Arrivals,
     Names,
     NameText,
@@ -35,12 +35,14 @@ RAISE = f"""
         'action', '{{}}'::jsonb
     FROM arrivals
     INNER JOIN enrolled ON enrolled.id = arrivals.enrollment_id
-    WHERE {HERE}
+    WHERE {THESE}
     ORDER BY arrivals.enrollment_id
     RETURNING id AS event_id, contact_id
 """
 RAISED = Told(
     kinds=(facts.EXTERNAL_EVENT,),
+    key="contact_id",
+    columns="event_id bigint",
     external_event_id="%(external_event_id)s::bigint",
     event_id="written.event_id",
 )
@@ -88,7 +90,6 @@ class RaiseEventAct(Act[str]):
             arrivals,
             RAISED,
             write=RAISE,
-            joined="written.contact_id = arrivals.contact_id",
             external_event_id=settings["external_event_id"],
         )
 

@@ -6,7 +6,7 @@ Who is not in it stays out, and nobody hears of it.
 from collections.abc import Mapping
 from typing import Any
 
-from conductor.steps import HERE, Arrivals, Names, NameText, StepProblem, Told, announce
+from conductor.steps import THESE, Arrivals, Names, NameText, StepProblem, Told, announce
 from conductor.steps.action.act import Act
 from conductor.steps.action.segment import compile_segment, segment_here, segment_problems
 from contacts.actions import facts
@@ -14,11 +14,16 @@ from contacts.actions import facts
 REMOVE = f"""
     DELETE FROM contacts_segmentmember AS member
     USING arrivals
-    WHERE
-        {HERE}
-        AND member.segment_id = %(segment_id)s
-        AND member.subscription_id = arrivals.subscription_id
-        AND member.is_member
+    CROSS JOIN LATERAL (
+        SELECT found.id
+        FROM contacts_segmentmember AS found
+        WHERE
+            found.segment_id = %(segment_id)s
+            AND found.subscription_id = arrivals.subscription_id
+            AND found.is_member
+        LIMIT 1
+    ) AS own
+    WHERE {THESE} AND member.id = own.id
     RETURNING member.subscription_id
 """
 LEFT = Told(kinds=(facts.SEGMENT_LEFT,), segment_id="%(segment_id)s::bigint")
@@ -51,7 +56,6 @@ class RemoveFromSegmentAct(Act[str]):
                 arrivals,
                 LEFT,
                 write=REMOVE,
-                joined="written.subscription_id = arrivals.subscription_id",
                 segment_id=settings["segment_id"],
             )
 

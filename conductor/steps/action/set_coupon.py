@@ -12,6 +12,7 @@ from typing import Any
 from conductor.steps import (
     HERE,
     NEXT,
+    THESE,
     Arrivals,
     Names,
     NameText,
@@ -28,23 +29,27 @@ NO_CODE = "no_code"
 FIELD_TYPES = ("Text", "CommentArea", "ContentBlock")
 TODAY = "(%(now)s::timestamptz AT TIME ZONE {zone})::date"
 
+CODE_OF_VISIT = """
+    SELECT earlier.code
+    FROM messaging_couponcode AS earlier
+    WHERE
+        earlier.enrollment_id = arrivals.enrollment_id
+        AND earlier.step_key = arrivals.step_key
+        AND earlier.visit_number = arrivals.visit_number
+    LIMIT 1
+"""
 # A visit that has its code already (a step that is run again) keeps it. Codes that another
-# connection is handing out are passed over. Both sides are counted off, and paired.
+# connection is handing out are passed over. Codes are counted off, and paired with those who ask by their
+# place in an array: a join would be a loop over both, by a planner that expects one row.
 HAND_OUT = f"""
     WITH asking AS MATERIALIZED (
         SELECT
-            arrivals.enrollment_id, arrivals.contact_id, arrivals.step_key, arrivals.visit_number,
-            row_number() OVER (ORDER BY arrivals.enrollment_id) AS place
+            array_agg(arrivals.enrollment_id ORDER BY arrivals.enrollment_id) AS enrollments,
+            array_agg(arrivals.contact_id ORDER BY arrivals.enrollment_id) AS contacts,
+            array_agg(arrivals.visit_number ORDER BY arrivals.enrollment_id) AS visits,
+            count(*) AS number
         FROM arrivals
-        WHERE
-            {HERE}
-            AND NOT EXISTS (
-                SELECT FROM messaging_couponcode AS earlier
-                WHERE
-                    earlier.enrollment_id = arrivals.enrollment_id
-                    AND earlier.step_key = arrivals.step_key
-                    AND earlier.visit_number = arrivals.visit_number
-            )
+        WHERE {THESE} AND ({CODE_OF_VISIT}) IS NULL
     ),
 
     taken AS MATERIALIZED (
@@ -55,7 +60,7 @@ HAND_OUT = f"""
             AND free.handed_at IS NULL
             AND (free.expires_on IS NULL OR free.expires_on >= {TODAY} + %(cutoff_days)s::integer)
         ORDER BY free.id
-        LIMIT (SELECT count(*) FROM asking)
+        LIMIT (SELECT asking.number FROM asking)
         FOR UPDATE SKIP LOCKED
     ),
 
@@ -66,12 +71,12 @@ HAND_OUT = f"""
     UPDATE messaging_couponcode AS code
     SET
         handed_at = %(now)s,
-        contact_id = asking.contact_id,
-        enrollment_id = asking.enrollment_id,
-        step_key = asking.step_key,
-        visit_number = asking.visit_number
+        contact_id = asking.contacts[counted_off.place],
+        enrollment_id = asking.enrollments[counted_off.place],
+        step_key = %(step_key)s,
+        visit_number = asking.visits[counted_off.place]
     FROM counted_off
-    INNER JOIN asking ON asking.place = counted_off.place
+    CROSS JOIN asking
     WHERE code.id = counted_off.id
 """
 STATIC_CODE = f"""
@@ -84,12 +89,7 @@ STATIC_CODE = f"""
     ORDER BY code.starts_on, code.id
     LIMIT 1
 """
-OWN_CODE = """
-    LEFT JOIN messaging_couponcode AS own
-        ON own.enrollment_id = arrivals.enrollment_id
-        AND own.step_key = arrivals.step_key
-        AND own.visit_number = arrivals.visit_number
-"""
+OWN_CODE = f"LEFT JOIN LATERAL ({CODE_OF_VISIT}) AS own ON TRUE"
 HANDED = "to_jsonb(coalesce(own.code, nullif(%(fallback)s::text, '')))"
 SAME_FOR_ALL = "to_jsonb(nullif(%(fallback)s::text, ''))"
 LEAVE_WITHOUT = f"""
@@ -97,13 +97,7 @@ LEAVE_WITHOUT = f"""
     SET exit = '{NO_CODE}'
     WHERE
         {HERE}
-        AND NOT EXISTS (
-            SELECT FROM messaging_couponcode AS own
-            WHERE
-                own.enrollment_id = arrivals.enrollment_id
-                AND own.step_key = arrivals.step_key
-                AND own.visit_number = arrivals.visit_number
-        )
+        AND ({CODE_OF_VISIT}) IS NULL
 """
 
 

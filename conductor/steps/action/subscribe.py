@@ -10,7 +10,7 @@ from typing import Any
 
 from accounts.models import List
 from conductor.steps import (
-    HERE,
+    THESE,
     Arrivals,
     Names,
     NameText,
@@ -38,7 +38,7 @@ SUBSCRIBE = f"""
         '', '{{}}'::jsonb, %(now)s, 'action', '', %(now)s, %(now)s
     FROM arrivals
     INNER JOIN contacts_contact AS contact ON contact.id = arrivals.contact_id
-    WHERE {HERE} AND contact.email_norm <> ''
+    WHERE {THESE} AND contact.email_norm <> ''
     ORDER BY contact.id
     ON CONFLICT (account_id, list_id, contact_id) DO UPDATE
     SET
@@ -61,15 +61,17 @@ SUBSCRIBE = f"""
 """
 CAME = Told(
     kinds=(facts.ADDED, facts.SUBSCRIBED, facts.RESUBSCRIBED),
+    key="contact_id",
+    columns="subscription_id bigint, is_added boolean, is_back boolean",
     kind="told.kind",
     list_id="%(list_id)s::bigint",
     subscription_id="written.subscription_id",
-    source=f"""written CROSS JOIN LATERAL (
+    also=f"""INNER JOIN LATERAL (
         VALUES
             (1, '{facts.ADDED}', written.is_added),
             (2, '{facts.SUBSCRIBED}', NOT written.is_back),
             (3, '{facts.RESUBSCRIBED}', written.is_back)
-    ) AS told (place, kind, holds)""",
+    ) AS told (place, kind, holds) ON told.holds""",
     order="told.place",
 )
 WITHOUT_ADDRESS = """
@@ -113,7 +115,6 @@ class SubscribeAct(Act[str]):
             arrivals,
             CAME,
             write=SUBSCRIBE,
-            joined="told.holds AND written.contact_id = arrivals.contact_id",
             list_id=settings["list_id"],
         )
 

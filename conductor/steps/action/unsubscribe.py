@@ -9,7 +9,7 @@ from typing import Any
 
 from accounts.models import List
 from conductor.steps import (
-    HERE,
+    THESE,
     Arrivals,
     Names,
     NameText,
@@ -32,13 +32,25 @@ UNSUBSCRIBE = f"""
         unsubscribe_method = 'action',
         updated_at = %(now)s
     FROM arrivals
-    WHERE {HERE} AND {{same}} AND subscription.state <> 'Unsubscribed'
+    {{joins}}
+    WHERE {THESE} AND subscription.id = {{id}} AND subscription.state <> 'Unsubscribed'
     RETURNING subscription.id AS subscription_id, subscription.list_id, subscription.contact_id
 """
-FROM_THIS = "subscription.id = arrivals.subscription_id"
-FROM_OTHER = "subscription.list_id = %(list_id)s AND subscription.contact_id = arrivals.contact_id"
+# One look-up for each contact, whatever the planner makes of the list's size.
+ON_OTHER = """
+    CROSS JOIN LATERAL (
+        SELECT standing.id
+        FROM contacts_subscription AS standing
+        WHERE standing.list_id = %(list_id)s AND standing.contact_id = arrivals.contact_id
+        LIMIT 1
+    ) AS other
+"""
+FROM_THIS = UNSUBSCRIBE.format(joins="", id="arrivals.subscription_id")
+FROM_OTHER = UNSUBSCRIBE.format(joins=ON_OTHER, id="other.id")
 LEFT = Told(
     kinds=(facts.UNSUBSCRIBED,),
+    key="contact_id",
+    columns="list_id bigint, subscription_id bigint",
     list_id="written.list_id",
     subscription_id="written.subscription_id",
 )
@@ -76,8 +88,7 @@ class UnsubscribeAct(Act[str]):
         announce(
             arrivals,
             LEFT,
-            write=UNSUBSCRIBE.format(same=FROM_THIS if list_id is None else FROM_OTHER),
-            joined="written.contact_id = arrivals.contact_id",
+            write=FROM_THIS if list_id is None else FROM_OTHER,
             list_id=list_id,
         )
 
