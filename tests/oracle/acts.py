@@ -1,12 +1,12 @@
 """What befalls people, and how the conversations of a list hear of it."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.contacts.filters.oracle import Happened
-from tests.oracle.conversations import Conversation, Delivery, Step
+from tests.oracle.conversations import Conversation, Delivery, Enrollment, Step
 from tests.oracle.people import (
     PENDING,
     SUBSCRIBED,
@@ -20,6 +20,8 @@ from tests.oracle.people import (
 )
 from tests.oracle.times import after, span
 
+# Minutes between the attempts to ask another system.
+PAUSES = [1, 4, 20]
 WATCH, TRIGGER = {"watch"}, {"trigger"}
 BOTH = WATCH | TRIGGER
 
@@ -28,7 +30,7 @@ BOTH = WATCH | TRIGGER
 class ListEvent(Happened):
     """An external event of a list."""
 
-    list: str = ""
+    in_list: str = ""
 
 
 @dataclass
@@ -37,7 +39,7 @@ class Receipt:
 
     did: str
     channel: str
-    list: str
+    in_list: str
     conversation: str
     step: str
     occurred_at: datetime
@@ -52,11 +54,38 @@ class Segment:
     """A segment: by a rule, or kept by hand (`rule` None)."""
 
     name: str
-    list: str
+    in_list: str
     rule: dict[str, Any] | None = None
     members: set[str] = field(default_factory=set)
     # Whether conversations start by it: then `members` are as they were last asked.
     is_tracked: bool = False
+
+
+@dataclass
+class Pool:
+    """Coupon codes: how many are left until when, or one for all between two days."""
+
+    free: int = 0
+    expires: date | None = None
+    cutoff_days: int = 0
+    fallback: str = ""
+    lasts: tuple[date, date] | None = None
+    # How many were handed out, and how many asked in vain, in this tick.
+    given: int = 0
+    missed: int = 0
+
+
+@dataclass
+class Call:
+    """What another system is asked, and what it said."""
+
+    one: Enrollment
+    step: str
+    visit: int
+    next_at: datetime
+    statuses: list[int]
+    attempts: int = 0
+    outcome: int | None = None
 
 
 class Acts:
@@ -68,7 +97,8 @@ class Acts:
         self.conversations: dict[str, Conversation] = {}
         self.segments: dict[str, Segment] = {}
         self.phones: dict[str, str] = {}
-        self.pools: dict[str, Any] = {}
+        self.pools: dict[str, Pool] = {}
+        self.calls: list[Call] = []
 
     # --- lists and profiles
 
@@ -211,7 +241,7 @@ class Acts:
             return
         found.statuses.append((status, now))
         # An order is of no list: whoever is on none of theirs is refused by each.
-        for in_list in {one.list for one in self.conversations.values()}:
+        for in_list in {one.in_list for one in self.conversations.values()}:
             self.tell(
                 "order", person, in_list, now, occurred_at=ordered_at, method="api", name=status,
                 properties={"order_number": number, "status": status, "total": str(found.total)},
@@ -225,12 +255,12 @@ class Acts:
                     if sent.state == "queued":
                         sent.state = "sent"
                         self._note(conversation, one.person, sent, "sent", now, {})
-                        self.tell("delivery", one.person, conversation.list, now, roles=WATCH)
+                        self.tell("delivery", one.person, conversation.in_list, now, roles=WATCH)
 
     def receipt(self, one: Any, sent: Delivery, did: str, now: datetime, **detail: Any) -> None:
         """Let something come back of a message."""
         self._note(one.conversation, one.person, sent, did, now, detail)
-        self.tell("receipt", one.person, one.conversation.list, now, roles=WATCH)
+        self.tell("receipt", one.person, one.conversation.in_list, now, roles=WATCH)
 
     def _note(
         self, conversation: Conversation, person: Person, sent: Delivery, did: str,
@@ -240,7 +270,7 @@ class Acts:
             Receipt(
                 did,
                 sent.channel,
-                conversation.list,
+                conversation.in_list,
                 conversation.name,
                 sent.step,
                 now,
@@ -255,16 +285,83 @@ class Acts:
     def add_member(self, person: Person, name: str, now: datetime, **told: Any) -> None:
         """Put a person into a segment kept by hand."""
         segment = self.segments[name]
-        if person.name not in segment.members and segment.list in person.lists:
+        if person.name not in segment.members and segment.in_list in person.lists:
             segment.members.add(person.name)
-            self.tell("segment_entered", person, segment.list, now, name=name, **told)
+            self.tell("segment_entered", person, segment.in_list, now, name=name, **told)
 
     def remove_member(self, person: Person, name: str, now: datetime, **told: Any) -> None:
         """Take a person out of a segment kept by hand."""
         segment = self.segments[name]
         if person.name in segment.members:
             segment.members.remove(person.name)
-            self.tell("segment_left", person, segment.list, now, name=name, **told)
+            self.tell("segment_left", person, segment.in_list, now, name=name, **told)
+
+    # --- other systems, and people of ours
+
+    def make_calls(self, now: datetime) -> None:
+        """Ask other systems whatever is to be asked by now."""
+        for call in self.calls:
+            if call.outcome is None and call.next_at <= now:
+                status = call.statuses[min(call.attempts, len(call.statuses) - 1)]
+                call.attempts += 1
+                if (status == 429 or status >= 500) and call.attempts <= len(PAUSES):
+                    call.next_at = now + timedelta(minutes=PAUSES[call.attempts - 1])
+                    continue
+                call.outcome = status
+                one = call.one
+                if one.is_active and (one.step, one.visit) == (call.step, call.visit):
+                    one.due_at = now
+
+    def call_of(self, one: Enrollment) -> Call | None:
+        """Return what is asked at the visit under way."""
+        return next(
+            (
+                call
+                for call in self.calls
+                if call.one is one and (call.step, call.visit) == (one.step, one.visit)
+            ),
+            None,
+        )
+
+    def enter_by_hand(self, person: Person, conversation: Conversation, now: datetime) -> None:
+        """Let somebody in at the start of the first thread."""
+        if conversation.in_list in person.lists:
+            first = next(iter(conversation.live.steps))
+            conversation.queue.append(
+                Fact(
+                    "by_hand", person, conversation.in_list, now, now,
+                    method="by hand", only=first, told_at=now,
+                )
+            )  # fmt: skip
+
+    def send_on(self, person: Person, conversation: Conversation, told: str, now: datetime) -> None:
+        """Say by hand that somebody ends ("!end"), goes on, or leaves its wait ("wait")."""
+        one = conversation.active(person)
+        if one is None or one.told:
+            return
+        step = one.here()
+        if told == "wait" and step.kind not in {"wait", "wait_for"}:
+            return
+        if told in {"wait", "on"}:
+            names = step.exit_names()
+            onward = [name for name in ("next", "timed_out", "happened") if name in names]
+            if not names:
+                return
+            told = [*onward, *names][0]
+        one.told, one.due_at = told, now
+
+    def retry(self, conversation: Conversation, now: datetime) -> None:
+        """Let everybody who is held try again."""
+        for one in conversation.enrollments:
+            if one.is_active and one.held:
+                one.due_at = now
+
+    def end_held(self, conversation: Conversation, now: datetime) -> None:
+        """End everybody who is held."""
+        for one in conversation.enrollments:
+            if one.is_active and one.held:
+                one.due_at = None
+                one.leave("end", now, "ended by hand")
 
     # --- facts
 
@@ -285,7 +382,7 @@ class Acts:
         occurred_at = occurred_at or now
         counts_from = max(now, occurred_at)
         for conversation in self.conversations.values():
-            if conversation.list != in_list or not conversation.versions:
+            if conversation.in_list != in_list or not conversation.versions:
                 continue
             fact = Fact(kind, person, in_list, counts_from, occurred_at, told_at=now, **more)
             watching = in_list in person.lists and conversation.watches_for(fact)
@@ -313,12 +410,11 @@ class Acts:
             return fact.kind == f"segment_{wanted['on']}" and fact.name == wanted["name"]
         if kind == "order":
             return fact.kind == kind and self._means_order(wanted, fact)
-        return kind == "import" and fact.kind == kind
+        return bool(kind == "import" and fact.kind == kind)
 
     def _means_order(self, config: dict[str, Any], fact: Fact) -> bool:
         statuses = config.get("status") or [fact.name]
         statuses = statuses if isinstance(statuses, list) else [statuses]
         oldest = span(f"-{config.get('max_age') or 'P2D'}")
-        return fact.name in statuses and fact.occurred_at >= after(
-            fact.told_at, oldest, ZoneInfo(self.account_zone)
-        )
+        since = after(fact.told_at, oldest, ZoneInfo(self.account_zone))
+        return fact.name in statuses and fact.occurred_at >= since

@@ -208,7 +208,8 @@ class Enrollment:
     has_read: set[tuple[str, ...]] = field(default_factory=set)
     has_written: set[tuple[str, ...]] = field(default_factory=set)
     visits_of_tick: int = 0
-    answers: dict[tuple[str, int], Any] = field(default_factory=dict)
+    # What somebody decided by hand: "!end", or the exit to leave by.
+    told: str = ""
 
     @property
     def is_active(self) -> bool:
@@ -234,7 +235,7 @@ class Enrollment:
         )
         self.visits_of_tick += 1
         target = "" if reason else self.here().target(exit_name)
-        self.due_at, self.held = None, ""
+        self.due_at, self.held, self.told = None, "", ""
         if target:
             self.arrive(target, now)
         else:
@@ -256,7 +257,7 @@ class Conversation:
     """A conversation with all that became of it."""
 
     name: str
-    list: str
+    in_list: str
     id: int = 0
     versions: list[Version] = field(default_factory=list)
     watched: list[Version] = field(default_factory=list)

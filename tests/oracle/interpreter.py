@@ -28,6 +28,7 @@ from tests.oracle.times import after, moment_of, span
 
 MOST_VISITS = 100
 DEEPEST = 10
+HAND = {"!end": "by hand"}
 LEFT = {"unsubscribed", "stopped", "bounced"}
 
 
@@ -42,14 +43,14 @@ class Oracle(Timers):
 
     def read_field(self, one: Enrollment, name: str) -> Any:
         """Return a value of the profile, as a step reads it."""
-        one.has_read.add(("field", one.conversation.list, name))
-        return one.person.lists[one.conversation.list].profile.get(name)
+        one.has_read.add(("field", one.conversation.in_list, name))
+        return one.person.lists[one.conversation.in_list].profile.get(name)
 
     def write_field(self, one: Enrollment, name: str, value: Any, now: datetime) -> None:
         """Write a value, as a step does: it starts nothing."""
-        one.has_written.add(("field", one.conversation.list, name))
+        one.has_written.add(("field", one.conversation.in_list, name))
         self.set_profile(
-            one.person, one.conversation.list, now, {name: value}, roles={"watch"},
+            one.person, one.conversation.in_list, now, {name: value}, roles={"watch"},
             depth=one.depth + 1, by=one,
         )  # fmt: skip
 
@@ -58,7 +59,7 @@ class Oracle(Timers):
         read_by_rule(self, one, rule)
         return Asked(
             person=one.person,
-            in_list=one.conversation.list,
+            in_list=one.conversation.in_list,
             types=self.types,
             now=now,
             zone=str(self.zone(one)),
@@ -82,6 +83,8 @@ class Oracle(Timers):
 
     def tick(self, now: datetime) -> None:
         """Move everybody whom this instant finds with something to do."""
+        for pool in self.pools.values():
+            pool.given = pool.missed = 0
         self.keep_segments(now)
         self.ring(now)
         going = [
@@ -113,6 +116,8 @@ class Oracle(Timers):
     def is_still(self, now: datetime) -> bool:
         """Whether a tick at this instant would change nothing."""
         if self.segment_moves(now) or self.due_alarms(now):
+            return False
+        if any(call.outcome is None and call.next_at <= now for call in self.calls):
             return False
         for conversation in self.conversations.values():
             if conversation.is_paused:
@@ -195,7 +200,7 @@ class Oracle(Timers):
     ) -> str:
         """Return why a fact lets nobody in, whatever its trigger's filter says."""
         version = conversation.live
-        if conversation.list not in fact.person.lists:
+        if conversation.in_list not in fact.person.lists:
             return "not on list"
         expires = version.setting("expires")
         if expires and moment_of(expires, ZoneInfo(self.account_zone)) <= now:
@@ -213,7 +218,7 @@ class Oracle(Timers):
         zone = self.zone_of(fact.person, conversation.live.setting("time_zone", "account"))
         return Asked(
             person=fact.person,
-            in_list=conversation.list,
+            in_list=conversation.in_list,
             types=self.types,
             now=now,
             zone=str(zone),
@@ -257,13 +262,14 @@ class Oracle(Timers):
         self, one: Enrollment, now: datetime, *, is_due: bool, facts: set[str] | None
     ) -> None:
         """Bring one person to rest."""
-        if facts:
-            reason = self._ending(one, facts, now)
-            if reason:
-                one.leave("end", now, reason)
-                return
-            if not is_due and not self._is_asked_again(one, now):
-                return
+        if one.told:
+            one.leave("end" if one.told == "!end" else one.told, now, HAND.get(one.told, ""))
+            is_due = False
+        elif facts and self._is_over(one, facts, now, is_due=is_due):
+            return
+        if one.held and is_due:
+            # Tried again by hand: its time never came.
+            one.held, one.due_at, is_due = "", None, False
         while one.is_active:
             if one.visits_of_tick >= MOST_VISITS:
                 one.held = "loop"
@@ -277,6 +283,14 @@ class Oracle(Timers):
             else:
                 self._rest(one, outcome)
                 return
+
+    def _is_over(self, one: Enrollment, facts: set[str], now: datetime, *, is_due: bool) -> bool:
+        """Ask somebody inside again: it may be over; else only a wait for something goes on."""
+        reason = self._ending(one, facts, now)
+        if reason:
+            one.leave("end", now, reason)
+            return True
+        return not is_due and not self._is_asked_again(one, now)
 
     def _rest(self, one: Enrollment, outcome: Any) -> None:
         """Let somebody wait until a time, or be held."""
@@ -307,6 +321,8 @@ class Oracle(Timers):
 
     def _check_order(self, moved: list[Enrollment]) -> None:
         """Refuse stories in which two enrollments of one person meet in one tick."""
+        if any(pool.given and pool.missed for pool in self.pools.values()):
+            raise UndefinedOrderError
         for one in moved:
             for other in moved:
                 is_pair = one is not other and one.person is other.person

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from tests.contacts.filters.oracle import Bought, Happened
+from tests.contacts.filters.oracle import Bought
 
 SUBSCRIBED, UNSUBSCRIBED, PENDING = "Subscribed", "Unsubscribed", "Pending"
 
@@ -16,7 +16,7 @@ class Fact:
 
     kind: str
     person: "Person"
-    list: str
+    in_list: str
     recorded_at: datetime
     occurred_at: datetime
     name: str = ""  # of the external event or the segment
@@ -82,7 +82,7 @@ class Person:
     birthday: date | None = None
     lists: dict[str, Standing] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
-    events: list[Happened] = field(default_factory=list)
+    events: list[Any] = field(default_factory=list)
     receipts: list[Any] = field(default_factory=list)
     # How deep in a chain the facts were since segments were last asked.
     touched_depth: int = 0

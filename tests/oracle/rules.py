@@ -31,11 +31,11 @@ class Asked(Reading):
             subscription=standing.row(),
             profile=standing.profile,
             orders=list(person.orders.values()),
-            events=[event for event in person.events if event.list == in_list],
+            events=[event for event in person.events if event.in_list == in_list],
             entry=entry,
         )
         super().__init__(read, types, now, ZoneInfo(zone))
-        self.whole, self.list, self.segments = person, in_list, segments
+        self.whole, self.in_list, self.segments = person, in_list, segments
         self.arrivals, self.title = arrivals or {}, title
 
     def rule(self, rule: dict[str, Any]) -> bool:
@@ -75,7 +75,8 @@ class Asked(Reading):
         found = {
             (receipt.conversation, receipt.step, receipt.delivery)
             for receipt in self.whole.receipts
-            if (receipt.channel, receipt.did, receipt.list) == (channel, config["did"], self.list)
+            if (receipt.channel, receipt.did, receipt.in_list)
+            == (channel, config["did"], self.in_list)
             and self.in_window(config, receipt.occurred_at, receipt.recorded_at)
             and (not title or receipt.conversation == title)
             and receipt.step == config.get("step", receipt.step)

@@ -9,7 +9,7 @@ import re
 from calendar import monthrange
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from hashlib import md5
 from itertools import accumulate
 from typing import Any
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 
 from tests.contacts.filters.oracle import Reading, kind_of
+from tests.oracle.acts import Call
 from tests.oracle.conversations import Delivery, Enrollment, Step
 from tests.oracle.people import PENDING, SUBSCRIBED, UNSUBSCRIBED, Fact, empty
 from tests.oracle.rules import reads
@@ -119,7 +120,7 @@ def run_go_to(at: At) -> Outcome:
 
 def draw(one: Enrollment) -> int:
     """Return the draw of this visit: 0 to 9,999."""
-    standing = one.person.lists[one.conversation.list]
+    standing = one.person.lists[one.conversation.in_list]
     text = f"{one.conversation.id}:{standing.id}:{one.number}:{one.step}:{one.visit}"
     return int(md5(text.encode()).hexdigest()[:8], 16) % 10_000
 
@@ -271,7 +272,8 @@ def has_happened(world: Any, one: Enrollment, step: Step, now: datetime) -> bool
 
     def counts(recorded_at: datetime, occurred_at: datetime) -> bool:
         in_time = one.due_at is None or recorded_at <= one.due_at
-        return bool(one.arrived_at < recorded_at <= now and occurred_at <= now and in_time)
+        came = one.arrived_at or now
+        return came < recorded_at <= now and occurred_at <= now and in_time
 
     return any(
         counts(recorded_at, occurred_at) and fits(config.get("where"), told)
@@ -281,12 +283,12 @@ def has_happened(world: Any, one: Enrollment, step: Step, now: datetime) -> bool
 
 def candidates(one: Enrollment, config: dict[str, Any]) -> list[tuple[datetime, datetime, Any]]:
     """Return what may be what is waited for: when recorded, when occurred, what is told of it."""
-    person, in_list = one.person, one.conversation.list
+    person, in_list = one.person, one.conversation.in_list
     if "event" in config:
         return [
             (event.recorded_at, event.occurred_at, event.properties)
             for event in person.events
-            if event.list == in_list and event.name == config["event"]
+            if event.in_list == in_list and event.name == config["event"]
         ]
     if "order" in config:
         wanted = config["order"].get("status") or []
@@ -304,7 +306,7 @@ def candidates(one: Enrollment, config: dict[str, Any]) -> list[tuple[datetime, 
         (receipt.recorded_at, receipt.occurred_at, receipt.detail)
         for receipt in person.receipts
         if receipt.channel == channel
-        and receipt.list == in_list
+        and receipt.in_list == in_list
         and receipt.did == asked["did"]
         and (
             not asked.get("step")
@@ -327,13 +329,79 @@ def fits(where: Any, told: dict[str, Any]) -> bool:
     )
 
 
+# --- other systems, and scripts
+
+
+def run_webhook(at: At) -> Outcome:
+    """Ask another system; an answer leads on, whatever it says by `next` or `failed`."""
+    call = at.world.call_of(at.one)
+    if call is None or not at.is_due:
+        # Who is sent here again asks anew.
+        at.world.calls = [one for one in at.world.calls if one is not call]
+        statuses = [int(part) for part in at.config["url"].rpartition("/")[2].split("-")]
+        at.world.calls.append(Call(at.one, at.one.step, at.one.visit, at.now, statuses))
+        return Stay(at.now + LOOKS_AGAIN)
+    if call.outcome is None:
+        return Stay(at.now + LOOKS_AGAIN)
+    if not 200 <= call.outcome < 300:
+        return Leave("failed")
+    for name in at.config.get("save_response", {}):
+        at.world.write_field(at.one, name, ANSWER, at.now)
+    return Leave("next")
+
+
+LOOKS_AGAIN = timedelta(minutes=10)
+ANSWER = "gold"
+
+
+def run_code(at: At) -> Outcome:
+    """Do what the script says, in Python."""
+    exit_name, values = SCRIPTS[at.config["source"]](at)
+    if exit_name != "failed":
+        for name, value in values.items():
+            at.world.write_field(at.one, name, value, at.now)
+    return Leave(exit_name)
+
+
+def script_by_lot(at: At) -> tuple[str, dict[str, Any]]:
+    return ("low" if draw(at.one) < 5000 else "high"), {}
+
+
+def script_by_points(at: At) -> tuple[str, dict[str, Any]]:
+    points = at.world.read_field(at.one, "Profile.Points") or 0
+    return "next", {"Profile.Note": "rich" if points > 3 else "poor"}
+
+
+def script_by_thread(at: At) -> tuple[str, dict[str, Any]]:
+    at.world.read_field(at.one, "Profile.Renewal")
+    return ("low" if at.one.thread == "Main" else "high"), {"Profile.Renewal": None}
+
+
+def script_that_fails(at: At) -> tuple[str, dict[str, Any]]:
+    return "failed", {}
+
+
+SCRIPTS: dict[str, Callable[[At], tuple[str, dict[str, Any]]]] = {
+    "return {exit: draw < 5000 ? 'low' : 'high'}": script_by_lot,
+    "return {set: {'Profile.Note': (fields['Profile.Points'] || 0) > 3 ? 'rich' : 'poor'}}": (
+        script_by_points
+    ),
+    "return {exit: entry.thread === 'Main' ? 'low' : 'high', set: {'Profile.Renewal': null}}": (
+        script_by_thread
+    ),
+    "return {exit: 'nowhere', set: {'Profile.Note': 'never'}}": script_that_fails,
+    "return {set: {'Profile.Points': 'many'}}": script_that_fails,
+    "return fields.nothing.at.all": script_that_fails,
+}
+
+
 # --- messages
 
 
 def run_message(at: At) -> Outcome:
     """Queue an email; a refused at.one is kept with its reason, and nobody waits for it."""
-    standing = at.one.person.lists[at.one.conversation.list]
-    at.one.has_read.add(("standing", at.one.conversation.list))
+    standing = at.one.person.lists[at.one.conversation.in_list]
+    at.one.has_read.add(("standing", at.one.conversation.in_list))
     reason = ""
     if not at.one.person.email:
         reason = "missing address"
@@ -461,6 +529,24 @@ def act_set_difference(world: Any, one: Enrollment, config: Any, now: datetime) 
     world.write_field(one, config["field"], number, now)
 
 
+def act_set_coupon(world: Any, one: Enrollment, config: Any, now: datetime) -> Outcome | None:
+    """Write a code; which one is not told, only of which pool."""
+    pool = world.pools[config["pool"]]
+    today = clock(now, ZoneInfo(world.account_zone)).date()
+    code = pool.fallback
+    if pool.lasts:
+        code = f"one of {config['pool']}" if pool.lasts[0] <= today <= pool.lasts[1] else code
+    elif pool.free and (
+        pool.expires is None or pool.expires >= today + timedelta(days=pool.cutoff_days)
+    ):
+        pool.free, pool.given = pool.free - 1, pool.given + 1
+        code = f"one of {config['pool']}"
+    else:
+        pool.missed += 1
+    world.write_field(one, config["field"], code or None, now)
+    return None if code else Leave("no_code")
+
+
 def act_random_group(world: Any, one: Enrollment, config: Any, now: datetime) -> None:
     """Write a group's number."""
     world.write_field(one, config["field"], 1 + draw(one) % config["groups"], now)
@@ -470,7 +556,7 @@ def act_raise_event(world: Any, one: Enrollment, name: Any, now: datetime) -> No
     """Let an event happen to the person."""
     one.has_written.add(("event", name))
     world.happen(
-        one.person, one.conversation.list, name, now, method="action",
+        one.person, one.conversation.in_list, name, now, method="action",
         properties={}, depth=one.depth + 1, by=one,
     )  # fmt: skip
 
@@ -490,7 +576,7 @@ def act_subscribe(world: Any, one: Enrollment, in_list: Any, now: datetime) -> O
 
 def act_unsubscribe(world: Any, one: Enrollment, in_list: Any, now: datetime) -> None:
     """Take the person off a list."""
-    in_list = one.conversation.list if in_list == "this" else in_list
+    in_list = one.conversation.in_list if in_list == "this" else in_list
     one.has_written.add(("standing", in_list))
     if in_list in one.person.lists:
         world.unsubscribe(one.person, in_list, now, method="action", depth=one.depth + 1, by=one)
@@ -501,7 +587,7 @@ def act_enroll(world: Any, one: Enrollment, config: Any, now: datetime) -> None:
     target = world.conversations[config["conversation"]]
     first = next(step for step in target.live.steps.values() if step.thread == config["thread"])
     fact = Fact(
-        "enroll", one.person, target.list, now, now,
+        "enroll", one.person, target.in_list, now, now,
         depth=one.depth + 1, only=first.key, by=one, told_at=now, method="action",
     )  # fmt: skip
     target.queue.append(fact)
@@ -521,4 +607,4 @@ def act_remove_from_segment(world: Any, one: Enrollment, name: Any, now: datetim
 
 def read_by_rule(world: Any, one: Enrollment, rule: Any) -> None:
     """Note what a rule reads."""
-    one.has_read |= reads(rule, one.conversation.list, world.segments)
+    one.has_read |= reads(rule, one.conversation.in_list, world.segments)

@@ -62,7 +62,7 @@ class Timers(Acts):
             for name in sorted(segment.members):
                 conversation.queue.append(
                     Fact(
-                        "segment_entered", self.people[name], segment.list, now, now,
+                        "segment_entered", self.people[name], segment.in_list, now, now,
                         name=segment.name, only=step.key, told_at=now,
                     )
                 )  # fmt: skip
@@ -72,9 +72,9 @@ class Timers(Acts):
         return [
             person
             for person in self.people.values()
-            if segment.list in person.lists
+            if segment.in_list in person.lists
             and Asked(
-                person=person, in_list=segment.list, types=self.types, now=now,
+                person=person, in_list=segment.in_list, types=self.types, now=now,
                 zone=self.account_zone, segments=self.segments,
             ).rule(segment.rule or {})
         ]  # fmt: skip
@@ -97,7 +97,7 @@ class Timers(Acts):
         for segment, person, way in moves:
             segment.members ^= {person.name}
             self.tell(
-                f"segment_{way}", person, segment.list, now,
+                f"segment_{way}", person, segment.in_list, now,
                 name=segment.name, depth=person.touched_depth,
             )  # fmt: skip
         people = [id(person) for _, person, _ in moves]
@@ -121,7 +121,7 @@ class Timers(Acts):
         return [
             (conversation, step)
             for conversation in self.conversations.values()
-            if conversation.list == in_list and conversation.versions
+            if conversation.in_list == in_list and conversation.versions
             for step in conversation.live.triggers
             if "date" in step.config
         ]
@@ -144,7 +144,7 @@ class Timers(Acts):
                 and before.config.get("date") == step.config["date"]
             )
             for person in self.people.values():
-                if conversation.list in person.lists and not is_same:
+                if conversation.in_list in person.lists and not is_same:
                     self._set_alarm(conversation, step, person, now)
 
     def _set_alarm(
@@ -165,7 +165,7 @@ class Timers(Acts):
     ) -> list[date]:
         """Return the days of the years around one, the offset added."""
         config = step.config["date"]
-        found = as_date(person.lists[conversation.list].profile.get(config["field"]))
+        found = as_date(person.lists[conversation.in_list].profile.get(config["field"]))
         if found is None:
             return []
         offset = span(config.get("offset") or "P0D")
@@ -196,7 +196,7 @@ class Timers(Acts):
             if clock(now, zone).date() == alarm.day:
                 alarm.conversation.queue.append(
                     Fact(
-                        "date", alarm.person, alarm.conversation.list, now, self.due(alarm),
+                        "date", alarm.person, alarm.conversation.in_list, now, self.due(alarm),
                         only=alarm.step.key, told_at=now, role="trigger",
                         properties={"date": alarm.day.isoformat()},
                     )

@@ -1,17 +1,21 @@
 """The ground that stories stand on, and a summary of what they came through."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from accounts.models import Account
+from tests.engine.other_side import other_side
 from tests.stories.player import CAME_THROUGH, Ground
 
 
 @pytest.fixture
-def ground(inside_acme: Account) -> Ground:
-    """Lists, fields, events and messages of acme."""
-    return Ground(inside_acme)
+def ground(inside_acme: Account, settings: Any) -> Iterator[Ground]:
+    """Lists, fields, events and messages of acme, and a shop that webhooks call."""
+    settings.OUTGOING_ALLOW = ["shop.example"]
+    with other_side() as shop:
+        yield Ground(inside_acme, shop)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

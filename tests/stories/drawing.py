@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from tests.oracle.acts import Segment
 from tests.oracle.conversations import Version
-from tests.stories.story import CLUB, CODE, EVENTS, LIST, MESSAGE, PHONE_LIST, Story
+from tests.oracle.steps import SCRIPTS
+from tests.stories.story import CLUB, CODE, EVENTS, LIST, MESSAGE, PHONE_LIST, POOLS, SHOP, Story
 
 Draw = Any
+Found = dict[str, Any]
 DURATIONS = ["PT1S", "PT90M", "PT24H", "P1D", "P1D", "P3D", "P1W", "P1M", "P1M2DT3H"]
 STEPS_OF_TIME = [
     "PT1S", "PT10M", "PT1H", "PT6H", "PT24H", "P1D", "P1D", "P2D", "P3D", "P1W", "P1M", "P4M",
@@ -78,14 +80,14 @@ def compared(name: str, values: list[Any]) -> Any:
 
 def field_leaves() -> Any:
     """Draw a rule on a field."""
-    points = st.sampled_from([
+    points: Any = st.sampled_from([
         {"at_least": 3}, {"is": 7}, {"less_than": 3}, {"empty": True}, {"between": [1, 7]},
     ])  # fmt: skip
-    dates = st.sampled_from([
+    dates: Any = st.sampled_from([
         {"empty": False}, {"in_next": "P7D"}, {"in_last": "P1M"}, {"anniversary_in": "P3D"},
         {"after": "2026-12-01"}, {"month": 2}, {"weekday": "mon"},
     ])  # fmt: skip
-    notes = st.sampled_from([
+    notes: Any = st.sampled_from([
         {"is": "hi"}, {"is_not": "hi"}, {"empty": True}, {"contains": "an"}, {"in": ["hi", "7"]},
     ])  # fmt: skip
     return pick(
@@ -193,13 +195,14 @@ def parts(draw: Draw) -> dict[str, Any]:
     days = [1, 29, 31, {"nth": 1, "weekday": "mon"}, {"nth": 5, "weekday": "sun"},
             {"nth": "last", "weekday": "fri"}, "Profile.Birthday"]  # fmt: skip
     found: dict[str, Any] = {"day": draw(st.sampled_from(days))}
-    for name, values in {
+    others: dict[str, list[Any]] = {
         "month": [2, 3, 11, "entry", "Profile.Birthday"],
         "year": [2026, 2027, 2028, "entry", "Profile.Renewal"],
         "time": ["09:00", "02:30", "entry"],
         "offset": ["P1D", "-P1M"],
         "roll": [True],
-    }.items():
+    }
+    for name, values in others.items():
         if draw(st.booleans()):
             found[name] = draw(st.sampled_from(values))
     return found
@@ -314,9 +317,12 @@ def actions() -> Any:
         act("unsubscribe", "this"), act("unsubscribe", CLUB),
         act("add_to_segment", "Chosen"), act("remove_from_segment", "Chosen"),
     ])  # fmt: skip
+    coupons = st.sampled_from(sorted(POOLS)).map(
+        lambda pool: act("set_coupon", {"pool": pool, "field": "Profile.Code"})
+    )
     # The first conversation is there when the others are published.
     enrolling = st.just(act("enroll", {"conversation": "C1", "thread": "Main"}))
-    return pick(*[set_fields(), set_fields(), set_dates(), others, others, enrolling])
+    return pick(*[set_fields(), set_fields(), set_dates(), others, others, coupons, enrolling])
 
 
 @st.composite
@@ -367,10 +373,24 @@ def go_tos(draw: Draw) -> dict[str, Any]:
     return {"go_to": config}
 
 
-STEPS = pick(*[
+@st.composite
+def webhooks(draw: Draw) -> dict[str, Any]:
+    """Draw a call; its path says how each attempt is answered."""
+    path = draw(st.sampled_from(["200", "204", "404", "302", "503-200", "429-503-200", "500"]))
+    config: dict[str, Any] = {"url": f"{SHOP}/{path}"}
+    if path != "204" and draw(st.booleans()):
+        config["save_response"] = {"Profile.Note": "/tier"}
+    return {"webhook": config}
+
+
+SCRIPT_STEPS = st.sampled_from(sorted(SCRIPTS)).map(
+    lambda source: {"code": {"source": source, "exits": ["low", "high"]}}
+)
+STEPS = pick(
     waits(), waits(), wait_fors(), wait_fors(), messages(), messages(), actions(), actions(),
     actions(), go_tos(), splits(), branches(), RULES.map(lambda rule: {"filter": rule}),
-])  # fmt: skip
+    webhooks(), SCRIPT_STEPS,
+)  # fmt: skip
 
 
 SIZES = [[1], [2], [3], [3], [4], [4], [5], [6], [8], [3, 2], [4, 3], [2, 2, 2]]
@@ -511,6 +531,12 @@ def happenings(people: list[str], files: list[dict[str, Any]]) -> Any:
             st.sampled_from([{"first_name": "Grace"}, {"time_zone": "Asia/Tokyo"}, {"time_zone": ""}]),
         ),
         st.just(("send",)),
+        st.tuples(
+            st.sampled_from(["enter", "move on", "skip", "end"]), who, st.sampled_from(titles)
+        ),
+        st.tuples(st.sampled_from(["retry", "end held"]), st.sampled_from(titles)),
+        who.map(lambda person: ("stop", person)),
+        conversations("C1").map(lambda file: ("publish", file)),
     ]  # fmt: skip
     if mails:
         receipts = st.builds(
@@ -540,10 +566,11 @@ def knocks(trigger: Any, who: str) -> list[tuple[Any, ...]]:
         name, way = trigger["segment"]["name"], trigger["segment"]["on"]
         if name == "Chosen":
             return [("member", who, name)]
-        inside: list[tuple[Any, ...]] = {
+        ways: dict[str, list[tuple[Any, ...]]] = {
             "Rich": [("profile", who, {"Profile.Points": 7})],
             "Lately": [("event", who, "Cart")],
-        }[name]
+        }
+        inside = ways[name]
         return inside if way == "entered" else [*inside, ("clock", "PT0S")]
     return []
 

@@ -1,9 +1,11 @@
 """Plays a story twice, through the product and through the oracle, and compares all of it."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,16 +14,28 @@ from django.db import transaction
 from accounts.models import Account
 from accounts.tenancy import sql
 from conductor.conversations import actions as conversing
+from conductor.conversations.actions.by_hand import (
+    Chosen,
+    end_by_hand,
+    enter_by_hand,
+    move_on,
+    skip_wait,
+)
+from conductor.conversations.actions.held import end_held, retry_held
 from conductor.conversations.document import parse_document
 from conductor.conversations.models import Conversation, Enrollment, Refusal, Visit
+from conductor.engine.calls import Caller
 from conductor.engine.tick import run_tick
 from contacts import actions
 from contacts.actions.editing import update_contact
 from contacts.actions.segments import add_members, create_segment, remove_members
 from contacts.models import Contact, Subscription
 from messaging.actions import record_receipts
+from messaging.actions.coupons import create_pool
+from messaging.actions.phones import unsubscribe_phone
 from messaging.actions.receipts import tell_of_deliveries
-from messaging.models import Delivery
+from messaging.models import CouponCode, Delivery
+from tests.engine.other_side import Handler, Names, OtherSide, answer
 from tests.factories import (
     ContactFactory,
     ExternalEventFactory,
@@ -35,7 +49,8 @@ from tests.factories import (
     SubscriptionFactory,
 )
 from tests.oracle import conversations as told
-from tests.oracle.interpreter import Oracle, Segment
+from tests.oracle.acts import Pool, Segment
+from tests.oracle.interpreter import Oracle
 from tests.oracle.people import Person, Standing
 from tests.oracle.times import after, span
 from tests.stories.story import (
@@ -46,6 +61,8 @@ from tests.stories.story import (
     LIST,
     MESSAGE,
     PHONE_LIST,
+    POOLS,
+    SHOP,
     Story,
 )
 
@@ -70,11 +87,24 @@ TEMPORARY = """
 """
 
 
+@dataclass
+class Clock:
+    """A clock that stories move."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        """Read it."""
+        return self.now
+
+
 class Ground:
     """What stories stand on: lists, fields, events, a phone list, a message; made once."""
 
-    def __init__(self, account: Account) -> None:
-        self.account = account
+    def __init__(self, account: Account, shop: OtherSide) -> None:
+        self.account, self.shop = account, shop
+        self.clock = Clock(datetime.now(UTC))
+        self.caller = Caller(clock=self.clock, resolver=Names({"shop.example": [["127.0.0.1"]]}))
         self.lists = {name: ListFactory(name=name) for name in (LIST, CLUB)}
         here = self.lists[LIST]
         self.events = {name: ExternalEventFactory(list=here, name=name) for name in EVENTS}
@@ -88,13 +118,14 @@ class Ground:
         self.phone_list = PhoneListFactory(short_code=code, name=PHONE_LIST)
         SavedMessageFactory(list=here, name=MESSAGE)
         # Its temporary tables outlive the stories.
-        run_tick(now=datetime.now(ZoneInfo("UTC")), limit=1)
+        run_tick(now=self.clock(), limit=1)
 
     @contextmanager
     def story(self, story: Story, *, often: bool = False) -> Iterator["Player"]:
         """Set up a story; all of it is gone afterwards. `often`: compare at each rest."""
         with transaction.atomic():
             sql.fetch_all(RESET, tables=list(SEQUENCES), first=FIRST_ID)
+            self.shop.behaviours, self.shop.heard = {}, []
             Account.objects.filter(pk=self.account.pk).update(time_zone=story.zone)
             yield Player(self, story, often=often)
             transaction.set_rollback(True)
@@ -125,6 +156,9 @@ class Player:
             self.segments[name] = create_segment(
                 list=ground.lists[LIST], name=name, kind=kind, rule=rule or {}, now=self.now
             )
+        for name, about in POOLS.items():
+            if name in str(story.conversations):
+                self._add_pool(name, about)
         for name, about in story.people.items():
             self._add_person(name, about)
         for structure in story.conversations:
@@ -136,6 +170,24 @@ class Player:
             getattr(self, f"act_{act.replace(' ', '_')}")(*arguments)
         self.settle()
         self.compare()
+
+    def _add_pool(self, name: str, about: dict[str, Any]) -> None:
+        pool = create_pool(
+            name=name, now=self.now, kind=about.get("kind", "unique"),
+            cutoff_days=about.get("cutoff_days", 0), fallback_code=about.get("fallback", ""),
+        )  # fmt: skip
+        begins, ends = about.get("lasts", (None, None))
+        CouponCode.objects.bulk_create(
+            CouponCode(
+                pool=pool, code=f"{name}-{number}", expires_on=about.get("expires_on"),
+                starts_on=begins, ends_on=ends,
+            )
+            for number in range(about.get("codes", 1))
+        )  # fmt: skip
+        self.oracle.pools[name] = Pool(
+            about.get("codes", 1), about.get("expires_on"), about.get("cutoff_days", 0),
+            about.get("fallback", ""), about.get("lasts"),
+        )  # fmt: skip
 
     # --- people
 
@@ -161,7 +213,7 @@ class Player:
     ) -> None:
         profile = profile if in_list == LIST else {}
         then = self.story.starts - timedelta(days=30)
-        times = {
+        times: dict[str, Any] = {
             "created_at": then,
             "subscribed_at": None if state == "Pending" else then,
             "unsubscribed_at": then + timedelta(days=1) if state == "Unsubscribed" else None,
@@ -304,7 +356,9 @@ class Player:
             act(segment=self.segments[name], subscription_ids=[row.pk], now=self.now)
 
     def act_consent(self, number: str, state: str) -> None:
+        owners = [name for name, one in self.oracle.people.items() if one.phone == number]
         PhoneSubscriptionFactory(
+            contact=self.contacts[owners[0]] if owners else None,
             phone_list=self.ground.phone_list, phone_e164=number,
             state="Pending" if state == "Age" else state, pending_age_gate=state == "Age",
         )  # fmt: skip
@@ -318,9 +372,59 @@ class Player:
         conversing.resume_conversation(conversation=self.conversations[name], now=self.now)
         self.oracle.conversations[name].is_paused = False
 
+    def act_stop(self, who: str) -> None:
+        """Let the owner of a number answer STOP."""
+        number = self.oracle.people[who].phone
+        if self.oracle.phones.get(number) is not None:
+            unsubscribe_phone(
+                phone_list=self.ground.phone_list,
+                phone_e164=number,
+                reason="Workflow",
+                now=self.now,
+            )
+            self.oracle.stop(number, self.now)
+
+    def act_enter(self, who: str, title: str) -> None:
+        enter_by_hand(
+            conversation=self.conversations[title], chosen=Chosen(contact=self.contacts[who]),
+            now=self.now,
+        )  # fmt: skip
+        self.oracle.enter_by_hand(
+            self.oracle.people[who], self.oracle.conversations[title], self.now
+        )
+
+    def act_end(self, who: str, title: str) -> None:
+        self._send_on(end_by_hand, who, title, "!end")
+
+    def act_move_on(self, who: str, title: str) -> None:
+        self._send_on(move_on, who, title, "on")
+
+    def act_skip(self, who: str, title: str) -> None:
+        self._send_on(skip_wait, who, title, "wait")
+
+    def _send_on(self, act: Any, who: str, title: str, told_: str) -> None:
+        chosen = Chosen(contact=self.contacts[who])
+        act(conversation=self.conversations[title], chosen=chosen, now=self.now)
+        self.oracle.send_on(
+            self.oracle.people[who], self.oracle.conversations[title], told_, self.now
+        )
+
+    def act_retry(self, title: str) -> None:
+        held = Enrollment.objects.filter(conversation=self.conversations[title])
+        retry_held(held=held, now=self.now)
+        self.oracle.retry(self.oracle.conversations[title], self.now)
+
+    def act_end_held(self, title: str) -> None:
+        held = Enrollment.objects.filter(conversation=self.conversations[title])
+        end_held(held=held, now=self.now)
+        self.oracle.end_held(self.oracle.conversations[title], self.now)
+
     def act_publish(self, structure: dict[str, Any]) -> None:
         """Bring a file to life: a new conversation, or the next version of one."""
         name, in_list = structure["conversation"], structure.get("list", LIST)
+        structure = json.loads(
+            json.dumps(structure).replace(SHOP, f"{SHOP}:{self.ground.shop.port}")
+        )
         applied = conversing.apply_file(
             list=self.ground.lists[in_list], document=parse_document(structure), now=self.now
         )
@@ -358,6 +462,8 @@ class Player:
             if done.rows:
                 empty_tables(self.tables)
             self.oracle.tick(self.now)
+            if self.oracle.calls:
+                self._make_calls()
             if done.rows == 0 and self.oracle.is_still(self.now):
                 break
         else:
@@ -365,6 +471,15 @@ class Player:
         self.find_subscriptions()
         if self.often:
             self.compare()
+
+    def _make_calls(self) -> None:
+        """Let webhooks be called, and answered by the turn of the attempt."""
+        for call in self.oracle.calls:
+            path = call.one.version.steps[call.step].config["url"].rpartition("/")[2]
+            self.ground.shop.behaviours[f"/{path}"] = by_turn
+        self.ground.clock.now = self.now
+        self.ground.caller.make_all()
+        self.oracle.make_calls(self.now)
 
     # --- comparing
 
@@ -397,7 +512,7 @@ class Player:
         visits: dict[Any, list[Any]] = {}
         deliveries: dict[Any, list[Any]] = {}
         refusals: dict[Any, list[Any]] = {}
-        names = {}
+        names: dict[int | None, Any] = {}
         for row in Enrollment.objects.order_by("id"):
             key = (titles[row.conversation_id], people[row.contact_id], row.entry_number)
             names[row.pk] = key
@@ -416,8 +531,10 @@ class Player:
                 sent.address, sent.queued_at,
             ))  # fmt: skip
         for refusal in Refusal.objects.order_by("id"):
-            key = (titles[refusal.conversation_id], people[refusal.contact_id])
-            refusals.setdefault(key, []).append((refusal.kind, refusal.reason, refusal.refused_at))
+            whose = (titles[refusal.conversation_id], people[refusal.contact_id])
+            refusals.setdefault(whose, []).append(
+                (refusal.kind, refusal.reason, refusal.refused_at)
+            )
         return {
             "enrollment": enrollments,
             "visits": visits,
@@ -430,7 +547,9 @@ class Player:
         lists = {row.pk: name for name, row in self.ground.lists.items()}
         found = {}
         for row in Subscription.objects.filter(list_id__in=lists, contact_id__in=people):
-            profile = {self.ground.names[key]: value for key, value in row.profile.items()}
+            profile = {
+                self.ground.names[key]: _without_code(value) for key, value in row.profile.items()
+            }
             found[(people[row.contact_id], lists[row.list_id])] = (
                 row.state, row.subscribed_at, row.resubscribed_at, row.unsubscribed_at,
                 dict(sorted(profile.items())),
@@ -473,6 +592,21 @@ class Player:
             "refusals": refusals,
             "standing": standings,
         }
+
+
+def _without_code(value: Any) -> Any:
+    """Return a value; of a coupon code only its pool: which one it is does not matter."""
+    pool = str(value).rpartition("-")[0]
+    return f"one of {pool}" if pool in POOLS else value
+
+
+def by_turn(handler: Handler) -> None:
+    """Answer as the path says: its n-th status to the n-th attempt of a visit."""
+    key = handler.headers["Idempotency-Key"]
+    with handler.server.lock:
+        turn = sum(heard.headers.get("Idempotency-Key") == key for heard in handler.server.heard)
+    statuses = handler.path.rpartition("/")[2].split("-")
+    answer(int(statuses[min(turn, len(statuses)) - 1]), b'{"tier": "gold"}')(handler)
 
 
 def _enrollment(

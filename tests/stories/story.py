@@ -1,7 +1,7 @@
 """A story as plain data: who there is, what is drawn, and what happens in time."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import yaml
@@ -11,6 +11,7 @@ FIELDS = {
     "Profile.Note": "Text",
     "Profile.Group": "Text",
     "Profile.Mobile": "Text",
+    "Profile.Code": "Text",
     "Profile.Points": "Numeric",
     "Profile.Renewal": "Date",
     "Profile.Birthday": "Date",
@@ -19,6 +20,14 @@ FIELDS = {
 }
 EVENTS = ["Order Imported", "Cart"]
 CODE, PHONE_LIST, MESSAGE = "54321", "Transactional", "We miss you"
+# The other side of webhooks: it answers an attempt by the attempt's turn, as its path says.
+SHOP = "http://shop.example"
+# By name, what create_pool is told, and the codes with their dates.
+POOLS: dict[str, dict[str, Any]] = {
+    "Welcome": {"codes": 2},
+    "Winter": {"codes": 2, "expires_on": date(2026, 12, 1), "cutoff_days": 7, "fallback": "ICE"},
+    "Season": {"kind": "static", "lasts": (date(2026, 11, 1), date(2027, 1, 31))},
+}
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 
 
@@ -37,6 +46,8 @@ class Story:
         ("order", who, number, status, total, ago)    ("contact", who, {column: value})
         ("consent", number, state)    ("member" | "no member", who, segment)
         ("pause" | "resume", conversation)    ("publish", file)
+        ("enter" | "end" | "move on" | "skip", who, conversation): by hand
+        ("retry" | "end held", conversation): those who are held    ("stop", who)
         ("clock", duration)    ("through", duration): from due time to due time
     """
 
