@@ -12,6 +12,7 @@ from typing import Any
 
 from contacts.filters import naming
 from contacts.filters.language import parse, problems, resolve
+from contacts.filters.leaf import Heard, leaf_types
 from contacts.filters.reading import Malformed
 from contacts.filters.scope import Scope, VanishedError
 from contacts.models import Segment, SegmentKind
@@ -107,6 +108,23 @@ def reach(resolved: Resolved) -> Iterator[Resolved]:
                 yield leaf
             else:
                 waiting.append(rule_of(segment))
+
+
+def heard_by(resolved: Resolved) -> set[Heard]:
+    """
+    Return the facts that may change a rule's answer, by the rules that its segments have now.
+
+    :raises VanishedError: if a segment is gone.
+    """
+    heard: set[Heard] = set()
+    for leaf in reach(resolved):
+        heard |= leaf_types()[leaf["leaf"]].hears(dict(leaf))
+    return heard
+
+
+def moves_of(segment: Segment) -> set[Heard]:
+    """Return the facts of those who are put in and taken out of a segment kept by hand."""
+    return {("segment_entered", None, segment.pk), ("segment_left", None, segment.pk)}
 
 
 def asked_for(resolved: Resolved) -> set[int]:

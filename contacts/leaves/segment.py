@@ -10,12 +10,9 @@ from typing import Any
 from contacts.filters import saved
 from contacts.filters.condition import test_of
 from contacts.filters.facts import some
-from contacts.filters.leaf import Config, Heard, LeafType, leaf_types
+from contacts.filters.leaf import Config, Heard, LeafType
 from contacts.filters.reading import Fault, Reader, within
 from contacts.filters.scope import Names, Scope, Test
-
-# The facts of those who are put in and taken out.
-MOVES = ("segment_entered", "segment_left")
 
 
 class SegmentLeaf(LeafType):
@@ -63,14 +60,13 @@ class SegmentLeaf(LeafType):
         return test_of(saved.rule_of(segment), saved.inside(segment, scope))
 
     def hears(self, resolved: Config) -> set[Heard]:
-        """Hear what its rule hears; of one kept by hand, who is put in and taken out."""
-        heard: set[Heard] = set()
-        for leaf in saved.reach(resolved):
-            if leaf["leaf"] == "segment":
-                heard |= {(kind, None, leaf["segment_id"]) for kind in MOVES}
-            else:
-                heard |= leaf_types()[leaf["leaf"]].hears(dict(leaf))
-        return heard
+        """
+        Hear of one kept by hand who is put in and taken out; of a rule, of everything.
+
+        Somebody may change the rule while contacts wait for the answer.
+        """
+        segment = saved.find(int(resolved["segment_id"]))
+        return saved.moves_of(segment) if saved.is_manual(segment) else {("any", None, None)}
 
     def sentence(self, config: Config, *, negated: bool) -> str:
         """Say `is in the segment VIPs`."""

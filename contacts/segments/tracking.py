@@ -6,8 +6,8 @@ from datetime import datetime
 from accounts.models import List
 from accounts.tenancy import sql
 from accounts.tenancy.wake import wake
-from contacts import filters
 from contacts.actions.facts import ADDED, SEGMENT_ENTERED, SEGMENT_LEFT
+from contacts.filters import saved
 from contacts.models import Listener, Segment, SegmentKind
 from contacts.segments import asking
 from contacts.segments.nesting import nesting_of
@@ -101,7 +101,7 @@ def listen(segment: Segment) -> None:
 
     Whoever comes onto the list is asked whatever the rule: not to have bought is a rule.
     """
-    heard = filters.hears({"leaf": "segment", "segment_id": segment.pk})
+    heard = saved.heard_by({"leaf": "segment", "segment_id": segment.pk})
     heard.add((ADDED, None, None))
     Listener.objects.filter(for_segment=segment).delete()
     Listener.objects.bulk_create(

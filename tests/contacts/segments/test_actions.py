@@ -333,3 +333,16 @@ class TestConversation:
 
         assert world.path(inside)[-1] == "(otherwise)"
         assert world.path(outside)[-1] == "(terminated)"
+
+    def test_hears_everything_since_the_rule_may_change(self, world, make, by_hand):
+        make()
+        names = naming.names_of(world.in_list)
+
+        def heard(written):
+            return filters.hears(filters.resolve(filters.parse(written), names))
+
+        assert heard({"segment": "VIPs"}) == {("any", None, None)}
+        assert heard({"not": {"segment": "Picked"}}) == {
+            ("segment_entered", None, by_hand.pk),
+            ("segment_left", None, by_hand.pk),
+        }
