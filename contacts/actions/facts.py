@@ -88,21 +88,22 @@ ONE_FACT = """
         %(method)s::text AS method, %(properties)s::jsonb AS properties,
         %(depth)s::smallint AS depth
 """
+# Who listens is found once for facts of one kind, not fact by fact.
 # A fact of no list is one of every list that its contact is on. Who is not on the list is
 # inside nowhere and in no segment, but a trigger hears of it: the refusal has its reason.
 QUEUE = f"""
 WITH {{given}}fact ({", ".join(COLUMNS)}, place) AS MATERIALIZED (
     SELECT one.*, row_number() OVER () FROM ({{rows}}) AS one
-), heard AS MATERIALIZED (
+), needed AS MATERIALIZED (
+    SELECT DISTINCT fact.kind, fact.list_id, fact.external_event_id, fact.segment_id FROM fact
+), listening AS MATERIALIZED (
     SELECT
-        fact.*, listener.id AS listener_id, listener.conversation_id, listener.for_segment_id,
-        listener.role, coalesce(fact.subscription_id, subscription.id) AS own_subscription_id,
-        {{number}} AS number
-    FROM fact
+        listener.*, fact.kind AS of_kind, coalesce(fact.list_id, 0) AS of_list,
+        coalesce(fact.external_event_id, 0) AS of_event, coalesce(fact.segment_id, 0) AS of_segment
+    FROM needed AS fact
     INNER JOIN contacts_listener AS listener
         ON listener.kind IN (fact.kind, '{ANY}')
         AND {{same_list}}
-        AND {{heard_if}}
         AND (
             listener.kind = '{ANY}'
             OR (
@@ -114,6 +115,18 @@ WITH {{given}}fact ({", ".join(COLUMNS)}, place) AS MATERIALIZED (
             listener.role = ANY(%(roles)s)
             OR (listener.for_segment_id IS NOT NULL AND 'watch' = ANY(%(roles)s))
         )
+), heard AS MATERIALIZED (
+    SELECT
+        fact.*, listener.id AS listener_id, listener.conversation_id, listener.for_segment_id,
+        listener.role, coalesce(fact.subscription_id, subscription.id) AS own_subscription_id,
+        {{number}} AS number
+    FROM fact
+    INNER JOIN listening AS listener
+        ON listener.of_kind = fact.kind
+        AND listener.of_list = coalesce(fact.list_id, 0)
+        AND listener.of_event = coalesce(fact.external_event_id, 0)
+        AND listener.of_segment = coalesce(fact.segment_id, 0)
+        AND {{heard_if}}
     LEFT JOIN contacts_subscription AS subscription
         ON fact.subscription_id IS NULL
         AND subscription.list_id = listener.list_id
@@ -156,6 +169,12 @@ SINCE = """add_duration(
         {moment}, -(listener.within ->> 'months')::int, -(listener.within ->> 'days')::int,
         -(listener.within ->> 'seconds')::float8, %(zone)s
     ) - interval '2 hours'"""
+HEARD = f"""
+SELECT EXISTS (
+    SELECT FROM contacts_listener AS listener
+    WHERE {{on_list}} AND listener.kind IN (%(kind)s, '{ANY}')
+)
+"""
 ONE_LIST = "listener.list_id = fact.list_id"
 ANY_LIST = "(fact.list_id IS NULL OR listener.list_id = fact.list_id)"
 
@@ -311,6 +330,9 @@ def _announce(
     event_id: int | None = None,
     **fact: Any,
 ) -> int:
+    on_list = "TRUE" if list_id is None else "listener.list_id = %(list_id)s"
+    if not sql.fetch_value(HEARD.format(on_list=on_list), list_id=list_id, kind=fact["kind"]):
+        return 0
     queued, _ = queue(
         ONE_FACT,
         roles=roles,
