@@ -1,14 +1,17 @@
 """Faults: one bad contact holds itself; a circle is found; a retry runs the step again."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from conductor.conversations.actions.held import end_held, retry_held
-from conductor.conversations.models import Enrollment
+from conductor.conversations.models import Enrollment, Tally
 from conductor.engine.faults import Fault, find_culprits
+from conductor.steps import HERE
 from conductor.steps.filter import Filter
 from contacts import filters
+from contacts.models import ProfileField, Segment
 from tests.engine.world import World, check_conservation
 
 ACT = "{key: act, action: {set_field: {field: Profile.Note, value: hi}}}"
@@ -55,6 +58,116 @@ class TestStepErrors:
 
         assert done.entered == 4
         assert world.refusals() == ["step_error 22012"]
+
+
+class TestFaultsOfOurs:
+    def test_hold_the_culprit_and_count_the_others_once(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        conversation = world.live("{key: ask, filter: {all: []}}")
+        people = [world.person() for _ in range(9)]
+        run = Filter.execute
+
+        def err(step: Filter, arrivals: Any) -> None:
+            here = arrivals.fetch(f"SELECT arrivals.subscription_id FROM arrivals WHERE {HERE}")
+            arrivals.tally("asked", len(here))
+            run(step, arrivals)
+            if (people[4].pk,) in here:
+                raise ValueError("A fault that nobody has thought of.")
+
+        monkeypatch.setattr(Filter, "execute", err)
+
+        world.happen(*people)
+        world.tick()
+
+        held = Enrollment.objects.exclude(held_reason="").get()
+        assert (held.subscription_id, held.held_reason) == (people[4].pk, "step_error ValueError")
+        tally = Tally.objects.get()
+        assert (tally.step_key, tally.name, tally.total) == ("ask", "asked", 8)
+        check_conservation(conversation.pk)
+
+    def test_add_up_what_is_counted(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        world.live("{key: ask, filter: {all: []}}", heading="reentry: unlimited")
+        run = Filter.execute
+
+        def count(step: Filter, arrivals: Any) -> None:
+            arrivals.tally("asked", 2)
+            run(step, arrivals)
+
+        monkeypatch.setattr(Filter, "execute", count)
+        grace = world.person()
+
+        for _ in range(2):
+            world.happen(grace)
+            world.tick()
+
+        assert Tally.objects.values_list("total", "last_at").get() == (4, world.now)
+
+
+class TestVanished:
+    @pytest.mark.parametrize(
+        ("gone", "reason"),
+        [
+            (filters.VanishedError("the segment is gone"), "step_error the segment is gone"),
+            (ProfileField.DoesNotExist(), "step_error what the step names is gone"),
+        ],
+    )
+    def test_holds_those_who_come_to_the_step(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, gone: Exception, reason: str
+    ) -> None:
+        conversation = world.live("{key: ask, filter: {all: []}}")
+
+        def err(_step: Filter, _arrivals: Any) -> None:
+            raise gone
+
+        monkeypatch.setattr(Filter, "execute", err)
+        people = [world.person() for _ in range(3)]
+
+        world.happen(*people)
+        world.tick()
+
+        assert {world.place(person).held_reason for person in people} == {reason}
+        check_conservation(conversation.pk)
+
+    def test_segment_of_a_trigger_refuses_the_fact(self, world: World) -> None:
+        segment = Segment.objects.create(
+            list=world.in_list,
+            name="Gone soon",
+            kind="manual",
+            created_at=world.now,
+            modified_at=world.now,
+        )
+        start = (
+            "{key: start, trigger: {external_event: Order Imported, filter: {segment: Gone soon}}}"
+        )
+        world.live("", start=start)
+        Segment.objects.filter(pk=segment.pk).delete()
+
+        world.happen(world.person(), world.person())
+        world.tick()
+
+        assert world.refusals() == ["step_error the segment is gone"] * 2
+
+
+class TestTooMuch:
+    def test_for_one_row_holds_that_row(self, world: World) -> None:
+        # A text longer than PostgreSQL makes one.
+        text = "repeat('x', 2000000000 - subscription.id::integer)"
+        huge = f"CASE WHEN subscription.id = {{}} THEN length({text}) > 1 ELSE TRUE END"
+        conversation = world.live("{key: ask, filter: {all: []}}")
+        people = [world.person() for _ in range(5)]
+        with pytest.MonkeyPatch.context() as patch:
+            condition = filters.Condition(huge.format(people[1].pk), {})
+            patch.setattr(filters, "condition", lambda *_rule, **_how: condition)
+
+            world.happen(*people)
+            world.tick()
+
+        held = Enrollment.objects.exclude(held_reason="").get()
+        assert held.subscription_id == people[1].pk
+        assert held.held_reason == "step_error 54000"
+        assert Enrollment.objects.filter(end_reason="terminated").count() == 4
+        check_conservation(conversation.pk)
 
 
 # 1 / (points - 3) is at least -1: true of all but the one for whom it is nothing.
