@@ -20,7 +20,6 @@ from pathlib import Path
 from conductor.code.sandbox import FUEL, Answer, OutOfFuelError, Sandbox, ScriptError
 
 MEMORY = 2 * 1024 * 1024 * 1024
-SECONDS = 10  # of the processor since the last answer; fuel ends a run long before
 
 
 def run(sandbox: Sandbox, request: Answer) -> Iterator[Answer]:

@@ -21,6 +21,7 @@ from accounts.tenancy import in_account
 from conductor.conversations.models import Call, Enrollment
 from conductor.engine import calls
 from conductor.engine.calls import SLOTS, SLOTS_OF_STEP, Caller
+from conductor.engine.requests import MOST_ATTEMPTS, claim
 from tests.engine import other_side as behaviour
 from tests.engine.other_side import Names, OtherSide, answer, other_side
 from tests.engine.world import World
@@ -276,8 +277,8 @@ class TestKilled:
     ) -> None:
         world = queue(acme, shop, now, "/")
         at = now
-        for _ in range(calls.MOST_ATTEMPTS):
-            calls.claim(acme.pk, now=at, most=1, each=1, full=[])
+        for _ in range(MOST_ATTEMPTS):
+            claim(acme.pk, now=at, most=1, each=1, full=[])
             at += timedelta(minutes=3)
 
         Caller(clock=lambda: at, resolver=names).make_all()

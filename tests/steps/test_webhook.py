@@ -314,7 +314,7 @@ class TestSavedValues:
         ],
     )
     def test_are_found_as_rfc_6901_says(
-        self, world: World, shop: OtherSide, hook: Any, run: Run, pointer: str, found: str
+        self, world: World, shop: OtherSide, hook: Any, run: Run, pointer: str, found: str | None
     ) -> None:
         document = {"": "empty", "a/b": "slash", "m~n": "tilde", "list": ["a", "b"], "ü": "umlaut"}
         shop.behaviours["/"] = answer(body=json.dumps(document).encode())
