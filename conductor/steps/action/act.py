@@ -21,15 +21,13 @@ from contacts.models import ProfileField
 
 S = TypeVar("S")
 
-# Everybody here gets {value}, an expression over `subscription` (the row as it is when it is
-# written, whoever else wrote it just before), `arrivals` and `enrolled`; NULL clears.
+# Everybody here gets {value}; NULL clears, and no value is null in a profile.
 WRITE_FIELD = f"""
     UPDATE contacts_subscription AS subscription
     SET
-        profile = CASE
-            WHEN ({{value}}) IS NULL THEN subscription.profile - %(field)s::text
-            ELSE subscription.profile || jsonb_build_object(%(field)s::text, ({{value}}))
-        END,
+        profile = jsonb_strip_nulls(
+            subscription.profile || jsonb_build_object(%(field)s::text, {{value}})
+        ),
         updated_at = %(now)s
     FROM arrivals
     INNER JOIN enrolled ON enrolled.id = arrivals.enrollment_id
@@ -38,9 +36,11 @@ WRITE_FIELD = f"""
         {THESE}
         AND subscription.id = arrivals.subscription_id
         AND coalesce(arrivals.held_reason, '') = ''
-        AND (subscription.profile -> %(field)s::text) IS DISTINCT FROM ({{value}})
+        AND (subscription.profile -> %(field)s::text) IS DISTINCT FROM {{value}}
     RETURNING subscription.id AS subscription_id
 """
+# A value that asks nothing of the row it is written to is worked out once for each.
+WORKED_OUT = "CROSS JOIN LATERAL (SELECT ({value}) AS value OFFSET 0) AS given"
 # For a value that is read in the contact's zone.
 WITH_CONTACT = "INNER JOIN contacts_contact AS contact ON contact.id = arrivals.contact_id"
 # The engine asks those inside again; nobody enters a conversation by what an action writes.
@@ -89,12 +89,15 @@ def write_field(
     """
     Write a field of everybody here; later steps of this tick see it.
 
-    `value` is a jsonb expression over `subscription`, `arrivals`, `enrolled` and `joins`.
+    `value` is a jsonb expression over `subscription` (the row as it is when it is written,
+    whoever else wrote it just before), `arrivals`, `enrolled` and `joins`.
     """
+    if "subscription." not in value:
+        joins, value = f"{joins} {WORKED_OUT.format(value=value)}", "given.value"
     announce(
         arrivals,
         CHANGED,
-        write=WRITE_FIELD.format(value=value, joins=joins),
+        write=WRITE_FIELD.format(value=f"({value})", joins=joins),
         field=str(field_id),
         **params,
     )
@@ -108,10 +111,11 @@ def write_dated(
 
     `zone` is the conversation's; contacts without a zone of their own are counted.
     """
-    if zone == "contact":
+    named = arrivals.zone(zone)
+    joins = WITH_CONTACT if "contact." in named else ""
+    if joins:
         count_fallbacks(arrivals, "TRUE")
-    expression = value.replace("{zone}", arrivals.zone(zone))
-    write_field(arrivals, field_id, expression, joins=WITH_CONTACT, **params)
+    write_field(arrivals, field_id, value.replace("{zone}", named), joins=joins, **params)
 
 
 def field_here(arrivals: Arrivals, field_id: int) -> ProfileField | None:
