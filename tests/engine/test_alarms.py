@@ -284,6 +284,17 @@ class TestChanges:
         assert [contact for contact, *_ in rung()] == [ada.contact_id]
         assert (due(grace), due(ada)) == ("2027-11-18 09:00", "2026-12-24 09:00")
 
+    def test_that_are_heard_of_late_ring_no_second_time_that_day(self, world: World) -> None:
+        grace = born(world, "1990-11-18")
+        birthday(world)
+        ring(now=at("2026-11-18 09:00"), limit=10)
+
+        self.change(world, grace, "1991-11-18", "2026-11-18 08:59")
+        done = ring(now=at("2026-11-18 09:01"), limit=10)
+
+        assert done == Rung(changed=1)
+        assert due(grace) == "2027-11-18 09:00"
+
     def test_of_other_fields_leave_it_alone(self, world: World) -> None:
         grace = born(world, "1990-12-24")
         birthday(world)

@@ -158,6 +158,8 @@ class Alarm(TenantModel):
     contact_id = models.BigIntegerField()
     local_date = models.DateField()
     due_at = models.DateTimeField()
+    # The day on which it rang last: a change that comes late rings no second time that day.
+    rung_on = models.DateField(null=True, blank=True)
 
     class Meta:
         constraints = [

@@ -110,7 +110,8 @@ moved AS (
     UPDATE conversations_alarm AS alarm
     SET
         due_at = placed.next_due,
-        local_date = (placed.next_due AT TIME ZONE placed.clock)::date
+        local_date = (placed.next_due AT TIME ZONE placed.clock)::date,
+        rung_on = CASE WHEN placed.is_missed THEN alarm.rung_on ELSE placed.local_date END
     FROM placed
     WHERE alarm.id = placed.id AND placed.next_due IS NOT NULL
 ),

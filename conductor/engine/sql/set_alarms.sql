@@ -1,7 +1,8 @@
 -- set_alarms: set the yearly dates anew that facts have changed.
 --
 -- The instant is the first after the change was recorded; whoever has no date any more, or is
--- gone, has no alarm. A contact that only moved to another zone keeps the day.
+-- gone, has no alarm. A contact that only moved to another zone keeps the day. Nobody has two
+-- on one day, however late the change is heard of.
 --
 -- Params  account_zone text,
 --         triggers json [{conversation_id, step_key, field_id, months, days, at, zone}]
@@ -50,7 +51,10 @@ target AS MATERIALIZED (
                     changed.days,
                     changed.at,
                     changed.clock,
-                    changed.last_at
+                    greatest(
+                        changed.last_at,
+                        local_instant(present.rung_on + '23:59:59.999999'::time, changed.clock)
+                    )
                 )
         END AS due_at
     FROM changed
