@@ -39,11 +39,13 @@ from accounts.tenancy.wake import wake
 from conductor.engine.answers import read_answer
 from conductor.engine.requests import MOST_ATTEMPTS, PAUSES, Claimed, claim
 
-SLOTS = 64
+SLOTS = 128
 SLOTS_OF_ACCOUNT = SLOTS // 2
-SLOTS_OF_STEP = 16
+SLOTS_OF_STEP = 32
 ACCOUNTS_AT_ONCE = 200
 LOOK_SECONDS = 0.5
+# Answers that come within this time of one another are written down together.
+GATHER_SECONDS = 0.02
 STOP_SECONDS = 3.0
 
 KEPT = timedelta(days=30)
@@ -97,6 +99,7 @@ class Caller:
         self.start_due()
         if self.under_way:
             wait(self.under_way, timeout=LOOK_SECONDS / 2, return_when=FIRST_COMPLETED)
+            wait(self.under_way, timeout=GATHER_SECONDS)
         self.write_down()
         return bool(self.under_way)
 
