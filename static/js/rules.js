@@ -56,8 +56,8 @@ const KINDS = [
   ["subscription", "Subscription"], ["contact", "Contact"], ["entry", "How it began"],
 ];
 const DID = {
-  sent: "was sent", opened: "opened", read: "read", clicked: "clicked in", bounced: "bounced on",
-  failed: "could not get", replied: "replied to", converted: "converted after",
+  sent: "been sent", opened: "opened", read: "read", clicked: "clicked in", bounced: "bounced on",
+  failed: "failed to get", replied: "replied to", converted: "converted after",
 };
 // Of each channel: the setting that names a message, the catalog's names, what stands for any.
 const TRACES = {
@@ -604,7 +604,7 @@ class Editor {
     const options = this.catalog[names].map((name) => [name, name]);
     const conversations = this.catalog.conversations.map((name) => [name, `of ${name}`]);
     return [
-      this.negation(node, "so it is:", "not so:"),
+      this.negation(node, "has", "has not"),
       choose("What was done", did, node.did, this.set(node, "did")),
       choose("Which message", [["", any], ...options], node.name, this.set(node, "name")),
       choose(

@@ -16,9 +16,12 @@ from contacts.actions import (
 )
 from contacts.actions.segments import add_members, create_segment, delete_segment, update_segment
 from contacts.actions.subscriptions import change_address
+from contacts.filters import scope
+from contacts.leaves.field import LEAF as FIELD
 from contacts.models import Intake, Listener, Segment, SegmentMember, SegmentTouch, Subscription
+from messaging.actions import record_receipts
 from tests.engine.world import World
-from tests.factories import OrderFactory
+from tests.factories import DeliveryFactory, OrderFactory
 
 POINTS = {"field": "Profile.Points", "at_least": 10}
 DAY = timedelta(days=1)
@@ -255,6 +258,20 @@ class TestClock:
         assert keep(start + 50 * DAY + timedelta(microseconds=1)) == [("left", person.pk)]
         assert not SegmentMember.objects.exists()
 
+    def test_lets_out_whose_opening_grows_old(self, world, track, keep):
+        person = world.person()
+        delivery = DeliveryFactory(
+            list=world.in_list, contact=person.contact, subscription_id=person.pk
+        )
+        track({"message": {"did": "opened", "within": "P3D"}})
+        start = world.now
+        keep()
+
+        record_receipts(delivery=delivery, kind="opened", now=start)
+        assert keep() == [("entered", person.pk)]
+        assert keep(start + 3 * DAY) == []
+        assert keep(start + 3 * DAY + timedelta(microseconds=1)) == [("left", person.pk)]
+
     def test_asks_nobody_before_the_time(self, world, track):
         for days in range(20):
             OrderFactory(contact=world.person().contact, ordered_at=world.now - days * DAY)
@@ -276,6 +293,36 @@ class TestClock:
         assert keep(midnight) == [("entered", person.pk)]
         assert keep(midnight + 2 * DAY) == [("left", person.pk)]
         assert not SegmentMember.objects.filter(recheck_at__isnull=False).exists()
+
+    @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+    @pytest.mark.parametrize("name", ["in_last", "in_next", "anniversary_in"])
+    def test_takes_dates_far_off(self, world, track, keep, day, name):
+        person = world.person(profile={"Birthday": day})
+        track({"not": {"field": "Profile.Birthday", name: "P1M"}})
+        keep()
+
+        member = SegmentMember.objects.get()
+        assert member.subscription_id == person.pk
+        assert member.is_member
+        assert (member.recheck_at is None) == (name != "anniversary_in")
+
+
+class TestWhoErrs:
+    def test_stays_as_it_was_and_lets_the_others_move(
+        self, world, track, keep, monkeypatch
+    ) -> None:
+        people = [world.person(profile={"Points": 1}) for _ in range(5)]
+        track()
+        keep()
+        key = str(world.fields["Points"].pk)
+        divides = f"10 / ((subscription.profile ->> '{key}')::int - 13) > 0"
+        monkeypatch.setattr(FIELD, "test", lambda *_leaf: scope.Test(divides))
+
+        for person, value in zip(people, (13, 14, 13, 15, 12), strict=True):
+            points(world, person, value)
+
+        assert keep() == [("entered", people[1].pk), ("entered", people[3].pk)]
+        assert keep() == []
 
 
 class TestChangedRule:
