@@ -14,11 +14,14 @@ from conductor.conversations.actions import apply_file, publish_conversation
 from conductor.conversations.document import parse_document
 from conductor.conversations.models import Conversation
 from conductor.conversations.reading import read_structure
+from conductor.engine.tick import run_tick
+from contacts.models import ProfileField
 from tests.factories import (
     ListFactory,
     PhoneListFactory,
     ProfileFieldFactory,
     ShortCodeFactory,
+    SubscriptionFactory,
 )
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -34,6 +37,17 @@ threads:
       - {key: reminder, message: {saved_message: We miss you}}
       - {key: back, go_to: {to: pause, filter: {field: Profile.Size, empty: true}}}
       - {key: end, terminate: {}}
+  - thread: More
+    steps:
+      - {key: more, trigger: none}
+      - {key: which, if: {branches: [{name: large, filter: {field: Profile.Size, is: XL}}]}}
+      - {key: test, split: {groups: [{name: A, weight: 50}, {name: B, weight: 50}]}}
+      - {key: monday, wait: {until_parts: {day: {nth: 1, weekday: mon}}, window: {from: "09:00"}}}
+      - {key: again, wait_for: {event: Order Imported, timeout: P3D}}
+      - {key: note, action: {set_field: {field: Profile.Size, value: L}}}
+      - {key: hook, webhook: {url: "https://shop.example/hook"}}
+      - {key: sum, code: {source: "return {};"}}
+      - {key: done, terminate: {goal: true}}
 messages:
   - {saved_message: We miss you, subject: Come back, from_email: shop@acme.example, html: "<p>Hi</p>"}
 events: [Order Imported]
@@ -68,6 +82,12 @@ def test_pages_are_accessible_and_fit(address: str, page: Page) -> None:
         f"{thread}?view=published",
         f"{address}publication/",
         f"{address}settings/",
+        *(
+            f"{address}threads/more/steps/{key}/"
+            for key in ("which", "test", "monday", "again", "note", "hook", "sum")
+        ),
+        f"{address}people/",
+        f"{address}tester/",
     ]
     for shown in addresses:
         page.goto(shown)
@@ -144,3 +164,29 @@ def test_typed_text_survives_a_click_elsewhere(address: str, page: Page) -> None
     page.goto(f"{address}threads/winback/steps/text/?tab=message")
 
     expect(page.get_by_label(re.compile("^Mobile Message Text"))).to_have_value("Half a thought")
+
+
+def test_a_draft_is_tried_out_by_a_contact(
+    address: str, page: Page, acme: Account, screenshot: Callable[[str], object]
+) -> None:
+    with in_account(acme.pk):
+        customers = Conversation.objects.get().list
+        size = ProfileField.objects.get(list=customers, name="Size")
+        SubscriptionFactory.create(
+            list=customers, contact__email="grace@mail.example", profile={str(size.pk): "XL"}
+        )
+    page.goto(address)
+    page.get_by_text("Options").click()
+    page.get_by_role("link", name="Run Tester").click()
+    page.get_by_label("Test contacts").fill("grace@mail.example")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text("They are about to enter")).to_be_visible()
+
+    for _ in range(3):
+        with in_account(acme.pk):
+            run_tick(now=datetime.now(UTC), limit=10)
+    page.reload()
+
+    expect(page.get_by_role("heading", name="grace@mail.example")).to_be_visible()
+    expect(page.get_by_text("Wait 3 days")).to_be_visible()
+    screenshot("tester")
