@@ -4,66 +4,55 @@ What steps share that let contacts wait for a time, and be asked in a contact's 
 A contact without a valid zone of its own gets the account's, and is counted.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from conductor.steps import HERE, Arrivals
+from conductor.steps import HERE, THESE, Arrivals
 
 ZONE_FALLBACK = "zone fallback"
 
-# Those for whom {where} is true and who have no valid zone of their own.
-FELL_BACK = f"""
-    SELECT coalesce(sum(named.contacts), 0)
+# The zones that the contacts at the step name, with what each stands for and how many do.
+NAMED_ZONES = f"""
+    SELECT contact.time_zone, {{zone}}, contact.named_by
     FROM (
-        SELECT contact.time_zone, count(*) AS contacts
-        FROM arrivals
-        INNER JOIN contacts_contact AS contact ON contact.id = arrivals.contact_id
-        WHERE {HERE} AND {{where}}
-        GROUP BY contact.time_zone
-        OFFSET 0
-    ) AS named
-    WHERE NOT valid_zone(named.time_zone)
-"""
-
-# Their zones, each looked up once for each moment of arrival: time_zone, arrived_at, zone.
-OWN_CLOCKS = f"""
-    SELECT contact.time_zone, contact.arrived_at, {{zone}} AS zone
-    FROM (
-        SELECT DISTINCT person.time_zone, arrivals.arrived_at
+        SELECT person.time_zone, count(*) AS named_by
         FROM arrivals
         INNER JOIN contacts_contact AS person ON person.id = arrivals.contact_id
-        WHERE {HERE} AND {{where}}
+        WHERE {THESE} AND {{where}}
+        GROUP BY person.time_zone
+        OFFSET 0
     ) AS contact
-    OFFSET 0
 """
+OWN_ZONE = "(%(own_zones)s::jsonb ->> contact.time_zone)"
 
 TIMEOUT = f"UPDATE arrivals SET due_at = {{due}} WHERE {HERE} AND {{where}}"
 OWN_TIMEOUT = f"""
     UPDATE arrivals
-    SET due_at = clock.due
+    SET due_at = {{due}}
     FROM contacts_contact AS contact
-    INNER JOIN (
-        SELECT own.time_zone, own.arrived_at, {{due}} AS due
-        FROM ({OWN_CLOCKS}) AS own
-        OFFSET 0
-    ) AS clock ON clock.time_zone = contact.time_zone
-    WHERE
-        {HERE}
-        AND {{where}}
-        AND contact.id = arrivals.contact_id
-        AND clock.arrived_at = arrivals.arrived_at
+    WHERE {THESE} AND {{where}} AND contact.id = arrivals.contact_id
 """
 LENGTH = "%(months)s, %(days)s, %(seconds)s::double precision"
 
 
+def own_zones(arrivals: Arrivals, where: str) -> dict[str, str]:
+    """
+    Return the parameters of `OWN_ZONE`, the zone of each contact for whom `where` is true.
+
+    `OWN_ZONE` reads the alias `contact`: each zone is looked up once, not once a contact.
+    Who has none and gets the account's is counted.
+    """
+    rows = arrivals.fetch(NAMED_ZONES.format(zone=arrivals.zone("contact"), where=where))
+    fallbacks = sum(count for named, zone, count in rows if named != zone)
+    if fallbacks:
+        arrivals.tally(ZONE_FALLBACK, fallbacks)
+    return {"own_zones": json.dumps({named: zone for named, zone, _ in rows})}
+
+
 def count_fallbacks(arrivals: Arrivals, where: str) -> None:
-    """Count those whose zone was read and is none."""
-    arrivals.tally(ZONE_FALLBACK, int(arrivals.fetch(FELL_BACK.format(where=where))[0][0]))
-
-
-def own_clocks(arrivals: Arrivals, where: str) -> str:
-    """Return the relation (time_zone, arrived_at, zone) of those for whom `where` is true."""
-    return OWN_CLOCKS.format(zone=arrivals.zone("contact"), where=where)
+    """Count those for whom `where` is true and who have no valid zone of their own."""
+    own_zones(arrivals, where)
 
 
 def set_timeout(arrivals: Arrivals, length: Mapping[str, float], zone: str, *, where: str) -> None:
@@ -74,10 +63,9 @@ def set_timeout(arrivals: Arrivals, length: Mapping[str, float], zone: str, *, w
     """
     given: dict[str, Any] = {name: length[name] for name in ("months", "days", "seconds")}
     if zone == "contact" and (length["months"] or length["days"]):
-        count_fallbacks(arrivals, where)
-        due = f"add_duration(own.arrived_at, {LENGTH}, own.zone)"
-        named = arrivals.zone("contact")
-        arrivals.run(OWN_TIMEOUT.format(due=due, zone=named, where=where), **given)
+        zones = own_zones(arrivals, where)
+        due = f"add_duration(arrivals.arrived_at, {LENGTH}, {OWN_ZONE})"
+        arrivals.run(OWN_TIMEOUT.format(due=due, where=where), **given, **zones)
         return
     named = arrivals.zone("account" if zone == "contact" else zone)
     due = (

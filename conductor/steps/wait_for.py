@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from conductor.clocks import set_timeout
 from conductor.steps import (
-    HERE,
     NEXT,
+    THESE,
     Arrivals,
     DurationText,
     Names,
@@ -246,7 +246,7 @@ LOOK = f"""
         END
     FROM enrolled
     WHERE
-        {HERE}
+        {THESE}
         AND arrivals.arrived_at < %(now)s
         AND arrivals.due_at IS NOT NULL
         AND enrolled.id = arrivals.enrollment_id
@@ -373,7 +373,7 @@ ASK = f"""
     FROM contacts_subscription AS subscription
     INNER JOIN contacts_contact AS contact ON contact.id = subscription.contact_id
     {{enrollment}}
-    WHERE {HERE} AND subscription.id = arrivals.subscription_id {{same}}
+    WHERE {THESE} AND subscription.id = arrivals.subscription_id {{same}}
 """
 
 

@@ -1,29 +1,30 @@
 """
 The days that a wait reads out of the profile or puts together from parts, as SQL.
 
-Each gives the relation that is held by: enrollment_id, arrived_at, zone, due (NULL: there
-is no date) and is_past, for those who arrive.
+Each gives what is held by, arrived_at, zone, due (NULL: there is no date) and is_past, for
+the row of `arrivals` at hand. `zone` is SQL: a literal, or an expression over `contact`.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from conductor.steps import HERE
+from contacts.filters.subject import Subject
 
-# Those who arrive, with their local day and time and what the way to wait reads.
-ARRIVED = f"""
+# The row of `arrivals` at hand, with its local day and what the way to wait reads.
+ARRIVED = """
     SELECT
-        arrivals.enrollment_id,
         arrivals.arrived_at,
         zone.name AS zone,
         (arrivals.arrived_at AT TIME ZONE zone.name)::date AS today,
-        {{columns}}
-    FROM arrivals
-    INNER JOIN contacts_subscription AS subscription ON subscription.id = arrivals.subscription_id
-    INNER JOIN enrolled ON enrolled.id = arrivals.enrollment_id
-    {{zone}}
-    WHERE {HERE} AND NOT arrivals.is_due
+        {columns}
+    FROM contacts_subscription AS subscription
+    {more}
+    CROSS JOIN LATERAL (SELECT {zone} AS name) AS zone
+    WHERE subscription.id = arrivals.subscription_id
+    OFFSET 0
 """
+CONTACT = "INNER JOIN contacts_contact AS contact ON contact.id = subscription.contact_id"
+ENROLLED = "INNER JOIN enrolled ON enrolled.id = arrivals.enrollment_id"
 ARRIVED_AT = "(arrivals.arrived_at AT TIME ZONE zone.name)"
 ENTERED_AT = "(enrolled.entered_at AT TIME ZONE zone.name)"
 OFFSET = "make_interval(months => %(months)s, days => %(days)s)"
@@ -37,7 +38,6 @@ NOT_TOO_LATE = """
 # arrival on (29 February is 28 February in common years), moved by the offset.
 BY_FIELD = f"""
     SELECT
-        here.enrollment_id,
         here.arrived_at,
         here.zone,
         moved.day < here.today AS is_past,
@@ -60,7 +60,6 @@ YEARS_OFF = (
 # one on whose instant is still to come. Years further off than the last turn come later still.
 BY_PARTS = f"""
     SELECT
-        here.enrollment_id,
         here.arrived_at,
         here.zone,
         {{is_past}} AS is_past,
@@ -79,7 +78,11 @@ BY_PARTS = f"""
         CROSS JOIN LATERAL (SELECT (({{day}}) + {OFFSET})::date AS day) AS moved
         CROSS JOIN LATERAL (
             SELECT
-                local_instant({NOT_TOO_LATE.format(day="moved.day")} + here.at, here.zone) AS due
+                CASE
+                    WHEN {{wanted}} THEN local_instant(
+                        {NOT_TOO_LATE.format(day="moved.day")} + here.at, here.zone
+                    )
+                END AS due
             OFFSET 0
         ) AS candidate
     ) AS target
@@ -103,14 +106,14 @@ LAST = 5
 
 
 def by_field(settings: Mapping[str, Any], zone: str) -> tuple[str, dict[str, Any]]:
-    """Return the relation of `until_field` and its parameters; `zone` joins the zone."""
+    """Return the query of `until_field` and its parameters."""
     yearly = settings["year"] == "next_occurrence"
     columns = (
         f"{date_of('subscription.profile ->> %(field)s')} AS day, "
         f"coalesce(%(at)s::time, {ARRIVED_AT}::time) AS at"
     )
     aimed = BY_FIELD.format(
-        here=ARRIVED.format(columns=columns, zone=zone),
+        here=_arrived(columns, zone),
         first_turn=f"{YEARS_OFF} - 1" if yearly else "0",
         last_turn=f"{YEARS_OFF} + 1" if yearly else "0",
         fits="candidate.day >= here.today" if yearly else "TRUE",
@@ -120,7 +123,7 @@ def by_field(settings: Mapping[str, Any], zone: str) -> tuple[str, dict[str, Any
 
 
 def by_parts(settings: Mapping[str, Any], zone: str) -> tuple[str, dict[str, Any]]:
-    """Return the relation of `until_parts` and its parameters; `zone` joins the zone."""
+    """Return the query of `until_parts` and its parameters."""
     roll = settings["roll"]
     day = settings["day"]
     is_weekday = day is not None and "nth" in day
@@ -132,12 +135,13 @@ def by_parts(settings: Mapping[str, Any], zone: str) -> tuple[str, dict[str, Any
     if not is_weekday:
         columns.append(f"{_part('day', day)} AS day")
     aimed = BY_PARTS.format(
-        here=ARRIVED.format(columns=", ".join(columns), zone=zone),
+        here=_arrived(", ".join(columns), zone),
         first_turn=f"greatest(0, {ROLLED_OFF} - 1)" if roll else "0",
         last_turn=f"greatest(0, {ROLLED_OFF} + 2)" if roll else "0",
         due="min(candidate.due) FILTER (WHERE candidate.due > here.arrived_at)"
         if roll
         else "min(candidate.due)",
+        wanted="moved.day >= here.today" if roll else "TRUE",
         is_past="FALSE" if roll else "target.due <= here.arrived_at",
         day=_nth(day) if is_weekday else DAY_OF_MONTH,
     )
@@ -152,6 +156,13 @@ def fields_of(settings: Mapping[str, Any]) -> set[int]:
     if settings["mode"] == "until_parts":
         return {settings[part]["field_id"] for part in _parts_read(settings)}
     return set()
+
+
+def _arrived(columns: str, zone: str) -> str:
+    """Join what the columns and the zone ask for, no more."""
+    more = [CONTACT] if "contact." in zone else []
+    more += [ENROLLED] if "enrolled." in columns else []
+    return ARRIVED.format(columns=columns, zone=zone, more=" ".join(more))
 
 
 def _parts_read(settings: Mapping[str, Any]) -> list[str]:
@@ -187,16 +198,4 @@ def _nth(day: Mapping[str, Any]) -> str:
 
 def date_of(text: str) -> str:
     """Return the SQL expression of the date that a text holds, NULL where it holds none."""
-    part = f"split_part({text}, '-', %s)::integer"
-    year, month, day = (part.replace("%s", number) for number in "123")
-    return f"""
-        CASE WHEN {text} ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$' THEN
-            CASE WHEN {year} > 0 AND {month} BETWEEN 1 AND 12 AND {day} > 0 THEN
-                CASE
-                    WHEN {day} <= extract(
-                        DAY FROM make_date({year}, {month}, 1) + interval '1 month' - interval '1 day'
-                    ) THEN make_date({year}, {month}, {day})
-                END
-            END
-        END
-    """
+    return f"({Subject(text=f'({text})', clean=True).date})"

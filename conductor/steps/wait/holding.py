@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from conductor.clocks import LENGTH, count_fallbacks, own_clocks
+from conductor.clocks import LENGTH, OWN_ZONE, own_zones
 from conductor.steps import HERE, Arrivals, hold_here
 from conductor.steps.wait.dates import by_field, by_parts, fields_of
 from contacts.models import ProfileField
@@ -26,40 +26,35 @@ HOLD_ALL = f"""
     WHERE {HERE} AND NOT arrivals.is_due
 """
 
-# `aimed` gives enrollment_id, arrived_at, zone, due (NULL: no date) and is_past. The fence
-# keeps the planner from working out the due time once for each time that it is named.
+# `aimed` gives, for the row of `arrivals` at hand, arrived_at, zone, due (NULL: no date) and
+# is_past. It is asked row by row: joined to a table that the planner knows nothing of, it
+# would be worked out for every pair. The fence keeps a due time from being worked out once
+# for each time that it is named.
 HOLD_EACH = f"""
     UPDATE arrivals
     SET
-        due_at = CASE WHEN wake.exit IS NULL THEN wake.due END,
-        exit = wake.exit
-    FROM (
-        SELECT
-            target.enrollment_id,
-            target.due,
-            CASE
-                WHEN target.due IS NULL THEN 'no_date'
-                WHEN target.is_past THEN 'past'
-                WHEN target.due <= %(now)s THEN 'next'
-            END AS exit
-        FROM (
-            SELECT aimed.enrollment_id, aimed.is_past, {{due}} AS due
-            FROM ({{aimed}}) AS aimed
-            OFFSET 0
-        ) AS target
-    ) AS wake
-    WHERE {HERE} AND arrivals.enrollment_id = wake.enrollment_id
+        (due_at, exit) = (
+            SELECT
+                CASE WHEN wake.exit IS NULL THEN wake.due END,
+                wake.exit
+            FROM (
+                SELECT
+                    target.due,
+                    CASE
+                        WHEN target.due IS NULL THEN 'no_date'
+                        WHEN target.is_past THEN 'past'
+                        WHEN target.due <= %(now)s THEN 'next'
+                    END AS exit
+                FROM (
+                    SELECT aimed.is_past, {{due}} AS due FROM ({{aimed}}) AS aimed OFFSET 0
+                ) AS target
+            ) AS wake
+        )
+    WHERE {HERE} AND NOT arrivals.is_due
 """
 
 # Those who arrive: what a wait reads, it reads on arrival only.
 ARRIVES = "NOT arrivals.is_due"
-WITH_OWN_ZONE = """
-    INNER JOIN contacts_contact AS contact ON contact.id = arrivals.contact_id
-    INNER JOIN (
-        SELECT clock.time_zone, clock.arrived_at, clock.zone AS name FROM ({clocks}) AS clock
-    ) AS zone
-        ON zone.time_zone = contact.time_zone AND zone.arrived_at = arrivals.arrived_at
-"""
 
 
 def hold(arrivals: Arrivals) -> None:
@@ -76,8 +71,6 @@ def hold(arrivals: Arrivals) -> None:
         _hold_by_own_clock(arrivals)
     else:
         _hold_all(arrivals)
-    if own:
-        count_fallbacks(arrivals, ARRIVES)
 
 
 def _field_is_gone(settings: Mapping[str, Any]) -> bool:
@@ -140,41 +133,33 @@ def _hold_all(arrivals: Arrivals) -> None:
 
 
 AIMED_BY_OWN_CLOCK = f"""
-    SELECT arrivals.enrollment_id, clock.arrived_at, clock.zone, clock.due, clock.is_past
-    FROM arrivals
-    INNER JOIN contacts_contact AS contact ON contact.id = arrivals.contact_id
-    INNER JOIN (
-        SELECT
-            own.time_zone, own.arrived_at, own.zone,
-            {{due}} AS due, {{is_past}} AS is_past
-        FROM ({{clocks}}) AS own
-        OFFSET 0
-    ) AS clock
-        ON clock.time_zone = contact.time_zone AND clock.arrived_at = arrivals.arrived_at
-    WHERE {HERE} AND {ARRIVES}
+    SELECT own.arrived_at, own.zone, {{due}} AS due, {{is_past}} AS is_past
+    FROM (
+        SELECT arrivals.arrived_at, {OWN_ZONE} AS zone
+        FROM contacts_contact AS contact
+        WHERE contact.id = arrivals.contact_id
+    ) AS own
 """
 
 
 def _hold_by_own_clock(arrivals: Arrivals) -> None:
-    """Hold by the contact's own zone: the due time is worked out once for each zone."""
+    """Hold by the contact's own zone."""
     settings = arrivals.settings
     target, given = _moment(settings, "own.zone", "own.arrived_at")
-    opened, of_window = _opened(settings, target, "own.zone")
     is_past = f"{target} <= own.arrived_at" if settings["mode"] == "until" else "FALSE"
-    aimed = AIMED_BY_OWN_CLOCK.format(
-        due=opened, is_past=is_past, clocks=own_clocks(arrivals, ARRIVES)
-    )
-    arrivals.run(HOLD_EACH.format(due="aimed.due", aimed=aimed), **given, **of_window)
+    due, of_window = _opened(settings, "aimed.due", "aimed.zone")
+    aimed = AIMED_BY_OWN_CLOCK.format(due=target, is_past=is_past)
+    zones = own_zones(arrivals, ARRIVES)
+    arrivals.run(HOLD_EACH.format(due=due, aimed=aimed), **given, **of_window, **zones)
 
 
 def _hold_by_date(arrivals: Arrivals, *, own: bool) -> None:
     """Hold until a day that the profile has, or has parts of; without one: `no_date`."""
     settings = arrivals.settings
-    zone = f"CROSS JOIN (SELECT {arrivals.zone(settings['zone'])} AS name) AS zone"
-    if own:
-        zone = WITH_OWN_ZONE.format(clocks=own_clocks(arrivals, ARRIVES))
     by = by_field if settings["mode"] == "until_field" else by_parts
-    aimed, given = by(settings, zone)
+    aimed, given = by(settings, OWN_ZONE if own else arrivals.zone(settings["zone"]))
+    if own:
+        given |= own_zones(arrivals, ARRIVES)
     # A window is for those who are to go on, now or later.
     due, of_window = _opened(settings, "greatest(aimed.due, aimed.arrived_at)", "aimed.zone")
     leaves_at_once = "aimed.is_past OR aimed.due IS NULL"
