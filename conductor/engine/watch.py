@@ -129,7 +129,7 @@ def watched(account_id: int) -> Iterator[Watch]:
 
     def note(here: dict[str, Any]) -> None:
         with in_account(account_id):
-            Trace.objects.update_or_create(defaults={"found": {**watch.found, "here": here}})
+            Trace.objects.update(found={**watch.found, "here": here})
 
     with ThreadPoolExecutor(max_workers=1) as hand:
         found, learnt = hand.submit(_learn, account_id).result()
@@ -143,8 +143,8 @@ def watched(account_id: int) -> Iterator[Watch]:
 def _learn(account_id: int) -> tuple[dict[str, Any], bool]:
     """Learn from the last death and keep it: none is learnt from twice."""
     with in_account(account_id):
-        trace = Trace.objects.first()
-        known = {} if trace is None else trace.found
+        trace, _ = Trace.objects.get_or_create()
+        known = trace.found
         found = learn(known)
         learnt = found["deaths"] > known.get("deaths", 0)
         if learnt:
