@@ -77,6 +77,24 @@ ACTIONS = st.one_of(
     st.fixed_dictionaries(
         {"set_date": optional(field=FIELDS, offset=OFFSETS, of=st.sampled_from(["step", "entry"]))}
     ),
+    st.fixed_dictionaries(
+        {
+            "set_difference": optional(
+                field=FIELDS, from_field=FIELDS, unit=st.sampled_from(["days", "weeks", "months"])
+            )
+        }
+    ),
+    st.fixed_dictionaries({"set_coupon": optional(pool=NAMES, field=FIELDS)}),
+    st.fixed_dictionaries(
+        {"random_group": optional(field=FIELDS, groups=st.integers(min_value=2, max_value=100))}
+    ),
+    st.fixed_dictionaries({"enroll": optional(conversation=NAMES, thread=NAMES)}),
+    *(
+        st.fixed_dictionaries({name: NAMES})
+        for name in (
+            "raise_event", "subscribe", "unsubscribe", "add_to_segment", "remove_from_segment",
+        )
+    ),
     st.just({}),
 )
 KINDS = {
