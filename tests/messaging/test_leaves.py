@@ -40,9 +40,10 @@ def deliver(shop, now):
     def deliver_one(*, to=None, at=None, message="We miss you", **given):
         to = to or SubscriptionFactory(list=shop)
         channel = given.pop("channel", "email")
-        committed = CommittedMessageFactory(list=shop, channel=channel, name=message)
+        of_list = given.pop("list", shop)
+        committed = CommittedMessageFactory(list=of_list, channel=channel, name=message)
         delivery = Delivery.objects.create(
-            list=given.pop("list", shop),
+            list=of_list,
             contact=to.contact,
             subscription_id=to.pk,
             channel=channel,
