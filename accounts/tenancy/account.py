@@ -32,13 +32,15 @@ def in_account(account_id: int) -> Iterator[None]:
     if former is not None and former != account_id:
         raise OtherAccountError(f"Account {former} is open; close it before {account_id}.")
     token = _current.set(account_id)
+    is_within = connection.in_atomic_block
     try:
         with transaction.atomic():
             _set_account(str(account_id))
             yield
-            # A savepoint's release keeps the setting, so it is put back by hand; a block
-            # that is marked for rollback puts it back by itself, and takes no statement.
-            if not transaction.get_rollback():
+            # A savepoint's release keeps the setting, so it is put back by hand; the end of a
+            # transaction puts it back by itself, and a block that is marked for rollback
+            # takes no statement.
+            if is_within and not transaction.get_rollback():
                 _set_account("" if former is None else str(former))
     finally:
         _current.reset(token)

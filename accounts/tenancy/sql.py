@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
 from psycopg import sql as composing
 
 Statement = str | composing.Composable
@@ -30,6 +30,20 @@ def execute(statement: Statement, /, **params: Any) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, params or None)
         return int(cursor.rowcount)
+
+
+def execute_once(statement: str, /) -> None:
+    """
+    Run a statement whose effect lasts for the session (CREATE TEMP TABLE ...), once in it.
+
+    Until its transaction has committed it is run again each time.
+    """
+    with connection.cursor() as cursor:
+        session = cursor.connection
+        done = vars(session).setdefault("done_once", set())
+        if statement not in done:
+            cursor.execute(statement)
+            transaction.on_commit(lambda: done.add(statement))
 
 
 def fetch_all(statement: Statement, /, **params: Any) -> list[Row]:

@@ -13,7 +13,7 @@ from accounts.tenancy import sql
 from conductor.engine.faults import FIRST, LAST, Fault, find_culprits, run_safely
 from conductor.engine.program import Program
 from conductor.engine.watch import TICK_FAILED, Watch, run_watched
-from conductor.steps import HERE, hold_here
+from conductor.steps import HERE, StepType, hold_here
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +104,9 @@ def execute_step(arrivals: StepArrivals) -> None:
     On a fault nothing of the step has happened; the rows are halved until the culprit is
     alone, which is held with `step_error` and what is wrong.
     """
+    if type(arrivals.program.kind(arrivals.step_key)).execute is StepType.execute:
+        # Everybody passes, and nothing is run.
+        return
     fault = _attempt(arrivals)
     if fault is None:
         return

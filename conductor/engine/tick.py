@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from accounts.models import Account
-from accounts.tenancy import current_account_id, sql
+from accounts.tenancy import sql
 from conductor.engine.alarms import ring
 from conductor.engine.arrivals import StepArrivals, execute_step, write_deliveries
 from conductor.engine.endings import end_woken
@@ -65,6 +64,12 @@ class Journey:
     tallies: Counter[tuple[int, str, str]] = field(default_factory=Counter)
     watch: Watch | None = None
 
+    def has_messages(self) -> bool:
+        """Say whether a step was passed that sends something."""
+        return any(
+            self.programs[version].kind(key).family == "message" for version, key in self.passed
+        )
+
     def exits(self) -> list[dict[str, Any]]:
         """Return the exits of the steps passed, as the flush reads them."""
         return [row for version, key in self.passed for row in self.programs[version].exits(key)]
@@ -87,7 +92,7 @@ def run_tick(*, now: datetime, limit: int, watch: Watch | None = None) -> Tick:
     if watch is not None:
         watch.pass_on()
         sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    journey = _set_out(now, watch)
+    journey = _set_out(live, now, watch)
     claimed = _claim([row[0] for row in live if row[3]], now, limit)
     intake = _take_in([row for row in live if row[4]], journey, limit)
     done = _move(journey, claimed=claimed, intake=intake)
@@ -104,7 +109,7 @@ def run_part(*, now: datetime, limit: int, set_aside: bool) -> Tick:
     live = sql.fetch_all(_statement("live_conversations"), now=now)
     if not live:
         return Tick()
-    journey = _set_out(now, None)
+    journey = _set_out(live, now, None)
     due, doors = [row[0] for row in live if row[3]][:limit], [row for row in live if row[4]][:limit]
     claimed = _claim(due, now, limit)
     if claimed and set_aside:
@@ -122,13 +127,10 @@ def run_part(*, now: datetime, limit: int, set_aside: bool) -> Tick:
     return _move(journey, claimed=0, intake=_take_in(doors, journey, limit))
 
 
-def _set_out(now: datetime, watch: Watch | None) -> Journey:
+def _set_out(live: list[tuple[Any, ...]], now: datetime, watch: Watch | None) -> Journey:
     """Lay out the tick's tables."""
-    sql.execute(";".join(_statement(table) for table in TABLES))
-    account_zone = Account.objects.values_list("time_zone", flat=True).get(
-        pk=current_account_id() or 0
-    )
-    return Journey(now=now, account_zone=account_zone, programs={}, watch=watch)
+    sql.execute_once(";".join(_statement(table) for table in TABLES))
+    return Journey(now=now, account_zone=live[0][5], programs={}, watch=watch)
 
 
 def _move(journey: Journey, *, claimed: int, intake: Intake) -> Tick:
@@ -279,7 +281,7 @@ def _flush(journey: Journey, *, has_inside: bool, has_new: bool) -> tuple[int, i
             ]
         ),
     )
-    deliveries = write_deliveries(journey.now)
+    deliveries = write_deliveries(journey.now) if journey.has_messages() else 0
     if deliveries:
         keep_apart(journey.programs.values(), now=journey.now)
     return visits, deliveries

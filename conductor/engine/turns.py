@@ -4,8 +4,6 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import F
-
 from accounts.tenancy import in_account, sql
 from accounts.tenancy.wake import wake
 from conductor.conversations.models import Trace, Turn
@@ -16,6 +14,16 @@ TICK_SECONDS = 0.3
 FEWEST, MOST = 50, 5_000
 # Every so many ticks of an account the counts of its visits are put together.
 FOLD_EVERY = 256
+
+LOCK = "SELECT turn.ticks FROM conversations_turn AS turn FOR UPDATE SKIP LOCKED"
+STAMP = """
+    UPDATE conversations_turn AS turn
+    SET
+        attempts = %(attempts)s,
+        served_at = %(now)s,
+        ticks = turn.ticks + 1,
+        steps = turn.steps + %(steps)s
+"""
 # A turn that never came to its end this often is left alone for a while: a task whose
 # worker is killed is not counted by the queue.
 MOST_ATTEMPTS = 5
@@ -82,7 +90,7 @@ def _serve(account_id: int, now: datetime, attempts: int, watch: Watch | None) -
     started = time.monotonic()
     pace = pace_of(account_id)
     with in_account(account_id):
-        turn = Turn.objects.select_for_update(skip_locked=True).first()
+        turn = sql.fetch_one(LOCK)
         if turn is None:
             return None
         if attempts < IN_PARTS:
@@ -93,11 +101,9 @@ def _serve(account_id: int, now: datetime, attempts: int, watch: Watch | None) -
             done = run_part(now=now, limit=limit, set_aside=attempts > TO_SET_ASIDE)
             # One that succeeds lets the next take up more, no more: the culprit is there.
             left = min(attempts, MOST_ATTEMPTS) - 2
-        if (turn.ticks + 1) % FOLD_EVERY == 0:
+        if (turn[0] + 1) % FOLD_EVERY == 0:
             sql.execute(sql.statement("conductor.engine", "fold_flows"))
-        Turn.objects.filter(pk=turn.pk).update(
-            attempts=left, served_at=now, ticks=F("ticks") + 1, steps=F("steps") + done.visits
-        )
+        sql.execute(STAMP, attempts=left, now=now, steps=done.visits)
         if watch is not None:
             Trace.objects.all().delete()
         if done.deliveries:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
@@ -12,7 +13,7 @@ from django.db import connections
 
 from accounts.models import Account, List
 from accounts.tenancy import in_account, lookups
-from conductor.engine import benchmark, benchmark_ground
+from conductor.engine import benchmark, benchmark_ground, benchmark_kinds, benchmark_small
 from conductor.engine import benchmark_account as benchmark_accounts
 from conductor.engine.benchmark_account import (
     SLUG,
@@ -21,6 +22,8 @@ from conductor.engine.benchmark_account import (
     remove_benchmark_account,
 )
 from conductor.engine.management.commands.benchmark import unwinding_signals
+from conductor.steps import step_types
+from conductor.steps.action import acts
 from contacts.models import Contact
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,6 +80,73 @@ class TestBenchmark:
     def test_takes_a_signal_once(self) -> None:
         with pytest.raises(KeyboardInterrupt), unwinding_signals():
             os.kill(os.getpid(), signal.SIGTERM)
+
+
+class TestKinds:
+    def test_has_a_sample_of_every_kind_and_act(self) -> None:
+        kinds = step_types().keys() - {"promotion", "action"}
+        wanted = kinds | {f"action {name}" for name in acts()}
+
+        assert wanted <= benchmark_kinds.SAMPLES.keys()
+
+    def test_moves_everybody_at_every_kind(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        written = benchmark_kinds.SAMPLES
+        some = {name: written[name] for name in ("wait", "trigger", "action set_coupon", "webhook")}
+        monkeypatch.setattr(benchmark_kinds, "SAMPLES", some)
+
+        call_command("benchmark", "kinds", "--size", "10")
+
+        figures = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [figure["name"].removeprefix("engine step ") for figure in figures] == [*some]
+        assert figures[0]["of_wait"] == 1
+        assert "floor" not in figures[-1]
+
+
+class TestParked:
+    def test_finds_a_hundred_among_those_that_wait(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        call_command("benchmark", "parked", "--size", "3000")
+
+        figure = json.loads(capsys.readouterr().out)
+        assert figure["size"] == 3000
+        assert 0 < figure["value"] <= figure["worst"]
+
+
+class TestSmall:
+    def test_serves_each_account_once_and_removes_them(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        call_command("benchmark", "small", "--size", "12")
+
+        figure = json.loads(capsys.readouterr().out)
+        assert figure["size"] == 12
+        assert 0 < figure["look_up"] < figure["value"]
+        assert lookups.account_by_slug(f"{benchmark_small.SLUG}1") is None
+
+    def test_is_not_seen_by_workers(self, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+        seen = []
+        serve_all = benchmark_small._serve_all
+
+        def look_from_outside(at: datetime) -> tuple[int, float]:
+            with ThreadPoolExecutor(1) as elsewhere:
+                seen.append(elsewhere.submit(_due_elsewhere, at).result())
+            return serve_all(at)
+
+        monkeypatch.setattr(benchmark_small, "_serve_all", look_from_outside)
+
+        call_command("benchmark", "small", "--size", "2")
+
+        assert seen == [[]]
+
+
+def _due_elsewhere(at: datetime) -> list[int]:
+    try:
+        return lookups.due_accounts(now=at, most=10)
+    finally:
+        connections.close_all()
 
 
 class TestBenchmarkAccount:

@@ -1,7 +1,7 @@
 -- live_conversations: the published, unpaused conversations that have work at `now`.
 --
 -- Params  now timestamptz
--- Returns conversation id, version id, list id, has due enrollments, has queued facts
+-- Returns conversation id, version id, list id, has due enrollments, has queued facts, the account's zone
 -- Locks   the conversations returned, shared: a pause or publish that answers after this tick
 --         began waits for its end, and nothing moves once a pause is answered
 -- Index   enrollment_due, intake_in_order: the first entry of each, a conversation. Asked only
@@ -37,7 +37,8 @@ SELECT
     conversation.published_id,
     conversation.list_id,
     coalesce(work.next_due <= %(now)s, FALSE) AS has_due,
-    coalesce(work.oldest_fact <= %(now)s, FALSE) AS has_facts
+    coalesce(work.oldest_fact <= %(now)s, FALSE) AS has_facts,
+    (SELECT account.time_zone FROM accounts_account AS account) AS account_zone
 FROM work
 INNER JOIN conversations_conversation AS conversation ON conversation.id = work.id
 WHERE

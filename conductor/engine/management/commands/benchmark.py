@@ -1,5 +1,5 @@
 """
-`manage.py benchmark import|segment|engine [--size N] [--seed N]`: one JSON line a figure.
+`manage.py benchmark import|segment|engine|parked|small|kinds [--size N] [--seed N]`: a JSON line a figure.
 
 Runs in an account of its own, flagged so that pulse and workers pass it over; it is
 removed at the end, after Ctrl-C too. Each figure stands beside what plain SQL reaches on
@@ -25,13 +25,16 @@ MEASURES = {
     "import": "contacts.imports.benchmark",
     "segment": "contacts.filters.benchmark",
     "engine": "conductor.engine.benchmark",
+    "parked": "conductor.engine.benchmark_parked",
+    "small": "conductor.engine.benchmark_small",
+    "kinds": "conductor.engine.benchmark_kinds",
 }
 
 
 class Command(SentenceCommand):
     """Measure, print, leave nothing behind."""
 
-    help = "Measure imports, segments or the engine against plain SQL on this machine."
+    help = "Measure imports, segments and the engine on this machine, against plain SQL."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take what to measure, how much of it, and the seed of what is made up."""
