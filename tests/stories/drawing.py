@@ -629,7 +629,7 @@ def stories(draw: Draw) -> Story:
         segments={
             name: rule
             for name, rule in SEGMENTS.items()
-            if name in str(files) or name in str(happens)
+            if name in str((files, happens))
         },
         acts=[*consents, *begins, *happens, *last],
         zone=draw(st.sampled_from(ZONES)),

@@ -157,7 +157,7 @@ class Player:
                 list=ground.lists[LIST], name=name, kind=kind, rule=rule or {}, now=self.now
             )
         for name, about in POOLS.items():
-            if name in str(story.conversations):
+            if name in repr(story):
                 self._add_pool(name, about)
         for name, about in story.people.items():
             self._add_person(name, about)

@@ -1,0 +1,133 @@
+"""
+kill -9 at random, and everybody ends where the oracle says: nothing twice, nothing lost.
+
+Four workers on two clusters move people over a real embedded database. CI kills ten times amid
+2,000 people; `bin/test --kills 100` a hundred times amid 20,000.
+"""
+
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from conductor.postgres.embedded import embedded_cluster
+from tests.crash.killing import Killer, SecondCluster, pause
+from tests.platform.installation import Installation, manage, up
+
+pytestmark = pytest.mark.slow
+
+KILLS = int(os.environ.get("CONDUCTOR_KILLS", "10"))
+PEOPLE = int(os.environ.get("CONDUCTOR_KILL_PEOPLE", "2000"))
+SEED = int(os.environ.get("CONDUCTOR_KILL_SEED", "1"))
+# How long nothing may come of the work before it counts as stuck.
+SECONDS = 240
+# Whoever has something to do within the hour, or is held; facts and messages on their way.
+BUSY = """
+    SELECT
+        (
+            SELECT count(*)
+            FROM conversations_enrollment AS enrollment
+            WHERE
+                enrollment.ended_at IS NULL
+                AND (
+                    enrollment.due_at IS NULL
+                    OR enrollment.due_at < statement_timestamp() + interval '1 hour'
+                )
+        )
+        + (SELECT count(*) FROM contacts_intake)
+        + (
+            SELECT count(*)
+            FROM messaging_delivery AS delivery
+            WHERE delivery.state IN ('queued', 'sending')
+        )
+"""
+
+
+@pytest.fixture
+def installation() -> Iterator[Installation]:
+    """A bin/up on data of its own."""
+    place = Path(tempfile.mkdtemp(prefix="conductor-kills-", dir="/tmp"))
+    place.chmod(0o755)
+    with up(place / "data") as running:
+        running.wait_until_ok()
+        yield running
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+def second(installation: Installation) -> Iterator[SecondCluster]:
+    """Another cluster of two workers."""
+    cluster = SecondCluster(installation.data)
+    cluster.start()
+    yield cluster
+    cluster.stop()
+
+
+def call(data: Path, what: str) -> str:
+    """Call something of the ground inside the installation, again until it was not killed."""
+    program = (
+        "from django.utils.timezone import now; from tests.crash import ground; "
+        f"print('->', ground.{what})"
+    )
+    deadline = time.monotonic() + SECONDS
+    while True:
+        done = manage(data, "shell", "--no-imports", "-v", "0", "-c", program)
+        if done.returncode == 0:
+            return done.stdout.partition("-> ")[2].strip()
+        assert time.monotonic() < deadline, done.stderr
+        time.sleep(1)
+
+
+def busy(data: Path, account_id: int) -> int:
+    """Return how much is still to be done; a positive number if the database is away."""
+    try:
+        with psycopg.connect(embedded_cluster(data).app_url, connect_timeout=2) as connection:
+            connection.execute("SELECT set_config('app.account_id', %s, true)", [str(account_id)])
+            row = connection.execute(BUSY).fetchone()
+    except psycopg.OperationalError:
+        return 1
+    assert row is not None
+    return int(row[0])
+
+
+def work_off(data: Path, account_id: int, killer: Killer, kills: int) -> None:
+    """Kill so often while there is work, then wait for the end of it."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        left = busy(data, account_id)
+        if left == 0:
+            return
+        assert time.monotonic() < deadline, f"{left} left, killed {Counter(killer.done)}"
+        if len(killer.done) < kills:
+            pause(killer.chance)
+            if killer.kill():
+                deadline = time.monotonic() + SECONDS
+        else:
+            time.sleep(0.3)
+
+
+def test_everybody_ends_where_the_oracle_says(
+    installation: Installation, second: SecondCluster
+) -> None:
+    data = installation.data
+    account_id = int(call(data, f"prepare({PEOPLE}, now=now())"))
+    killer = Killer(installation, second, random.Random(SEED))
+
+    turns = 0
+    while turns == 0 or len(killer.done) < KILLS:
+        turns += 1
+        for half, name in enumerate(("Order Imported", "Cart")):
+            call(data, f"raise_for_all({account_id}, {name!r}, {turns}, now=now())")
+            # Some are left for the second half, where those who wait are woken.
+            kills = KILLS - KILLS // 4 if half == 0 else KILLS
+            work_off(data, account_id, killer, kills)
+    verdict = call(data, f"judge({account_id}, {turns})")
+
+    assert verdict == f"agreed {PEOPLE}", (verdict, Counter(killer.done))
