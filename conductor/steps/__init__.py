@@ -23,7 +23,7 @@ from accounts.models import List
 from contacts import filters
 from contacts.actions import facts
 from contacts.durations import InvalidDurationError, is_zone, parse_duration
-from contacts.filters import Heard
+from contacts.filters import Heard, saved
 from contacts.models import ExternalEvent, ProfileField, Segment
 from messaging.models import CouponPool, PhoneList, SavedMessage, ShortCode, SmsMessage
 
@@ -556,7 +556,7 @@ CHOOSE = f"""
     FROM contacts_subscription AS subscription
     {{contact}}
     {{enrollment}}
-    WHERE {HERE} AND subscription.id = arrivals.subscription_id {{same}}
+    WHERE {THESE} AND subscription.id = arrivals.subscription_id {{same}}
 """
 # A subscription's contact is always there: it is read only for what is asked of it.
 CONTACT = "INNER JOIN contacts_contact AS contact ON contact.id = subscription.contact_id"
@@ -602,6 +602,17 @@ def enrollment_for(condition: str) -> tuple[str, str]:
     return "", ""
 
 
+def can_ask(arrivals: Arrivals, *rules: Mapping[str, Any]) -> bool:
+    """Say whether the fields that rules ask for are there; else hold everybody at the step."""
+    asked = {
+        leaf["field_id"] for rule in rules for leaf in saved.leaves_of(rule) if "field_id" in leaf
+    }
+    if asked and ProfileField.objects.filter(pk__in=asked).count() < len(asked):
+        hold_here(arrivals, "the field is gone")
+        return False
+    return True
+
+
 def decide(arrivals: Arrivals, rule: Mapping[str, Any], *, matching: str, others: str) -> None:
     """Name the exit of each contact by whether a resolved rule holds for it."""
     choose(arrivals, [(matching, rule)], others=others)
@@ -611,6 +622,8 @@ def choose(
     arrivals: Arrivals, branches: Sequence[tuple[str, Mapping[str, Any]]], *, others: str
 ) -> None:
     """Name the exit of each contact: of the first resolved rule that holds, else `others`."""
+    if not can_ask(arrivals, *(rule for _, rule in branches)):
+        return
     given: dict[str, Any] = {"others": others}
     cases = []
     for place, (name, rule) in enumerate(branches):

@@ -13,8 +13,8 @@ from pydantic import Field, model_validator
 from accounts.actions import InvalidValueError
 from conductor.steps import (
     DRAW,
-    HERE,
     NEXT,
+    THESE,
     Arrivals,
     ExitName,
     Names,
@@ -115,7 +115,7 @@ DRAWN = f"""
     UPDATE arrivals
     SET exit = {GROUP}
     FROM enrolled
-    WHERE {HERE} AND enrolled.id = arrivals.enrollment_id
+    WHERE {THESE} AND enrolled.id = arrivals.enrollment_id
 """
 KEPT_OR_DRAWN = f"""
     UPDATE arrivals
@@ -127,7 +127,7 @@ KEPT_OR_DRAWN = f"""
         END
     FROM enrolled
     INNER JOIN contacts_subscription AS subscription ON subscription.id = enrolled.subscription_id
-    WHERE {HERE} AND enrolled.id = arrivals.enrollment_id
+    WHERE {THESE} AND enrolled.id = arrivals.enrollment_id
 """
 STORE = f"""
     UPDATE contacts_subscription AS subscription
@@ -136,7 +136,7 @@ STORE = f"""
         updated_at = %(now)s
     FROM arrivals
     WHERE
-        {HERE}
+        {THESE}
         AND subscription.id = arrivals.subscription_id
         AND arrivals.exit IS NOT NULL
         AND (subscription.profile ->> %(field)s::text) IS DISTINCT FROM arrivals.exit

@@ -23,6 +23,7 @@ from conductor.steps import (
     StepProblem,
     StepType,
     TargetKey,
+    can_ask,
     empty,
     enrollment_for,
     hold_here,
@@ -380,6 +381,8 @@ ASK = f"""
 def _ask(arrivals: Arrivals) -> None:
     """Ask the filter: of those who arrive, of those to whom something happened, of the last."""
     settings = arrivals.settings
+    if not can_ask(arrivals, settings["rule"]):
+        return
     asked = filters.condition(settings["rule"], zone=arrivals.zone(), prefix="step_")
     enrollment, same = enrollment_for(asked.sql)
     arrivals.run(ASK.format(condition=asked.sql, enrollment=enrollment, same=same), **asked.params)

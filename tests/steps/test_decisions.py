@@ -59,6 +59,26 @@ class TestFilter:
         assert world.path(ada)[-1] == "(terminated)"
         check_conservation(conversation.pk)
 
+    @pytest.mark.parametrize(
+        "step",
+        [
+            "filter: {field: Profile.Points, is: 1}",
+            "if: {branches: [{name: a, filter: {any: [{not: {field: Profile.Points, is: 1}}]}}]}",
+            "go_to: {to: end, filter: {field: Profile.Points, is: 1}}",
+            "wait_for: {filter: {field: Profile.Points, is: 1}, timeout: P1D}",
+        ],
+    )
+    def test_holds_everybody_when_a_field_is_gone(self, world: World, step: str) -> None:
+        world.live(f"{{key: ask, {step}}}")
+        grace = world.person(profile={"Points": 1})
+        world.fields["Points"].delete()
+
+        world.happen(grace)
+        world.tick()
+
+        assert world.path(grace) == ["start>next", "ask"]
+        assert world.place(grace).held_reason == "the field is gone"
+
 
 class TestGoTo:
     def test_jumps_over_steps(self, world: World) -> None:
