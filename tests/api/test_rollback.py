@@ -5,7 +5,7 @@ import pytest
 from accounts.tenancy import in_account, sql
 from accounts.wire.frame import Demands
 from conductor.api import api
-from messaging.models import ShortCode
+from messaging.models import CouponPool, ShortCode
 from tests.factories import (
     ExternalEventFactory,
     PhoneListFactory,
@@ -89,6 +89,23 @@ HALF_GOOD = {
     "POST /sms/v1/ShortCode/{sender_code_id}/Contact/{phone_number}/PhoneList/{phone_list_id}": None,
     "DELETE /sms/v1/ShortCode/{sender_code_id}/ContactUnsubscribe/{phone_number}"
     "/PhoneList/{phone_list_id}": None,
+    "POST /conductor/v1/List/{list_id}/Segment": {
+        "segmentName": "Half",
+        "rule": {"all": [{"field": "Nowhere.Half", "is": "bad"}]},
+    },
+    "PUT /conductor/v1/List/{list_id}/Segment/{segment_id}": {
+        "segmentName": "Half",
+        "rule": {"all": [{"field": "Nowhere.Half", "is": "bad"}]},
+    },
+    "DELETE /conductor/v1/List/{list_id}/Segment/{segment_id}": None,
+    "POST /conductor/v1/List/{list_id}/Segment/{segment_id}/Member": {"emailAddresses": "bad"},
+    "DELETE /conductor/v1/List/{list_id}/Segment/{segment_id}/Member": {"emailAddresses": "bad"},
+    "POST /conductor/v1/CouponPool": {"name": "Half", "alertEmails": ["ops@acme.example", "bad"]},
+    "PUT /conductor/v1/CouponPool/{coupon_pool_id}": {"name": "Half", "alertEmails": ["bad"]},
+    "POST /conductor/v1/CouponPool/{coupon_pool_id}/Code": {"codes": []},
+    "POST /conductor/v1/Conversation/{conversation_id}/Enrollment/Enter": {"thread": "Half"},
+    "POST /conductor/v1/Conversation/{conversation_id}/Enrollment/Move": {"exit": "bad"},
+    "POST /conductor/v1/Conversation/{conversation_id}/Enrollment/End": {},
     "POST /conductor/v1/Secret": {"name": "HALF", "value": ""},
     "DELETE /conductor/v1/Secret/{secret_id}": None,
     "POST /conductor/v1/List/{list_id}/Conversation": {
@@ -140,7 +157,7 @@ def everything_stored():
 
 
 @pytest.fixture
-def ids(acme, shop):
+def ids(acme, shop, now):
     with in_account(acme.pk):
         code: ShortCode = ShortCodeFactory.create(email_list=shop)
         field = ProfileFieldFactory.create(group__list=shop)
@@ -152,6 +169,10 @@ def ids(acme, shop):
             "sender_code_id": code.pk,
             "phone_list_id": PhoneListFactory.create(short_code=code).pk,
             "phone_number": PHONE,
+            "segment_id": 999999,
+            "coupon_pool_id": CouponPool.objects.create(
+                name="Ten off", created_at=now, modified_at=now
+            ).pk,
             "conversation_id": 999999,
             "secret_id": 999999,
         }
