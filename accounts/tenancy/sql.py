@@ -76,6 +76,30 @@ def fetch_value(statement: Statement, /, **params: Any) -> Any:
 
 
 @contextmanager
+def explained(*names: str) -> Iterator[dict[str, list[str]]]:
+    """
+    Collect the plans of statements in files by their names (`-- claim_due: ...`), as they ran.
+
+    Each is run once more before it is run, and undone: only inside a transaction.
+    """
+    plans: dict[str, list[str]] = {}
+
+    def explain(execute: Any, text: Any, params: Any, many: Any, context: Any) -> Any:
+        name = str(text).removeprefix("-- ").partition(":")[0]
+        if name in names and name not in plans:
+            plans[name] = []
+            place = transaction.savepoint()
+            with connection.cursor() as cursor:
+                cursor.execute("EXPLAIN (ANALYZE, BUFFERS)\n" + str(text), params)
+                plans[name] += [str(row[0]) for row in cursor.fetchall()]
+            transaction.savepoint_rollback(place)
+        return execute(text, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        yield plans
+
+
+@contextmanager
 def copy_into(
     statement: Statement, /, params: Mapping[str, Any] | None = None
 ) -> Iterator[psycopg.Copy]:

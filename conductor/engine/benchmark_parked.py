@@ -59,7 +59,7 @@ def measure(
 ) -> Iterator[dict[str, Any]]:
     """Yield the milliseconds of a tick, commit included, with `size` timers parked."""
     ground = prepare(account, now=now, size=DUE * ROUNDS, seed=seed)
-    given = _park(ground, size)
+    given = park(ground, size)
     log.info("%s timers are parked.", size)
     taken = []
     with in_account(account.pk):
@@ -81,7 +81,8 @@ def measure(
     }
 
 
-def _park(ground: Ground, size: int) -> dict[str, Any]:
+def park(ground: Ground, size: int) -> dict[str, Any]:
+    """Let so many timers wait in a conversation of their own; return what names it."""
     with in_account(ground.account.pk):
         conversation = publish(ground, "Parked", steps=FIVE_STEPS)
     given = {

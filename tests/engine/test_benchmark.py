@@ -13,7 +13,13 @@ from django.db import connections
 
 from accounts.models import Account, List
 from accounts.tenancy import in_account, lookups
-from conductor.engine import benchmark, benchmark_ground, benchmark_kinds, benchmark_small
+from conductor.engine import (
+    benchmark,
+    benchmark_ground,
+    benchmark_kinds,
+    benchmark_plans,
+    benchmark_small,
+)
 from conductor.engine import benchmark_account as benchmark_accounts
 from conductor.engine.benchmark_account import (
     SLUG,
@@ -102,6 +108,22 @@ class TestKinds:
         assert [figure["name"].removeprefix("engine step ") for figure in figures] == [*some]
         assert figures[0]["of_wait"] == 1
         assert "floor" not in figures[-1]
+
+
+class TestPlans:
+    def test_prints_a_plan_for_each_statement_of_a_tick(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        call_command("benchmark", "plans", "--size", "6000")
+
+        figures = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert {figure["name"] for figure in figures} == {
+            f"plan of {name}" for name in benchmark_plans.STATEMENTS
+        }
+        plans = {figure["name"]: "\n".join(figure["plan"]) for figure in figures}
+        assert "enrollment_due" in plans["plan of claim_due"]
+        assert "intake_in_order" in plans["plan of take_facts"]
+        assert "conversations_enrollment" not in figures[1]["scans"]
 
 
 class TestParked:

@@ -1,5 +1,5 @@
 """
-`manage.py benchmark import|segment|engine|parked|small|kinds [--size N] [--seed N]`: a JSON line a figure.
+`manage.py benchmark import|segment|engine|parked|small|kinds|plans [--size N]`: a JSON line a figure.
 
 Runs in an account of its own, flagged so that pulse and workers pass it over; it is
 removed at the end, after Ctrl-C too. Each figure stands beside what plain SQL reaches on
@@ -27,6 +27,7 @@ MEASURES = {
     "engine": "conductor.engine.benchmark",
     "parked": "conductor.engine.benchmark_parked",
     "small": "conductor.engine.benchmark_small",
+    "plans": "conductor.engine.benchmark_plans",
     "kinds": "conductor.engine.benchmark_kinds",
 }
 
