@@ -626,11 +626,7 @@ def stories(draw: Draw) -> Story:
     return Story(
         people=who,
         conversations=files,
-        segments={
-            name: rule
-            for name, rule in SEGMENTS.items()
-            if name in str((files, happens))
-        },
+        segments={name: rule for name, rule in SEGMENTS.items() if name in str((files, happens))},
         acts=[*consents, *begins, *happens, *last],
         zone=draw(st.sampled_from(ZONES)),
         starts=draw(st.sampled_from(STARTS)),
