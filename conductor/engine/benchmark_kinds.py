@@ -29,7 +29,7 @@ DEFAULT_SIZE = 10_000
 # Of what a wait moves; other systems answer at their own pace.
 FLOOR = 0.25
 UNBOUND = {"webhook", "code"}
-LATER = timedelta(days=2)
+LATER = timedelta(days=60)
 MOST_TICKS = 1_000
 WAIT = "wait"
 
@@ -45,7 +45,12 @@ SAMPLES = {
           store: Profile.Text}""",
     "go_to": "go_to: {to: end}",
     "wait": "wait: {for: P1D}",
+    "wait in own zone": """wait: {for: P1D, time_zone: contact,
+          window: {days: [mon, wed, fri], from: '09:00', to: '17:00'}}""",
+    "wait until_parts": """wait: {until_parts: {day: {nth: last, weekday: mon}, offset: P1M},
+          window: {from: '09:00'}}""",
     "wait_for": "wait_for: {event: Something Else, timeout: P1D}",
+    "wait_for filter": "wait_for: {filter: {field: Profile.Text, is: red}, timeout: P1D}",
     "message": "message: {saved_message: We miss you}",
     "mobile_message": """mobile_message: {short_code: "54321", phone_list: Benchmark,
           text: Come back, phone_field: Profile.Mobile}""",
