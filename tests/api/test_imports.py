@@ -436,7 +436,7 @@ class TestProducts:
 
         with in_account(acme.pk):
             shoe = Product.objects.get(sku="A-1")
-            assert (shoe.title, float(shoe.price), shoe.sale_price) == ("Shoe", 49.9, 39)
+            assert (shoe.title, str(shoe.price), str(shoe.sale_price)) == ("Shoe", "49.90", "39.00")
             assert (shoe.quantity, shoe.in_stock) == (0, False)
             assert shoe.extra["onSale"] is False
             assert shoe.extra["linkUrl"] == "https://acme.example/a-1"

@@ -27,7 +27,7 @@ def people(shop, acme, segments):
     with in_account(acme.pk):
         field = str(ProfileField.objects.get(list=shop).pk)
         return [
-            SubscriptionFactory(list=shop, profile={field: points}).contact.email
+            SubscriptionFactory.create(list=shop, profile={field: points}).contact.email
             for points in (9, 10, 11)
         ]
 

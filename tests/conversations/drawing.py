@@ -92,7 +92,11 @@ ACTIONS = st.one_of(
     *(
         st.fixed_dictionaries({name: NAMES})
         for name in (
-            "raise_event", "subscribe", "unsubscribe", "add_to_segment", "remove_from_segment",
+            "raise_event",
+            "subscribe",
+            "unsubscribe",
+            "add_to_segment",
+            "remove_from_segment",
         )
     ),
     st.just({}),

@@ -43,6 +43,7 @@ class TestExplain:
         told = explain(conversation=conversation, contact=contact_of(grace), now=now)
 
         assert (told.entered, told.code) == (True, "")
+        assert told.place is not None
         assert (told.place.step_key, told.place.state) == ("pause", "waiting")
         assert told.place.next_at == now + timedelta(days=3)
 

@@ -204,11 +204,11 @@ def _real() -> dict[int, dict[str, Any]]:
     sent = Delivery.objects.order_by("id").values_list(
         "enrollment_id", "step_key", "visit_number", "channel", "state", "reason"
     )
-    for enrollment_id, *delivery, state, reason in sent.iterator(chunk_size=20_000):
-        assert enrollment_id is not None
+    for owner, *delivery, state, reason in sent.iterator(chunk_size=20_000):
+        assert owner is not None
         # A message whose sender was killed may have gone: it is parked, not sent again.
         gone = state == "sent" or (state == "unknown" and reason == "sender died")
-        messages[enrollment_id].append((*delivery, "" if gone else f"{state}: {reason}"))
+        messages[owner].append((*delivery, "" if gone else f"{state}: {reason}"))
     for row in Enrollment.objects.select_related("conversation").order_by("id"):
         keys[row.pk] = f"{row.conversation.name} {row.entry_number}"
         found[row.subscription_id][keys[row.pk]] = (

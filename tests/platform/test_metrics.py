@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.http import HttpResponse
@@ -15,7 +16,7 @@ from tests.factories import DeliveryFactory, EnrollmentFactory, VersionFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Read = Callable[..., HttpResponse]
+Read = Callable[..., Any]
 
 
 @pytest.fixture

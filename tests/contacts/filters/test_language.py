@@ -15,11 +15,28 @@ def faults(written, path=""):
 
 
 class NoNames:
-    def field(self, name):
+    """The names of a list that has none."""
+
+    conversation_id = 0
+    list: Any = None
+
+    def field(self, name: str) -> Any:
         return None
 
-    def event(self, name):
+    def event(self, name: str) -> Any:
         return None
+
+    def segment(self, name: str) -> Any:
+        return None
+
+    def conversation(self, name: str) -> Any:
+        return None
+
+    def saved_message(self, name: str) -> Any:
+        return None
+
+    def has_sms_message(self, name: str) -> bool:
+        return False
 
 
 class Kind:
@@ -29,15 +46,12 @@ class Kind:
         self.pk, self.data_type = 7, data_type
 
 
-class OneField:
+class OneField(NoNames):
     def __init__(self, data_type):
         self.data_type = data_type
 
-    def field(self, name):
+    def field(self, name: str) -> Any:
         return Kind(self.data_type)
-
-    def event(self, name):
-        return None
 
 
 class TestParse:

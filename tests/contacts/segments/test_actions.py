@@ -53,6 +53,7 @@ class TestSavedRule:
         kept = Segment.objects.get()
         assert kept == made
         assert kept.rule == POINTS
+        assert kept.resolved is not None
         assert kept.resolved["field_id"] == world.fields["Points"].pk
         entry = AuditEntry.objects.get(noun="segment")
         assert (entry.verb, entry.object_id, entry.by_user) == ("created", made.pk, mia)

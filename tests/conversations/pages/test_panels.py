@@ -1,5 +1,7 @@
 """Every kind's panel: what it shows, it writes back."""
 
+from typing import Any
+
 import pytest
 
 from conductor.conversations.document import parse_document
@@ -11,7 +13,7 @@ from tests.engine.world import World
 
 pytestmark = pytest.mark.django_db
 
-SETTINGS = {
+SETTINGS: dict[str, list[Any]] = {
     "trigger": [
         "none",
         {"external_event": "Order Imported"},

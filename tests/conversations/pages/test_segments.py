@@ -14,10 +14,17 @@ from tests.factories import ListFactory
 RULE = {"field": "Profile.Points", "at_least": 10}
 
 
+class Shop(World):
+    """A list with a segment by rule and one by hand."""
+
+    by_rule: Segment
+    by_hand: Segment
+
+
 @pytest.fixture
 def shop(acme, now):
     with in_account(acme.pk):
-        world = World(now)
+        world = Shop(now)
         world.by_rule = create_segment(list=world.in_list, name="VIPs", rule=RULE, now=now)
         world.by_hand = create_segment(list=world.in_list, name="Picked", kind="manual", now=now)
         return world
