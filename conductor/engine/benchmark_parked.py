@@ -30,7 +30,8 @@ PARK = """
     SELECT
         %(conversation_id)s, %(version_id)s, %(list_id)s, -number, -number, 1,
         'external_event', 'Main', '', '{}', 0, %(now)s, 'pause', 1, '{}', %(now)s,
-        %(now)s::timestamptz + interval '30 days' + random() * interval '300 days', '', ''
+        %(now)s::timestamptz + interval '30 days' + number * interval '300 days' / %(size)s,
+        '', ''
     FROM generate_series(%(first)s, %(last)s) AS number
 """
 # Each round finds the next hundred.
@@ -93,7 +94,8 @@ def park(ground: Ground, size: int) -> dict[str, Any]:
     }
     for first in range(1, size + 1, CHUNK):
         with in_account(ground.account.pk):
-            sql.execute(PARK, first=first, last=min(first + CHUNK - 1, size), **given)
+            last = min(first + CHUNK - 1, size)
+            sql.execute(PARK, first=first, last=last, size=size, **given)
     with in_account(ground.account.pk):
         sql.execute("SELECT refresh_statistics(%(tables)s)", tables=["conversations_enrollment"])
     return given
