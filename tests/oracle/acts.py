@@ -20,6 +20,8 @@ from tests.oracle.people import (
 )
 from tests.oracle.times import after, span
 
+# Pieces of a product that are few.
+LOW = 10
 # Minutes between the attempts to ask another system.
 PAUSES = [1, 4, 20]
 WATCH, TRIGGER = {"watch"}, {"trigger"}
@@ -99,6 +101,7 @@ class Acts:
         self.phones: dict[str, str] = {}
         self.pools: dict[str, Pool] = {}
         self.calls: list[Call] = []
+        self.products: dict[str, dict[str, Any]] = {}
 
     # --- lists and profiles
 
@@ -280,6 +283,63 @@ class Acts:
             )
         )
 
+    def bring_in(
+        self, person: Person, in_list: str, now: datetime, profile: dict[str, Any], *, starts: bool
+    ) -> None:
+        """Take a row of a file: who has left, or has not confirmed, stays so."""
+        roles = BOTH if starts else WATCH
+        if in_list not in person.lists or person.lists[in_list].state == SUBSCRIBED:
+            self.subscribe(person, in_list, now, method="Import", profile=profile, roles=roles)
+            self.tell("import", person, in_list, now, method="Import", roles=roles)
+
+    def change_product(
+        self, sku: str, now: datetime, *, quantity: int | None = None, price: Any = None
+    ) -> None:
+        """Change a product; it is news to those with an event for it."""
+        known = self.products.setdefault(sku, {})
+        before = dict(known)
+        known.update(
+            {name: value for name, value in (("quantity", quantity), ("price", price))
+             if value is not None}
+        )  # fmt: skip
+        changes = []
+        quantities = before.get("quantity"), known.get("quantity")
+        if None not in quantities:
+            old, new = quantities
+            changes += ["back_in_stock"] if old <= 0 < new else []
+            changes += ["low_stock"] if old > LOW >= new >= 1 else []
+        prices = before.get("price"), known.get("price")
+        if None not in prices and prices[1] < prices[0]:
+            changes.append("price_drop")
+        for change in changes:
+            self._tell_of_product(change, sku, now)
+
+    def _tell_of_product(self, change: str, sku: str, now: datetime) -> None:
+        for conversation in self.conversations.values():
+            wanted = [
+                step.config["product"][change]
+                for step in conversation.live.triggers
+                if change in step.config.get("product", {})
+            ]
+            for person in self.people.values():
+                name = next(
+                    (one["event"] for one in wanted if self._asked_for(person, one, sku, now)), ""
+                )
+                if name:
+                    conversation.queue.append(
+                        Fact(change, person, conversation.in_list, now, now, name=name, told_at=now)
+                    )
+
+    def _asked_for(self, person: Person, wanted: dict[str, Any], sku: str, now: datetime) -> bool:
+        """Whether somebody has an event for a product that is not too old."""
+        oldest = after(now, span(f"-{wanted['within']}"), ZoneInfo(self.account_zone))
+        return any(
+            event.name == wanted["event"]
+            and event.properties.get("sku") == sku
+            and oldest <= event.occurred_at <= now
+            for event in person.events
+        )
+
     # --- segments
 
     def add_member(self, person: Person, name: str, now: datetime, **told: Any) -> None:
@@ -408,6 +468,8 @@ class Acts:
             return fact.kind == wanted and (not fact.fields or bool(narrowed & fact.fields))
         if kind == "segment":
             return fact.kind == f"segment_{wanted['on']}" and fact.name == wanted["name"]
+        if kind == "product":
+            return fact.kind in wanted and fact.name == wanted[fact.kind]["event"]
         if kind == "order":
             return fact.kind == kind and self._means_order(wanted, fact)
         return bool(kind == "import" and fact.kind == kind)

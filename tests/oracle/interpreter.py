@@ -71,7 +71,8 @@ class Oracle(Timers):
 
     def entry(self, fact: Fact, thread: str) -> dict[str, Any]:
         """Return how an enrollment began, as rules read it."""
-        event = fact.name if fact.kind == "external_event" else ""
+        is_event = fact.kind in {"external_event", "back_in_stock", "price_drop", "low_stock"}
+        event = fact.name if is_event else ""
         return {
             "event": event,
             "thread": thread,

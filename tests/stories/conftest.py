@@ -1,6 +1,7 @@
 """The ground that stories stand on, and a summary of what they came through."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from tests.stories.player import CAME_THROUGH, Ground
 
 
 @pytest.fixture
-def ground(inside_acme: Account, settings: Any) -> Iterator[Ground]:
+def ground(inside_acme: Account, settings: Any, tmp_path: Path) -> Iterator[Ground]:
     """Lists, fields, events and messages of acme, and a shop that webhooks call."""
+    settings.MEDIA_ROOT = tmp_path
     settings.OUTGOING_ALLOW = ["shop.example"]
     with other_side() as shop:
         yield Ground(inside_acme, shop)

@@ -5,6 +5,7 @@ What is left out of a story stands first among what is drawn from, so that faili
 shrink to the settings that make them fail.
 """
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -183,9 +184,15 @@ DATE_TRIGGERS = st.sampled_from([
     {"date": {"field": "Profile.Birthday", "offset": "-P1D", "at": "09:00"}},
     {"date": {"field": "Profile.Renewal", "at": "02:30"}},
 ])  # fmt: skip
+PRODUCT_TRIGGERS = st.sampled_from([
+    {"product": {change: {"event": "Cart", "within": within}}}
+    for change in ("back_in_stock", "price_drop", "low_stock")
+    for within in ("P7D", "PT1H")
+])  # fmt: skip
+IMPORT_TRIGGER = st.just({"import": True})
 TRIGGERS = pick(
     EVENT_TRIGGERS, EVENT_TRIGGERS, EVENT_TRIGGERS, LIST_TRIGGERS, ORDER_TRIGGERS,
-    SEGMENT_TRIGGERS, DATE_TRIGGERS,
+    SEGMENT_TRIGGERS, DATE_TRIGGERS, PRODUCT_TRIGGERS, IMPORT_TRIGGER,
 )  # fmt: skip
 
 
@@ -484,7 +491,8 @@ def without_loops(found: dict[str, Any]) -> dict[str, Any]:
 
 
 PROPERTIES = [
-    {}, {}, {}, {"properties": {"total": 60}}, {"ago": "P2D"}, {"ahead": "PT1H"},
+    {}, {}, {}, {"properties": {"total": 60}}, {"properties": {"sku": "SHOE"}},
+    {"ago": "P2D"}, {"ahead": "PT1H"},
 ]  # fmt: skip
 
 
@@ -536,6 +544,14 @@ def happenings(people: list[str], files: list[dict[str, Any]]) -> Any:
         ),
         st.tuples(st.sampled_from(["retry", "end held"]), st.sampled_from(titles)),
         who.map(lambda person: ("stop", person)),
+        st.tuples(
+            st.just("import"), who, st.sampled_from([{}, {"Profile.Note": "new"}]),
+            st.sampled_from(["starts", ""]),
+        ),
+        st.tuples(
+            st.just("product"), st.sampled_from(["SHOE", "BOOT"]),
+            st.sampled_from([{"quantity": 0}, {"quantity": 11}, {"quantity": 5}, {"price": 5}]),
+        ),
         conversations("C1").map(lambda file: ("publish", file)),
     ]  # fmt: skip
     if mails:
@@ -549,30 +565,56 @@ def happenings(people: list[str], files: list[dict[str, Any]]) -> Any:
 
 def knocks(trigger: Any, who: str) -> list[tuple[Any, ...]]:
     """Return what lets somebody in by a trigger."""
-    if "external_event" in trigger:
-        name = trigger["external_event"]
-        return [("event", who, name if isinstance(name, str) else name[-1])]
-    if "order" in trigger:
-        status = trigger["order"].get("status", "Completed")
-        status = status if isinstance(status, str) else status[0]
-        return [("order", who, f"A1-{who}", status, 60, "PT6H")]
-    if trigger.get("list") == "profile_updated":
-        return [("profile", who, {"Profile.Note": "new"})]
-    if trigger.get("list") == "address_changed":
-        return [("address", who, f"{who}2")]
-    if "list" in trigger:
-        return [("unsubscribe", who), ("subscribe", who)]
-    if "segment" in trigger:
-        name, way = trigger["segment"]["name"], trigger["segment"]["on"]
-        if name == "Chosen":
-            return [("member", who, name)]
-        ways: dict[str, list[tuple[Any, ...]]] = {
-            "Rich": [("profile", who, {"Profile.Points": 7})],
-            "Lately": [("event", who, "Cart")],
-        }
-        inside = ways[name]
-        return inside if way == "entered" else [*inside, ("clock", "PT0S")]
-    return []
+    kind = next(name for name in trigger if name != "filter")
+    return KNOCKS[kind](trigger[kind], who) if kind in KNOCKS else []
+
+
+def knock_on_list(kind: str, who: str) -> list[tuple[Any, ...]]:
+    """Return what lets in by how somebody stands with the list."""
+    return {
+        "profile_updated": [("profile", who, {"Profile.Note": "new"})],
+        "address_changed": [("address", who, f"{who}2")],
+    }.get(kind, [("unsubscribe", who), ("subscribe", who)])
+
+
+def knock_by_order(wanted: dict[str, Any], who: str) -> list[tuple[Any, ...]]:
+    """Return an order of a status that is waited for."""
+    statuses = wanted.get("status", "Completed")
+    status = statuses if isinstance(statuses, str) else statuses[0]
+    return [("order", who, f"A1-{who}", status, 60, "PT6H")]
+
+
+def knock_by_segment(wanted: dict[str, Any], who: str) -> list[tuple[Any, ...]]:
+    """Return what brings somebody into a segment."""
+    inside: dict[str, tuple[Any, ...]] = {
+        "Chosen": ("member", who, "Chosen"),
+        "Rich": ("profile", who, {"Profile.Points": 7}),
+        "Lately": ("event", who, "Cart"),
+    }
+    # Whoever is to leave it again has to be seen inside first.
+    return [inside[wanted["name"]], *([("clock", "PT0S")] if wanted["on"] == "left" else [])]
+
+
+def knock_by_product(_wanted: dict[str, Any], who: str) -> list[tuple[Any, ...]]:
+    """Return a product that somebody asked for, and all that may become of it."""
+    return [
+        ("event", who, "Cart", {"properties": {"sku": "SHOE"}}),
+        ("product", "SHOE", {"quantity": 0, "price": 20}),
+        ("product", "SHOE", {"quantity": 20, "price": 10}),
+        ("product", "SHOE", {"quantity": 5}),
+    ]
+
+
+KNOCKS: dict[str, Callable[[Any, str], list[tuple[Any, ...]]]] = {
+    "external_event": lambda name, who: [
+        ("event", who, name if isinstance(name, str) else name[-1])
+    ],
+    "list": knock_on_list,
+    "order": knock_by_order,
+    "segment": knock_by_segment,
+    "product": knock_by_product,
+    "import": lambda _wanted, who: [("import", who, {"Profile.Note": "hi"}, "starts")],
+}
 
 
 @st.composite

@@ -28,6 +28,7 @@ from conductor.engine.calls import Caller
 from conductor.engine.tick import run_tick
 from contacts import actions
 from contacts.actions.editing import update_contact
+from contacts.actions.products import NewProduct, save_products
 from contacts.actions.segments import add_members, create_segment, remove_members
 from contacts.models import Contact, Subscription
 from messaging.actions import record_receipts
@@ -286,6 +287,31 @@ class Player:
             self.oracle.people[who], self.now, number=number, status=status, total=total,
             ordered_at=ordered_at,
         )  # fmt: skip
+
+    def act_import(self, who: str, profile: dict[str, Any], starts: str) -> None:
+        """Bring a file of one row; those who left or have not confirmed are left out."""
+        person = self.oracle.people[who]
+        standing = person.lists.get(LIST)
+        if not person.email or (standing is not None and standing.state != "Subscribed"):
+            return
+        header = ",".join(["email", *profile])
+        row = ",".join([person.email, *(str(value) for value in profile.values())])
+        imported = actions.create_import(
+            kind="contacts", list=self.ground.lists[LIST], file_name="people.csv",
+            file=f"{header}\n{row}\n".encode(), now=self.now,
+            options={"start_conversations": starts == "starts"},
+        )  # fmt: skip
+        actions.start_import(imported=imported, now=self.now)
+        actions.run_import(imported.pk, self.now)
+        imported.refresh_from_db()
+        assert imported.counts["rejected"] == 0, imported.counts
+        self.oracle.bring_in(person, LIST, self.now, profile, starts=starts == "starts")
+        self.find_subscriptions()
+
+    def act_product(self, sku: str, about: dict[str, Any]) -> None:
+        outcome = save_products(products=[NewProduct(sku=sku, **about)], now=self.now)
+        assert not outcome.rejects, outcome
+        self.oracle.change_product(sku, self.now, **about)
 
     def act_address(self, who: str, new: str) -> None:
         old = self.oracle.people[who]

@@ -46,6 +46,7 @@ class Story:
         ("order", who, number, status, total, ago)    ("contact", who, {column: value})
         ("consent", number, state)    ("member" | "no member", who, segment)
         ("pause" | "resume", conversation)    ("publish", file)
+        ("import", who, {field: value}, "starts" | "")    ("product", sku, {quantity | price})
         ("enter" | "end" | "move on" | "skip", who, conversation): by hand
         ("retry" | "end held", conversation): those who are held    ("stop", who)
         ("clock", duration)    ("through", duration): from due time to due time
