@@ -107,7 +107,8 @@ def _number(name: str, max_length: int, raw: Any) -> Value | None:
 
 
 def _is_usable(number: float) -> bool:
-    return math.isfinite(number) and abs(number) <= LARGEST
+    # False for NaN, too; an integer of hundreds of digits is never made a float.
+    return abs(number) <= LARGEST
 
 
 def _check(name: str, max_length: int, raw: Any) -> Value | None:

@@ -195,7 +195,13 @@ def make(claimed: Claimed, resolver: outgoing.Resolver) -> Mapping[str, Any]:
         # Not with its message, which may hold what was filled in.
         log.error("Call %s of account %s broke down.", claimed.call_id, claimed.account_id)
         return {"error": "no answer: the call broke down", "again": True}
-    return read_answer(answer, claimed.settings["save"], claimed.fields)
+    try:
+        return read_answer(answer, claimed.settings["save"], claimed.fields)
+    except Exception:
+        # A call without an outcome would take up its place for ever. Not with the message,
+        # which may hold what was answered; not again, since the other side has acted.
+        log.error("The answer to call %s cannot be read.", claimed.call_id)
+        return {"status": answer.status, "error": "the answer cannot be read"}
 
 
 def write_down(

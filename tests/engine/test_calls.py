@@ -17,11 +17,12 @@ import pytest
 from django.db import connections
 
 from accounts.models import Account
+from accounts.outgoing import Request
 from accounts.tenancy import in_account
 from conductor.conversations.models import Call, Enrollment
 from conductor.engine import calls
 from conductor.engine.calls import SLOTS_OF_STEP, Caller
-from conductor.engine.requests import MOST_ATTEMPTS, claim
+from conductor.engine.requests import MOST_ATTEMPTS, Claimed, claim
 from tests.engine import other_side as behaviour
 from tests.engine.other_side import Names, OtherSide, answer, other_side
 from tests.engine.world import World
@@ -72,6 +73,29 @@ def stepped(caller: Caller, until: Callable[[], bool]) -> None:
     end = time.monotonic() + 10
     while time.monotonic() < end and not until():
         caller.step()
+
+
+class TestMake:
+    def test_comes_to_an_outcome_whatever_cannot_be_read(
+        self, acme: Account, shop: OtherSide, names: Names, now: datetime
+    ) -> None:
+        # A field that the claim did not find: a fault of ours, as any other would be.
+        claimed = Claimed(
+            account_id=acme.pk,
+            call_id=1,
+            version_id=1,
+            step_key="call",
+            attempts=1,
+            claimed_at=now,
+            key="1-1-call-1",
+            settings={"save": [{"field_id": 1, "name": "Profile.Note", "pointer": ""}]},
+            fields={},
+            request=Request("POST", f"http://shop.example:{shop.port}/"),
+        )
+
+        outcome = calls.start(claimed, names).result(timeout=5)
+
+        assert outcome == {"status": 200, "error": "the answer cannot be read"}
 
 
 class TestCaller:

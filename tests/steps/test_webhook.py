@@ -278,6 +278,7 @@ class TestSavedValues:
         [
             b'{"points": ["many"]}',
             b'{"points": [1e999]}',
+            b'{"points": [%s]}' % (b"9" * 400),
             b'{"points": [true]}',
             b'{"tier": {"a": 1}}',
             b'{"tier": "\\ud800"}',
