@@ -17,7 +17,7 @@ from conductor.conversations.actions.by_hand import (
 )
 from conductor.conversations.models import Enrollment, Visit
 from contacts.actions.segments import add_members, create_segment
-from contacts.models import Contact
+from contacts.models import Contact, Segment
 from tests.api.conftest import connect
 from tests.engine.world import World
 
@@ -84,6 +84,18 @@ class TestEnterByHand:
         count = enter_by_hand(conversation=conversation, chosen=Chosen(segment=segment), now=now)
 
         assert count == 1
+
+    def test_says_that_a_segments_rule_names_what_is_gone(self, world, now):
+        conversation = live(world, PAUSE)
+        inner = create_segment(list=world.in_list, name="Inner", kind="manual", now=now)
+        outer = create_segment(list=world.in_list, name="Outer", rule={"segment": "Inner"}, now=now)
+        Segment.objects.filter(pk=inner.pk).delete()
+
+        with pytest.raises(InvalidValueError) as refused:
+            enter_by_hand(conversation=conversation, chosen=Chosen(segment=outer), now=now)
+
+        assert refused.value.field == "segment"
+        assert "the segment is gone" in refused.value.message
 
     def test_knows_the_threads_that_run(self, world, now):
         conversation = live(world, PAUSE)
@@ -243,6 +255,16 @@ class TestPeoplePage:
 
         with in_account(acme.pk):
             assert Enrollment.objects.get().told == "next"
+
+    def test_comes_back_to_any_step_that_was_asked_for(self, client, mia, acme, published):
+        client.force_login(mia)
+
+        answer = client.post(
+            self.address(acme, published, "move_people"),
+            {"step": "a&b=c\r\nX: y", "act": "move"},
+        )
+
+        assert answer.headers["Location"].endswith("?step=a%26b%3Dc%0D%0AX%3A+y")
 
     @pytest.mark.parametrize("name", ["move_people", "enter_people"])
     def test_lets_a_viewer_change_nothing(self, client, ben, acme, published, name):

@@ -109,7 +109,8 @@ def enter_by_hand(
     re-entry and whether they are inside are. Who is refused is kept with the reason.
 
     :raises NotPublishedError: if nothing runs.
-    :raises InvalidValueError: field `thread` for one that the running version has not.
+    :raises InvalidValueError: field `thread` for one that the running version has not,
+        `segment` for one whose rule names what is gone.
     """
     version: Version | None = conversation.published
     if version is None:
@@ -220,17 +221,25 @@ def _entry(version: Version, thread: str) -> str:
 def _people(
     chosen: Chosen, conversation: Conversation, now: datetime
 ) -> tuple[str, dict[str, Any]]:
-    """Return a SELECT of the subscriptions that are meant, and its parameters."""
+    """
+    Return a SELECT of the subscriptions that are meant, and its parameters.
+
+    :raises InvalidValueError: field `segment` for one whose rule names what is gone.
+    """
     if chosen.segment is not None:
         in_list: List = conversation.list
         rule = {"leaf": "segment", "segment_id": chosen.segment.pk}
-        matching = filters.matching(
-            rule,
-            columns="subscription.id, subscription.contact_id",
-            list_id=in_list.pk,
-            time_zone=conversation.account.time_zone,
-            now=now,
-        )
+        try:
+            matching = filters.matching(
+                rule,
+                columns="subscription.id, subscription.contact_id",
+                list_id=in_list.pk,
+                time_zone=conversation.account.time_zone,
+                now=now,
+            )
+        except filters.VanishedError as gone:
+            text = f"Nobody can be found by {chosen.segment.name}: {gone.reason}."
+            raise InvalidValueError("segment", text) from gone
         given = {name: value for name, value in matching.params.items() if name != "now"}
         return matching.sql, given
     if chosen.contact is not None:

@@ -1,6 +1,7 @@
 """The people behind a step's numbers, and what is done to them by hand."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -33,7 +34,7 @@ PAGE = 50
 @require_GET
 @requires("view")
 def people(request: AccountRequest, list_id: int, conversation_id: int) -> HttpResponse:
-    """List who is inside, all or those at a step (`?step=key`), those due first."""
+    """List who is inside, all or those at a step (`?step=key`), who entered first at the top."""
     opened = open_conversation(request, list_id, conversation_id)
     key = request.GET.get("step", "")
     inside = _inside(opened.conversation, key)
@@ -96,13 +97,9 @@ def move(request: AccountRequest, list_id: int, conversation_id: int) -> HttpRes
     else:
         messages.success(request, f"{count:,} {words}.")
     back = opened.to("people")
-    key = request.POST.get("step", "")
-    return opened.to("people") if not key else _with_step(back, key)
-
-
-def _with_step(answer: HttpResponse, key: str) -> HttpResponse:
-    answer["Location"] += f"?step={key}"
-    return answer
+    if key := request.POST.get("step", ""):
+        back["Location"] += f"?{urlencode({'step': key})}"
+    return back
 
 
 def _move(opened: Opened) -> tuple[int, str]:
