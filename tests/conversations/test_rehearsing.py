@@ -6,11 +6,12 @@ import pytest
 from django.urls import reverse
 
 from accounts.actions import InvalidValueError
-from accounts.tenancy import in_account
-from conductor.conversations.actions import UnsoundConversationError
+from accounts.tenancy import in_account, sql
+from conductor.conversations.actions import UnsoundConversationError, delete_conversation
 from conductor.conversations.actions.rehearsing import Start, end_rehearsal, start_rehearsal
 from conductor.conversations.models import Conversation, Enrollment, Refusal, Visit
 from conductor.conversations.summary import summarize
+from contacts.models import Listener
 from messaging.models import Delivery
 from messaging.sending.claim import claim
 from tests.engine.world import World
@@ -164,6 +165,20 @@ class TestEndRehearsal:
         assert Conversation.objects.count() == 1
         assert not Visit.objects.exists()
         assert not Enrollment.objects.exists()
+        assert not Listener.objects.filter(conversation_id=run.pk).exists()
+
+    def test_comes_with_the_end_of_the_conversation(self, world, drawn, now):
+        rehearse(drawn, now)
+        world.tick(now)
+        Conversation.objects.filter(pk=drawn.pk).update(published=None)
+        drawn.refresh_from_db()
+
+        delete_conversation(conversation=drawn, now=now)
+        sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+        assert not Conversation.objects.exists()
+        assert not Enrollment.objects.exists()
+        assert not Delivery.objects.exists()
 
 
 class TestTesterPage:
@@ -215,12 +230,22 @@ class TestTesterPage:
         with in_account(acme.pk):
             assert not Conversation.objects.exclude(rehearsal_of=None).exists()
 
-    def test_is_nothing_for_a_viewer(self, client, ben, address):
+    @pytest.fixture
+    def run(self, client, mia, address):
+        """The address of a test run that Mia has started."""
+        client.force_login(mia)
+        return client.post(address, self.FORM).headers["Location"]
+
+    def test_is_nothing_for_a_viewer(self, client, ben, address, run):
         client.force_login(ben)
 
         assert client.get(address).status_code == 403
+        assert client.get(run).status_code == 403
+        assert client.post(f"{run}remove/").status_code == 403
 
-    def test_is_not_there_for_a_stranger(self, client, zoe, address):
+    def test_is_not_there_for_a_stranger(self, client, zoe, address, run):
         client.force_login(zoe)
 
         assert client.get(address).status_code == 404
+        assert client.get(run).status_code == 404
+        assert client.post(f"{run}remove/").status_code == 404

@@ -5,6 +5,7 @@ from datetime import datetime
 from accounts.actions import InvalidValueError, record
 from accounts.models import ApiClient, List, User
 from conductor.conversations.actions.commits import Commits, commits_by_page
+from conductor.conversations.actions.rehearsing import remove_rehearsals
 from conductor.conversations.document import Document, Heading, parse_document
 from conductor.conversations.models import Conversation, Revision
 from conductor.conversations.names import ListNames
@@ -190,7 +191,7 @@ def discard_draft(*, conversation: Conversation, now: datetime, by: By = None) -
 
 def delete_conversation(*, conversation: Conversation, now: datetime, by: By = None) -> None:
     """
-    Delete a conversation that never ran.
+    Delete a conversation that never ran, with its test runs.
 
     :raises InvalidValueError: if it was published: its contacts and reports are kept.
     """
@@ -199,6 +200,7 @@ def delete_conversation(*, conversation: Conversation, now: datetime, by: By = N
             "conversation", "A conversation that was published cannot be deleted; pause it."
         )
     record(verb="deleted", noun="conversation", object_id=conversation.pk, now=now, by=by)
+    remove_rehearsals(conversation=conversation)
     conversation.delete()
 
 

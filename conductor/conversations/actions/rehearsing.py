@@ -20,12 +20,12 @@ from conductor.conversations.actions.commits import folded_messages
 from conductor.conversations.actions.listening import listen
 from conductor.conversations.actions.publishing import UnsoundConversationError
 from conductor.conversations.document import parse_document
-from conductor.conversations.models import Conversation, Enrollment, Version, Visit
+from conductor.conversations.models import Call, Conversation, Enrollment, Version, Visit
 from conductor.conversations.names import ListNames
 from conductor.conversations.problems import find_problems
 from conductor.conversations.program import compile_program
 from contacts.identity import normalise_email
-from contacts.models import Intake, Subscription
+from contacts.models import Intake, Listener, Subscription
 from messaging.models import Delivery
 
 MOST_CONTACTS = 20
@@ -123,13 +123,27 @@ def start_rehearsal(
 
 def end_rehearsal(*, run: Conversation, now: datetime, by: User | None = None) -> None:
     """Remove a test run with all that it wrote."""
+    rehearsed = run.rehearsal_of_id
+    _remove(run)
+    record(verb="ended test run", noun="conversation", object_id=rehearsed, now=now, by=by)
+
+
+def remove_rehearsals(*, conversation: Conversation) -> None:
+    """Remove every test run of a conversation that is about to be deleted."""
+    for run in Conversation.objects.filter(rehearsal_of=conversation):
+        _remove(run)
+
+
+def _remove(run: Conversation) -> None:
+    # A tick that is moving its contacts is waited for: what it writes goes, too.
+    Conversation.objects.select_for_update(of=("self",)).get(pk=run.pk)
+    Listener.objects.filter(conversation_id=run.pk).delete()
+    Intake.objects.filter(conversation_id=run.pk).delete()
+    Call.objects.filter(conversation_id=run.pk).delete()
     Delivery.objects.filter(conversation_id=run.pk).delete()
     Visit.objects.filter(conversation_id=run.pk).delete()
-    Intake.objects.filter(conversation_id=run.pk).delete()
     Enrollment.objects.filter(conversation=run).delete()
-    rehearsed = run.rehearsal_of_id
     run.delete()
-    record(verb="ended test run", noun="conversation", object_id=rehearsed, now=now, by=by)
 
 
 def _people(conversation: Conversation, emails: Sequence[str]) -> list[Subscription]:
