@@ -79,19 +79,24 @@ def forget_listeners(_now: datetime) -> None:
 
 
 def _forget() -> None:
-    watching: dict[int, list[Listener]] = {}
     rows = Listener.objects.filter(role="watch", conversation_id__isnull=False)
-    for row in rows:
-        watching.setdefault(row.conversation_id or 0, []).append(row)
-    for conversation_id, present in watching.items():
-        needed = _watched(conversation_id)
-        stale = [
-            row.pk
-            for row in present
-            if Hearing("watch", row.kind, row.external_event_id, row.segment_id) not in needed
-        ]
-        if stale:
-            Listener.objects.filter(pk__in=stale).delete()
+    for conversation_id in rows.values_list("conversation_id", flat=True).distinct():
+        if not _stale(conversation_id or 0):
+            continue
+        # Under the lock of whoever publishes, and asked again: a version that goes live
+        # meanwhile may want a listener that is there already.
+        Conversation.objects.select_for_update(of=("self",)).filter(pk=conversation_id).first()
+        Listener.objects.filter(pk__in=_stale(conversation_id or 0)).delete()
+
+
+def _stale(conversation_id: int) -> list[int]:
+    """Return the ids of what a conversation watches for and no version of it needs."""
+    needed = _watched(conversation_id)
+    return [
+        row.pk
+        for row in Listener.objects.filter(role="watch", conversation_id=conversation_id)
+        if Hearing("watch", row.kind, row.external_event_id, row.segment_id) not in needed
+    ]
 
 
 def _watched(conversation_id: int) -> set[Hearing]:
