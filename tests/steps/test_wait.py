@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from conductor.conversations.models import Tally
 from tests.engine.world import World
 
 DAY = timedelta(days=1)
@@ -67,6 +68,33 @@ class TestFor:
         grace = leave(world, "{for: P5M, time_zone: contact}", time_zone=zone)
 
         assert world.place(grace).due_at == datetime(2027, 4, 18, 11, 0, tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        ("wait", "counted"),
+        [
+            ("for: P1D", 2),
+            ("for: PT24H", 0),
+            ("for: PT24H, window: {from: '09:00'}", 2),
+            ("until: '2026-12-24T09:00:00'", 2),
+            ("until: '2026-12-24T09:00:00Z'", 0),
+            ("until_field: {field: Profile.Renewal}", 2),
+            ("until_parts: {day: 20}", 2),
+        ],
+    )
+    def test_counts_who_falls_back_where_the_zone_is_read(
+        self, world: World, wait: str, counted: int
+    ) -> None:
+        conversation = world.live(f"{{key: pause, wait: {{{wait}, time_zone: contact}}}}")
+        people = [
+            world.person(time_zone=zone, profile={"Renewal": "2026-12-01"})
+            for zone in ("", "Mars/Base", "Europe/Rome")
+        ]
+
+        world.happen(*people)
+        world.tick()
+
+        found = Tally.objects.filter(conversation=conversation, name="zone fallback")
+        assert [tally.total for tally in found] == ([counted] if counted else [])
 
 
 class TestUntil:
