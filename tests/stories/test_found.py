@@ -1,4 +1,4 @@
-"""Stories in which engine and oracle once disagreed, each told again, and a few to begin with."""
+"""Stories in which engine and oracle once disagreed, each told again, and one to begin with."""
 
 from typing import Any
 
@@ -40,6 +40,59 @@ class TestStory:
                     ("clock", "PT5M"),
                     ("event", "ann", "Cart"),
                     ("clock", "P3D"),
+                ],
+            ),
+        )
+
+
+class TestFound:
+    def test_an_order_lets_in_who_came_to_the_list_before_the_tick(self, ground: Ground) -> None:
+        # The oracle told it only to the lists that the buyer was on at the time.
+        thanks = conversation("""
+            {key: start, trigger: {order: {max_age: P2D}}}
+            {key: mail, message: {saved_message: We miss you}}
+            {key: end, terminate: {}}
+        """)
+
+        play(
+            ground,
+            Story(
+                people={"bob": {"lists": {}}, "cem": {"lists": {}}},
+                conversations=[thanks],
+                acts=[
+                    ("order", "bob", "A1", "Completed", 60, "PT6H"),
+                    ("order", "cem", "A2", "Completed", 60, "PT6H"),
+                    ("subscribe", "bob"),
+                    ("clock", "PT1H"),
+                ],
+            ),
+        )
+
+    def test_already_in_is_the_reason_whatever_the_trigger_filter_says(
+        self, ground: Ground
+    ) -> None:
+        # The page gives several reasons no order; the engine asks the filter last.
+        waiting = conversation(
+            """
+            {key: start, trigger: {external_event: Cart, filter: {field: Profile.Points, at_least: 3}}}
+            {key: pause, wait: {for: P10D}}
+            {key: end, terminate: {}}
+            """,
+            reentry="unlimited",
+        )
+
+        play(
+            ground,
+            Story(
+                people={"ann": {"profile": {"Profile.Points": 7}}, "bob": {}},
+                conversations=[waiting],
+                acts=[
+                    ("event", "ann", "Cart"),
+                    ("event", "bob", "Cart"),
+                    ("clock", "PT1H"),
+                    ("profile", "ann", {"Profile.Points": 1}),
+                    ("event", "ann", "Cart"),
+                    ("clock", "PT1H"),
                 ],
             ),
         )
