@@ -18,7 +18,7 @@ from django.db import connections
 
 from accounts.models import Account
 from accounts.outgoing import Request
-from accounts.tenancy import in_account
+from accounts.tenancy import in_account, lookups
 from conductor.conversations.models import Call, Enrollment
 from conductor.engine import calls
 from conductor.engine.calls import SLOTS_OF_STEP, Caller
@@ -73,6 +73,21 @@ def stepped(caller: Caller, until: Callable[[], bool]) -> None:
     end = time.monotonic() + 10
     while time.monotonic() < end and not until():
         caller.step()
+
+
+class TestCallingAccounts:
+    def test_are_those_with_calls_to_make_longest_waiting_first(
+        self, acme: Account, globex: Account, shop: OtherSide, names: Names, now: datetime
+    ) -> None:
+        queue(globex, shop, now - timedelta(minutes=2), "/", people=3)
+        queue(acme, shop, now - timedelta(minutes=1), "/", people=2)
+
+        early = lookups.calling_accounts(now=now - timedelta(seconds=90), most=5)
+        late = lookups.calling_accounts(now=now, most=5)
+        Caller(clock=lambda: now, resolver=names).make_all()
+
+        assert (early, late) == ([globex.pk], [globex.pk, acme.pk])
+        assert lookups.calling_accounts(now=now, most=5) == []
 
 
 class TestMake:
