@@ -21,7 +21,8 @@ function activate(chooser, choice) {
   finder(chooser).setAttribute("aria-activedescendant", choice.id);
 }
 function narrow(chooser) {
-  const words = finder(chooser).value.trim().toLowerCase().split(/\s+/);
+  const typed = finder(chooser).value.trim().toLowerCase();
+  const words = typed.split(/\s+/);
   for (const choice of $$(".step-choice", chooser)) {
     const text = `${choice.textContent} ${choice.dataset.words ?? ""}`.toLowerCase();
     choice.hidden = !words.every((word) => text.includes(word));
@@ -32,7 +33,9 @@ function narrow(chooser) {
   const nothing = $("[data-chooser-nothing]", chooser);
   const found = choices(chooser);
   if (nothing) nothing.hidden = found.length > 0;
-  activate(chooser, found[0]);
+  const named = (choice) => $(".step-choice-name", choice).textContent.toLowerCase();
+  // "wait for" is a name, even though another step says it in its sentence.
+  activate(chooser, found.find((choice) => named(choice).startsWith(typed)) ?? found[0]);
 }
 document.addEventListener("input", (event) => {
   const chooser = event.target.closest?.("[data-chooser]");

@@ -19,7 +19,9 @@ class SegmentForm(forms.Form):
         label="Segment name",
         widget=forms.TextInput(attrs={"autofocus": True, "placeholder": "VIPs"}),
     )
-    rule = RuleField(label="Who is in it")
+    rule = RuleField(
+        label="Who is in it", error_messages={"required": "Add at least one condition."}
+    )
 
     @classmethod
     def of(cls, segment: Segment) -> "SegmentForm":
