@@ -78,7 +78,8 @@ def _send(account_id: int, mail: Mail) -> int:
     try:
         send_mail(mail.subject, mail.text, settings.DEFAULT_FROM_EMAIL, mail.to)
     except OSError as problem:
-        log.warning("A notice was not mailed, and is tried again: %s", problem)
+        # Not its message, which names the addresses that were refused.
+        log.warning("A notice was not mailed, and is tried again: %s", type(problem).__name__)
         return 0
     with in_account(account_id):
         Notice.objects.filter(pk=mail.notice_id).update(**mail.told)

@@ -114,9 +114,9 @@ def keep(*, now: datetime, limit: int) -> int:
     """
     Ask again whom a fact touched or whose moment has come; return how many were taken up.
 
-    At most `limit` of either, of all tracked segments of the current account. One keeper at a time: another's contacts are left to it. The facts are recorded at
-    `now`: the tick that calls this takes them in. A rule that cannot be asked keeps its
-    members as they are.
+    At most `limit` of either, of all tracked segments of the current account. One keeper at
+    a time: another's contacts are left to it. The facts are recorded at `now`: the tick that
+    calls this takes them in. A rule that cannot be asked keeps its members as they are.
     """
     if not sql.fetch_value(IS_DUE, now=now) or not sql.fetch_value(
         "SELECT pg_try_advisory_xact_lock(%(key)s, %(account)s)",
@@ -169,8 +169,10 @@ def _ask(segment: Segment, due: Due, now: datetime) -> list[Moved]:
         log.warning("Segment %s cannot be asked: %s.", segment.pk, vanished.reason)
         _give_up(segment, due.subscriptions)
         return []
-    except DataError:
-        log.exception("Segment %s errs on somebody: they are sought.", segment.pk)
+    except DataError as error:
+        # Without its message, which holds the value that it errs on.
+        state = getattr(error.__cause__, "sqlstate", "unknown")
+        log.warning("Segment %s errs on somebody (%s): they are sought.", segment.pk, state)
         return _ask_apart(segment, _subscriptions_of(segment, due), now)
 
 

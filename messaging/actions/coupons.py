@@ -282,9 +282,8 @@ def _warn(account: Account, pool: CouponPool, available: int, now: datetime) -> 
     try:
         send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, pool.alert_emails)
     except OSError as problem:
-        log.warning(
-            "A warning of a low coupon pool was not mailed, and is tried again: %s", problem
-        )
+        # Not its message, which names the addresses that were refused.
+        log.warning("A warning was not mailed, and is tried again: %s", type(problem).__name__)
         return 0
     with in_account(account.pk):
         CouponPool.objects.filter(pk=pool.pk).update(alerted_at=now)
