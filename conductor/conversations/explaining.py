@@ -14,6 +14,7 @@ from typing import Any
 
 from accounts.tenancy import sql
 from conductor.conversations.models import Conversation, Version
+from conductor.conversations.remarks import held_sentence
 from contacts.models import Contact
 from messaging.eligibility import Reason
 from messaging.eligibility import sentence as message_sentence
@@ -171,7 +172,7 @@ def _place(row: Mapping[str, Any], conversation: Conversation, now: datetime) ->
     if conversation.paused_at is not None:
         text = "They wait: the conversation is paused, and goes on where it stood."
     elif held:
-        text = f"They are held at this step: {held}."
+        text = f"They are held at this step: {held_sentence(held)}."
     elif due is not None and due <= now:
         text = "They are about to go on."
     elif (row.get("call") or {}).get("state") in CALLING:

@@ -99,6 +99,14 @@ VALUES = f"""
         AND arrivals.exit = 'next'
         AND call.outcome -> 'values' IS NOT NULL
 """
+# Why the calls failed of those who leave by it; their contacts go on, the marketer reads it.
+FAILURES = f"""
+    SELECT left('webhook failed: ' || coalesce(call.outcome ->> 'error', 'no outcome'), 120), count(*)
+    FROM arrivals
+    INNER JOIN conversations_call AS call ON {THE_CALL}
+    WHERE {HERE} AND arrivals.is_due AND arrivals.exit = 'failed' AND call.state = 'failed'
+    GROUP BY 1
+"""
 HAS_VANISHED = f"""
     UPDATE arrivals
     SET held_reason = 'the call is gone', due_at = NULL
@@ -203,6 +211,8 @@ class Webhook(StepType[WebhookConfig]):
         arrivals.run(ASK)
         if arrivals.run(LEAVE):
             write_profiles(VALUES, method="webhook", **arrivals.given())
+            for reason, count in arrivals.fetch(FAILURES):
+                arrivals.tally(reason, count)
         arrivals.run(HAS_VANISHED)
         arrivals.run(STAY)
 

@@ -189,7 +189,7 @@ class TestReports:
 
         data = wire.get(f"{ONE}/{published.pk}/Summary")
 
-        assert list(data) == ["entered", "waiting", "ended", "steps", "deliveries"]
+        assert list(data) == ["entered", "waiting", "ended", "steps", "deliveries", "remarks"]
         assert (data["entered"], data["waiting"], data["ended"]) == (2, 1, 1)
         assert data["steps"][1] == {
             "thread": "Winback",
@@ -292,6 +292,10 @@ class TestAccess:
             "/conductor/v1/Conversation/{conversationId}/Publication",
             "/conductor/v1/Conversation/{conversationId}/Summary",
             "/conductor/v1/Conversation/{conversationId}/Enrollment",
+            "/conductor/v1/Conversation/{conversationId}/Explanation",
+            "/conductor/v1/Conversation/{conversationId}/Enrollment/Enter",
+            "/conductor/v1/Conversation/{conversationId}/Enrollment/Move",
+            "/conductor/v1/Conversation/{conversationId}/Enrollment/End",
         ]
 
     @pytest.mark.parametrize(("method", "route", "level"), ROUTES)

@@ -12,9 +12,10 @@ import pytest
 from accounts import secrets
 from conductor.conversations.document import parse_document
 from conductor.conversations.explaining import explain
-from conductor.conversations.models import Call, Enrollment
+from conductor.conversations.models import Call, Conversation, Enrollment
 from conductor.conversations.names import ListNames
 from conductor.conversations.reading import MalformedConversationError, read_structure
+from conductor.conversations.remarks import remarks
 from conductor.engine.calls import Caller
 from tests.engine.other_side import Names, OtherSide, Script, answer, hang_up, other_side
 from tests.engine.world import World
@@ -165,6 +166,23 @@ class TestExit:
         hook()
 
         assert run(world.person()) == ["start>next", "call>next", "rest"]
+
+    def test_is_counted_with_why_when_it_failed(
+        self, world: World, shop: OtherSide, hook: Any, run: Run
+    ) -> None:
+        hook()
+        shop.behaviours["/"] = answer(404)
+
+        run(world.person())
+        run(world.person())
+
+        (remark,) = remarks(Conversation.objects.get())
+        assert (remark.step_key, remark.text, remark.count, remark.last_at) == (
+            "call",
+            "webhook failed: status 404",
+            2,
+            world.now,
+        )
 
     @pytest.mark.parametrize("status", [300, 301, 302, 307, 400, 401, 404, 410, 418])
     def test_is_failed_at_once_on_what_no_retry_mends(

@@ -46,6 +46,7 @@ from conductor.conversations.actions import (
 from conductor.conversations.document import Document, parse_document
 from conductor.conversations.models import Conversation, Enrollment, Version
 from conductor.conversations.reading import MalformedConversationError, Media, read_structure
+from conductor.conversations.remarks import remarks
 from conductor.conversations.summary import summarize
 from conductor.conversations.writing import write_yaml
 from contacts.models import Contact
@@ -115,14 +116,28 @@ class DeliveryCountOut(WireOut):
     count: int
 
 
+class RemarkOut(WireOut):
+    """What was only counted at a step: why calls and scripts failed, zones that fell back."""
+
+    step_key: str | None
+    text: str
+    count: int
+    last_date: datetime
+
+
 class SummaryOut(WireOut):
-    """A conversation's numbers from one snapshot: entered = waiting + ended."""
+    """
+    A conversation's numbers from one snapshot: entered = waiting + ended.
+
+    `remarks` are those of all versions.
+    """
 
     entered: int
     waiting: int
     ended: int
     steps: list[StepOut]
     deliveries: list[DeliveryCountOut]
+    remarks: list[RemarkOut]
 
 
 class EnrollmentOut(WireOut):
@@ -293,6 +308,15 @@ def read_summary(
         deliveries=[
             DeliveryCountOut(**{**vars(row), "reason": row.reason or None})
             for row in summary.deliveries
+        ],
+        remarks=[
+            RemarkOut(
+                step_key=row.step_key or None,
+                text=row.text,
+                count=row.count,
+                last_date=row.last_at,
+            )
+            for row in remarks(conversation)
         ],
     )
     return Resource[SummaryOut](data=data)

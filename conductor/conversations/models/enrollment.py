@@ -181,12 +181,12 @@ class Tally(TenantModel):
     What is only counted, per conversation and step.
 
     `zone fallback`: a contact without a valid zone was given the account's; `date missed`:
-    an alarm that came on a later day.
+    an alarm that came on a later day; `webhook failed` and `code failed`, each with why.
     """
 
     conversation = TenantForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
     step_key = models.CharField(max_length=63, blank=True, default="")
-    name = models.CharField(max_length=40)
+    name = models.CharField(max_length=120)
     total = models.BigIntegerField(default=0)
     last_at = models.DateTimeField()
 

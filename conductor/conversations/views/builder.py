@@ -19,6 +19,7 @@ from conductor.conversations.forms import SettingsForm, settings_initial
 from conductor.conversations.forms.catalog import rule_catalog
 from conductor.conversations.models import Revision
 from conductor.conversations.reading import MalformedConversationError
+from conductor.conversations.remarks import remarks
 from conductor.conversations.summary import summarize
 from conductor.conversations.views.finding import (
     CHANGED,
@@ -80,6 +81,7 @@ def canvas(opened: Opened, slug: str, *, selected: str = "") -> dict[str, Any]:
         "problem_count": len(problems),
         "summary": summary,
         "held_count": held_in(opened.conversation).count() if summary else 0,
+        "remark_count": len(remarks(opened.conversation)) if summary else 0,
         "selected": selected,
         "may_undo": Revision.objects.filter(conversation=opened.conversation).exists(),
     }

@@ -10,6 +10,7 @@ from accounts.permissions import AccountRequest, requires
 from conductor.conversations.actions.held import end_held, retry_held
 from conductor.conversations.drawing import step_title
 from conductor.conversations.models import Conversation, Enrollment
+from conductor.conversations.remarks import held_sentence, remarks
 from conductor.conversations.views.finding import clock, open_conversation
 from contacts.models import Contact
 from messaging.previews import named_contact
@@ -26,7 +27,7 @@ def held_in(conversation: Conversation) -> QuerySet[Enrollment]:
 @require_GET
 @requires("view")
 def held(request: AccountRequest, list_id: int, conversation_id: int) -> HttpResponse:
-    """List who is held, the longest first."""
+    """List who is held, the longest first, and what was only counted."""
     opened = open_conversation(request, list_id, conversation_id)
     everybody = held_in(opened.conversation)
     rows = list(everybody.select_related("version").order_by("arrived_at", "pk")[:MOST_ROWS])
@@ -50,9 +51,19 @@ def held(request: AccountRequest, list_id: int, conversation_id: int) -> HttpRes
                     "step": step_title(steps[row.step_key])
                     if row.step_key in steps
                     else row.step_key,
+                    "reason": held_sentence(row.held_reason),
                     "retrying": row.due_at is not None,
                 }
                 for row in rows
+            ],
+            "remarks": [
+                {
+                    "remark": remark,
+                    "step": step_title(steps[remark.step_key])
+                    if remark.step_key in steps
+                    else remark.step_key,
+                }
+                for remark in remarks(opened.conversation)
             ],
         },
     )

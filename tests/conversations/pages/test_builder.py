@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from accounts.tenancy import in_account
 from conductor.conversations import actions
-from conductor.conversations.models import Conversation, Enrollment, Version
+from conductor.conversations.models import Conversation, Enrollment, Tally, Version
 from tests.factories import (
     ExternalEventFactory,
     ListFactory,
@@ -546,7 +546,22 @@ class TestHeld:
 
         assert "Grace" in text
         assert "No order for 60 days" in text
-        assert "step_error 22P02" in text
+        assert "a value cannot be read as what is needed here (22P02)" in text
+
+    def test_says_what_was_only_counted(self, drawer, held, acme):
+        with in_account(acme.pk):
+            Tally.objects.create(
+                conversation=held.conversation,
+                step_key=held.step_key,
+                name="webhook failed: status 404",
+                total=7,
+                last_at=held.arrived_at,
+            )
+
+        text = drawer.client.get(drawer.url("held")).text
+
+        assert "Webhook failed: status 404" in text
+        assert '<td data-label="Times">7</td>' in text
 
     def test_has_the_step_run_again(self, drawer, held, acme):
         drawer.post("settle_held", act="retry", enrollment=held.pk)
