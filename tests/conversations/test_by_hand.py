@@ -15,7 +15,7 @@ from conductor.conversations.actions.by_hand import (
     move_on,
     skip_wait,
 )
-from conductor.conversations.models import Enrollment, Visit
+from conductor.conversations.models import Conversation, Enrollment, Visit
 from contacts.actions.segments import add_members, create_segment
 from contacts.models import Contact, Segment
 from tests.api.conftest import connect
@@ -222,6 +222,36 @@ class TestByHandRoutes:
         )
 
         assert answer.status_code == 400
+
+    def test_knows_no_test_run(self, wire, published, acme, now):
+        with in_account(acme.pk):
+            run = Conversation.objects.create(
+                list=published.list,
+                name=published.name,
+                draft=published.draft,
+                rehearsal_of=published,
+                created_at=now,
+                modified_at=now,
+            )
+        one = f"/conductor/v1/Conversation/{run.pk}"
+
+        moved = wire.call("POST", f"{one}/Enrollment/End", {"stepKey": "pause"})
+        told = wire.call("GET", f"{one}/Explanation?emailAddress=grace@mail.example")
+
+        assert (moved.status_code, told.status_code) == (404, 404)
+
+    def test_asks_for_the_level_of_contacts(self, acme, now, published):
+        narrow = connect(acme, now, types=["email"], levels=["List", "Message"])
+        one = f"/conductor/v1/Conversation/{published.pk}"
+
+        answers = [
+            narrow.call("POST", f"{one}/Enrollment/Enter", {"emailAddress": "grace@mail.example"}),
+            narrow.call("POST", f"{one}/Enrollment/Move", {"stepKey": "pause"}),
+            narrow.call("POST", f"{one}/Enrollment/End", {"stepKey": "pause"}),
+            narrow.call("GET", f"{one}/Explanation?emailAddress=grace@mail.example"),
+        ]
+
+        assert {answer.status_code for answer in answers} == {401}
 
     def test_knows_no_other_accounts_conversation(self, globex, now, published):
         wire = connect(globex, now, types=["email"])

@@ -132,7 +132,7 @@ def _count(act: Callable[[], int]) -> Resource[CountOut]:
 
 def _conversation(conversation_id: int) -> Conversation:
     conversations = Conversation.objects.select_related("list", "published", "account")
-    return found(conversations, pk=conversation_id)
+    return found(conversations.filter(rehearsal_of=None), pk=conversation_id)
 
 
 def _asked(

@@ -91,7 +91,8 @@ def read_explanation(
     The contact is named by `emailAddress`, `phoneNumber` or `externalContactID`. `code` is
     always of the closed list of reasons; `reason` is the conversation's own word.
     """
-    conversation = found(Conversation.objects.select_related("list"), pk=conversation_id)
+    drawn = Conversation.objects.select_related("list").filter(rehearsal_of=None)
+    conversation = found(drawn, pk=conversation_id)
     contact = _contact(conversation, query)
     told = explain(conversation=conversation, contact=contact, now=request.now)
     data = ExplanationOut(
