@@ -25,6 +25,7 @@ from conductor.steps import (
     DRAW,
     HERE,
     NEXT,
+    THESE,
     Arrivals,
     ExitName,
     Names,
@@ -90,7 +91,7 @@ LEAVE = f"""
     UPDATE arrivals
     SET exit = decided.exit, due_at = NULL
     FROM jsonb_to_recordset(%(decided)s::jsonb) AS decided (enrollment_id bigint, exit text)
-    WHERE {HERE} AND arrivals.enrollment_id = decided.enrollment_id
+    WHERE {THESE} AND arrivals.enrollment_id = decided.enrollment_id
 """
 WRITTEN = """
     SELECT written.subscription_id, written.given, written.depth
