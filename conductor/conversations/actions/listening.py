@@ -80,13 +80,14 @@ def forget_listeners(_now: datetime) -> None:
 
 def _forget() -> None:
     rows = Listener.objects.filter(role="watch", conversation_id__isnull=False)
-    for conversation_id in rows.values_list("conversation_id", flat=True).distinct():
-        if not _stale(conversation_id or 0):
+    for found in rows.values_list("conversation_id", flat=True).distinct():
+        conversation_id = found or 0
+        if not _stale(conversation_id):
             continue
         # Under the lock of whoever publishes, and asked again: a version that goes live
         # meanwhile may want a listener that is there already.
         Conversation.objects.select_for_update(of=("self",)).filter(pk=conversation_id).first()
-        Listener.objects.filter(pk__in=_stale(conversation_id or 0)).delete()
+        Listener.objects.filter(pk__in=_stale(conversation_id)).delete()
 
 
 def _stale(conversation_id: int) -> list[int]:

@@ -338,7 +338,8 @@ def list_enrollments(
 
 
 def _found(conversation_id: int) -> Conversation:
-    return found(Conversation.objects.select_related("list", "published"), pk=conversation_id)
+    drawn = Conversation.objects.filter(rehearsal_of=None).select_related("list", "published")
+    return found(drawn, pk=conversation_id)
 
 
 def _document(request: WireRequest) -> Document:
