@@ -303,13 +303,11 @@ class Acts:
              if value is not None}
         )  # fmt: skip
         changes = []
-        quantities = before.get("quantity"), known.get("quantity")
-        if None not in quantities:
-            old, new = quantities
+        if "quantity" in before and "quantity" in known:
+            old, new = before["quantity"], known["quantity"]
             changes += ["back_in_stock"] if old <= 0 < new else []
             changes += ["low_stock"] if old > LOW >= new >= 1 else []
-        prices = before.get("price"), known.get("price")
-        if None not in prices and prices[1] < prices[0]:
+        if "price" in before and known["price"] < before["price"]:
             changes.append("price_drop")
         for change in changes:
             self._tell_of_product(change, sku, now)

@@ -10,6 +10,8 @@ What CONTRACT and page leave open is decided here, and both sides keep to it:
 - Why somebody is refused, of several reasons the first: not on list, expired, loop, already in
   (unless while_in is restart), entered before or lately, trigger filter.
 - A fact that no trigger means (another field, an order of another status, too old) is none.
+- Who was ended by hand is over; who was sent on by hand is asked first, like everybody whom a
+  fact finds inside, whether that ends it.
 - Two enrollments of one person that meet in one tick, one writing what the other reads, have no
   defined order: such a story is not told.
 """
@@ -28,7 +30,6 @@ from tests.oracle.times import after, moment_of, span
 
 MOST_VISITS = 100
 DEEPEST = 10
-HAND = {"!end": "by hand"}
 LEFT = {"unsubscribed", "stopped", "bounced"}
 
 
@@ -263,14 +264,22 @@ class Oracle(Timers):
         self, one: Enrollment, now: datetime, *, is_due: bool, facts: set[str] | None
     ) -> None:
         """Bring one person to rest."""
-        if one.told:
-            one.leave("end" if one.told == "!end" else one.told, now, HAND.get(one.told, ""))
+        if one.told == "!end":
+            one.leave("end", now, "by hand")
+        elif facts and self._is_over(one, facts, now):
+            return
+        elif one.told:
+            one.leave(one.told, now)
             is_due = False
-        elif facts and self._is_over(one, facts, now, is_due=is_due):
+        elif not is_due and facts and not self._is_asked_again(one, now):
             return
         if one.held and is_due:
             # Tried again by hand: its time never came.
             one.held, one.due_at, is_due = "", None, False
+        self._run(one, now, is_due=is_due)
+
+    def _run(self, one: Enrollment, now: datetime, *, is_due: bool) -> None:
+        """Run step after step until somebody waits, is held or has ended."""
         while one.is_active:
             if one.visits_of_tick >= MOST_VISITS:
                 one.held = "loop"
@@ -285,13 +294,12 @@ class Oracle(Timers):
                 self._rest(one, outcome)
                 return
 
-    def _is_over(self, one: Enrollment, facts: set[str], now: datetime, *, is_due: bool) -> bool:
-        """Ask somebody inside again: it may be over; else only a wait for something goes on."""
+    def _is_over(self, one: Enrollment, facts: set[str], now: datetime) -> bool:
+        """Ask somebody inside again, who may be over."""
         reason = self._ending(one, facts, now)
         if reason:
             one.leave("end", now, reason)
-            return True
-        return not is_due and not self._is_asked_again(one, now)
+        return bool(reason)
 
     def _rest(self, one: Enrollment, outcome: Any) -> None:
         """Let somebody wait until a time, or be held."""

@@ -403,15 +403,35 @@ STEPS = pick(
 SIZES = [[1], [2], [3], [3], [4], [4], [5], [6], [8], [3, 2], [4, 3], [2, 2, 2]]
 
 
+# What waits, wakes and ends: stories of little else find what the broad ones seldom come to.
+WAITING = pick(
+    st.sampled_from(["PT10M", "PT1H", "P1D"]).map(lambda time: {"wait": {"for": time}}),
+    wait_fors(), wait_fors(), set_fields(), messages(), go_tos(), webhooks(),
+    RULES.map(lambda rule: {"filter": rule}),
+)  # fmt: skip
+WAITING_HEADINGS = st.fixed_dictionaries(
+    {"reentry": st.just("unlimited")},
+    optional={
+        "while_in": st.just("restart"),
+        "on_unsubscribe": st.just("end"),
+        "goal": RULES,
+        "exit_when": RULES,
+    },
+)
+
+
 @st.composite
-def conversations(draw: Draw, name: str) -> dict[str, Any]:
+def conversations(draw: Draw, name: str, *, waits_only: bool = False) -> dict[str, Any]:
     """Draw a file: one to three threads, few steps, exits led elsewhere now and then."""
-    found: dict[str, Any] = {"conversation": name, **draw(HEADINGS)}
+    heading = draw(WAITING_HEADINGS if waits_only else HEADINGS)
+    steps = WAITING if waits_only else STEPS
+    found: dict[str, Any] = {"conversation": name, **heading}
     number, threads = 0, []
     for place, size in enumerate(draw(st.sampled_from(SIZES))):
-        written = [{"key": f"start{place + 1}", "trigger": draw(first_steps(place))}]
+        trigger = draw(EVENT_TRIGGERS if waits_only else first_steps(place))
+        written = [{"key": f"start{place + 1}", "trigger": trigger}]
         for _ in range(size):
-            written.append({"key": f"s{number}", **draw(STEPS)})
+            written.append({"key": f"s{number}", **draw(steps)})
             number += 1
         end = {"goal": True} if draw(st.integers(0, 4)) == 4 else {}
         written.append({"key": f"end{place + 1}", "terminate": end})
@@ -571,10 +591,11 @@ def knocks(trigger: Any, who: str) -> list[tuple[Any, ...]]:
 
 def knock_on_list(kind: str, who: str) -> list[tuple[Any, ...]]:
     """Return what lets in by how somebody stands with the list."""
-    return {
-        "profile_updated": [("profile", who, {"Profile.Note": "new"})],
-        "address_changed": [("address", who, f"{who}2")],
-    }.get(kind, [("unsubscribe", who), ("subscribe", who)])
+    if kind == "profile_updated":
+        return [("profile", who, {"Profile.Note": "new"})]
+    if kind == "address_changed":
+        return [("address", who, f"{who}2")]
+    return [("unsubscribe", who), ("subscribe", who)]
 
 
 def knock_by_order(wanted: dict[str, Any], who: str) -> list[tuple[Any, ...]]:
@@ -649,7 +670,8 @@ def people(draw: Draw) -> dict[str, dict[str, Any]]:
 def stories(draw: Draw) -> Story:
     """Draw a story."""
     number = draw(st.sampled_from([1, 1, 1, 2, 2, 3]))
-    files = [draw(conversations(f"C{place + 1}")) for place in range(number)]
+    waits_only = draw(st.integers(0, 3)) == 3
+    files = [draw(conversations(f"C{place + 1}", waits_only=waits_only)) for place in range(number)]
     who = draw(people())
     consents = [
         ("consent", NUMBERS[name], state)

@@ -96,3 +96,30 @@ class TestFound:
                 ],
             ),
         )
+
+    def test_an_address_change_ends_who_was_sent_on_by_hand(self, ground: Ground) -> None:
+        # The oracle sent her on and forgot the fact.
+        waiting = conversation("""
+            {key: start, trigger: {external_event: Cart}}
+            {key: pause, wait: {for: P10D}}
+            {key: rest, wait: {for: P1D}}
+            {key: end, terminate: {}}
+        """)
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}, "bob": {}},
+                conversations=[waiting],
+                acts=[
+                    ("event", "ann", "Cart"),
+                    ("event", "bob", "Cart"),
+                    ("clock", "PT1H"),
+                    ("skip", "ann", "C1"),
+                    ("end", "bob", "C1"),
+                    ("address", "ann", "ann2"),
+                    ("address", "bob", "bob2"),
+                    ("clock", "PT1H"),
+                ],
+            ),
+        )
