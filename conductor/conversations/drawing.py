@@ -182,6 +182,8 @@ def _exits(
     for name, target in leads.items():
         if target == below or (name == "next" and target is None):
             continue
+        if target is None and getattr(step.config, "to", None) == "":
+            continue  # a go-to whose target is still to be chosen: its problem says so
         title = "ends" if target is None else "a step that is not there"
         if target in steps:
             title = card_text(steps[target], steps)

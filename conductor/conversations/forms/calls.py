@@ -117,16 +117,24 @@ class CodeForm(StepForm):
     template = "conversations/panels/rows.html"
 
     source = forms.CharField(
-        label="Code",
+        label="JavaScript",
         required=False,
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 16, **CODE}),
-        help_text="Gets contact, fields, entry, now and draw; returns {exit, set: {Group.Field: value}}.",
+        widget=forms.Textarea(
+            attrs={
+                "rows": 12,
+                **CODE,
+                "placeholder": "return {exit: 'next', set: {'Profile.Points': 10}}",
+            }
+        ),
+        help_text="It may read contact, fields, entry, now and draw, and returns the way out to take"
+        " and the fields to set.",
     )
     more_exits = forms.CharField(
-        label="Its own exits",
+        label="More ways out",
         required=False,
-        help_text="Names, separated by commas; beside next and failed.",
+        help_text="Names, separated by commas, that the code may return as exit. “next” and “failed”"
+        " are always there.",
     )
     fault_fields = {"": "source", "exits": "more_exits"}
 

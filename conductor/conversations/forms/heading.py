@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 
 from conductor.conversations.document import Heading
+from conductor.conversations.forms.durations import offset_text, read_length
 from conductor.conversations.forms.step import RuleField, rule_text
 from conductor.conversations.reading import Fault
 from contacts.durations import InvalidDurationError, is_zone, parse_duration
@@ -63,7 +64,7 @@ class SettingsForm(forms.Form):
     after = forms.CharField(
         required=False,
         label="How long after the last entry",
-        help_text="A duration such as P90D (90 days) or P1Y (a year).",
+        help_text="Days, such as 90; or a duration such as P1Y (a year).",
     )
     while_in = forms.ChoiceField(
         label="Who may enter again while inside",
@@ -120,7 +121,7 @@ class SettingsForm(forms.Form):
         given = self.cleaned_data
         if given.get("reentry") == "after":
             try:
-                given["after"] = str(parse_duration(given.get("after", "")))
+                given["after"] = str(parse_duration(read_length(given.get("after", ""))))
             except InvalidDurationError as fault:
                 self.add_error("after", str(fault))
         if given.get("time_zone") == "named" and not is_zone(given.get("zone", "")):
@@ -163,7 +164,9 @@ def settings_initial(heading: Heading, zone_of_account: ZoneInfo) -> dict[str, A
         "name": heading.conversation,
         "description": heading.description,
         "reentry": reentry,
-        "after": "" if isinstance(heading.reentry, str) else heading.reentry.after,
+        "after": ""
+        if isinstance(heading.reentry, str)
+        else offset_text(str(heading.reentry.after)),
         "while_in": heading.while_in,
         "on_unsubscribe": heading.on_unsubscribe,
         "exit_when": rule_text(heading.exit_when),

@@ -95,7 +95,7 @@ def move(request: AccountRequest, list_id: int, conversation_id: int) -> HttpRes
     except InvalidValueError as refused:
         messages.error(request, refused.message)
     else:
-        messages.success(request, f"{count:,} {words}.")
+        messages.success(request, f"{count:,} contact{'' if count == 1 else 's'} {words}.")
     back = opened.to("people")
     if key := request.POST.get("step", ""):
         back["Location"] += f"?{urlencode({'step': key})}"
@@ -148,7 +148,11 @@ def enter(request: AccountRequest, list_id: int, conversation_id: int) -> HttpRe
     except InvalidValueError as refused:
         messages.error(request, refused.message)
     else:
-        text = f"{count:,} asked to enter." if count else "They are not on this list."
+        text = (
+            f"{count:,} contact{'' if count == 1 else 's'} asked to enter."
+            if count
+            else "They are not on this list."
+        )
         (messages.success if count else messages.error)(request, text)
     return opened.to("people")
 

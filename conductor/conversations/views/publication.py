@@ -35,13 +35,22 @@ def plan(opened: Opened) -> dict[str, Any]:
         .order_by("version__number")
     )
     slugs = {name: slug for slug, name in thread_slugs(opened.document).items()}
+    places = {
+        step.key: f"step {number}, {step.name or step.type.label}"
+        for thread in opened.document.threads
+        for number, step in enumerate(thread.steps, 1)
+    }
     return {
         **opened.context(now=clock()),
         "differences": find_differences(conversation),
         "inside": [{"number": number, "people": people} for number, people in inside],
         "next_number": (conversation.published.number if conversation.published else 0) + 1,
         "problems": [
-            {"problem": problem, "slug": slugs.get(problem.thread, "")}
+            {
+                "problem": problem,
+                "slug": slugs.get(problem.thread, ""),
+                "place": places.get(problem.step, ""),
+            }
             for problem in opened.problems
         ],
         "warnings": opened.warnings,
