@@ -23,10 +23,12 @@ from conductor.steps import (
     StepProblem,
     StepType,
     empty,
+    hold_here,
     send_settings,
     unknown,
 )
 from contacts.identity import normalise_phone
+from contacts.models import ProfileField
 from messaging import eligibility
 from messaging.actions.messages import check_sms_text
 from messaging.models import PhoneList, ShortCode
@@ -205,6 +207,9 @@ class MobileMessage(StepType[MobileMessageConfig]):
         """Write a delivery for each contact; end those without a valid number, if so set."""
         settings = arrivals.settings
         field = settings["phone_field_id"]
+        if field is not None and not ProfileField.objects.filter(pk=field).exists():
+            hold_here(arrivals, "the field is gone")
+            return
         arrivals.run(
             WRITE_TEXTS,
             phone_field="" if field is None else str(field),

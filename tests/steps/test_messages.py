@@ -167,3 +167,14 @@ class TestMobileMessage:
 
         assert world.deliveries() == [(NUMBER, "skipped", "no consent for this list/purpose")]
         assert Delivery.objects.get().phone_list == world.phone_list
+
+    def test_holds_those_whose_field_was_deleted_since_the_publish(self, world: World) -> None:
+        world.live(TEXT % "")
+        grace = world.person(profile={"Mobile": NUMBER})
+        world.fields["Mobile"].delete()
+
+        world.happen(grace)
+        world.tick()
+
+        assert world.place(grace).held_reason == "the field is gone"
+        assert world.deliveries() == []
