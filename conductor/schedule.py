@@ -7,6 +7,7 @@ from django.core.management import call_command
 
 from accounts.tenancy.partitions import make_partitions
 from conductor.conversations.actions.listening import forget_listeners
+from conductor.conversations.actions.rehearsing import forget_rehearsals
 from conductor.conversations.notices import send_notices
 from conductor.engine.calls import forget_calls
 from conductor.retention import drop_old_months
@@ -23,6 +24,13 @@ def forget_sessions(_now: datetime) -> None:
     call_command("clearsessions")
 
 
-DAILY = (make_months_ahead, drop_old_months, forget_sessions, forget_listeners, forget_calls)
+DAILY = (
+    make_months_ahead,
+    drop_old_months,
+    forget_sessions,
+    forget_listeners,
+    forget_calls,
+    forget_rehearsals,
+)
 # Each looks first whether there is anything to do: an idle deployment stays idle.
 MINUTELY: tuple[Callable[[datetime], object], ...] = (send_notices, warn_of_low_pools)

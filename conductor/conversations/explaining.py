@@ -34,6 +34,11 @@ REFUSALS: Mapping[str, tuple[Reason, str]] = {
     "entered lately": (Reason.FREQUENCY_CAP, "Their last entry is not long enough ago."),
     "expired": (Reason.CONVERSATION_PAUSED, "The conversation takes nobody in any more."),
     "loop": (Reason.DUPLICATE, "Conversations started one another in a circle."),
+    "thread is gone": (Reason.SUPERSEDED, "The running version has no such thread any more."),
+    "tick failed": (
+        Reason.EXTERNAL_DATA_ERROR,
+        "Each attempt to let them in broke off, and it was given up.",
+    ),
     "not published": (Reason.CONVERSATION_PAUSED, "The conversation was not published."),
 }
 ENDS: Mapping[str, tuple[Reason | None, str]] = {

@@ -77,7 +77,7 @@ def send_notices(now: datetime) -> int:
 def _send(account_id: int, mail: Mail) -> int:
     try:
         send_mail(mail.subject, mail.text, settings.DEFAULT_FROM_EMAIL, mail.to)
-    except OSError as problem:
+    except (OSError, ValueError) as problem:
         # Not its message, which names the addresses that were refused.
         log.warning("A notice was not mailed, and is tried again: %s", type(problem).__name__)
         return 0

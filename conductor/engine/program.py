@@ -84,17 +84,19 @@ _kept: dict[int, Program] = {}
 def programs(version_ids: Iterable[int]) -> dict[int, Program]:
     """Return the programs of versions of the current account, by version id."""
     wanted = set(version_ids)
-    missing = wanted - _kept.keys()
+    # Several threads share what is kept: an answer never rests on what another may clear.
+    found = {pk: kept for pk in wanted if (kept := _kept.get(pk)) is not None}
+    missing = wanted - found.keys()
     if missing:
         if len(_kept) + len(missing) > KEPT:
             _kept.clear()
-            missing = wanted
         rows = Version.objects.filter(pk__in=missing).values_list(
             "pk", "conversation_id", "program"
         )
         for version_id, conversation_id, compiled in rows:
-            _kept[version_id] = read_program(version_id, conversation_id, compiled)
-    return {version_id: _kept[version_id] for version_id in wanted}
+            found[version_id] = read_program(version_id, conversation_id, compiled)
+            _kept[version_id] = found[version_id]
+    return found
 
 
 def read_program(version_id: int, conversation_id: int, compiled: Mapping[str, Any]) -> Program:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import DataError, transaction
+from django.db import DataError, OperationalError, transaction
 
 from accounts.tenancy import current_account_id, sql
 from contacts import filters
@@ -98,6 +98,9 @@ WHERE
     AND member.subscription_id = ANY(%(subscription_ids)s::bigint[])
 """
 
+# SQLSTATEs of a statement that is too deep or too large, whoever it is asked of.
+TOO_MUCH = ("54", "53200")
+
 log = logging.getLogger(__name__)
 
 
@@ -167,6 +170,13 @@ def _ask(segment: Segment, due: Due, now: datetime) -> list[Moved]:
             ]
     except filters.VanishedError as vanished:
         log.warning("Segment %s cannot be asked: %s.", segment.pk, vanished.reason)
+        _give_up(segment, due.subscriptions)
+        return []
+    except OperationalError as error:
+        state = str(getattr(error.__cause__, "sqlstate", ""))
+        if not state.startswith(TOO_MUCH):
+            raise
+        log.warning("Segment %s asks too much of the database (%s).", segment.pk, state)
         _give_up(segment, due.subscriptions)
         return []
     except DataError as error:

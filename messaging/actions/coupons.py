@@ -281,7 +281,7 @@ def _warn(account: Account, pool: CouponPool, available: int, now: datetime) -> 
     subject = f"Coupon pool {pool.name}: {left} left"
     try:
         send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, pool.alert_emails)
-    except OSError as problem:
+    except (OSError, ValueError) as problem:
         # Not its message, which names the addresses that were refused.
         log.warning("A warning was not mailed, and is tried again: %s", type(problem).__name__)
         return 0

@@ -8,7 +8,12 @@ from django.urls import reverse
 from accounts.actions import InvalidValueError
 from accounts.tenancy import in_account, sql
 from conductor.conversations.actions import UnsoundConversationError, delete_conversation
-from conductor.conversations.actions.rehearsing import Start, end_rehearsal, start_rehearsal
+from conductor.conversations.actions.rehearsing import (
+    Start,
+    end_rehearsal,
+    forget_rehearsals,
+    start_rehearsal,
+)
 from conductor.conversations.models import Conversation, Enrollment, Refusal, Visit
 from conductor.conversations.summary import summarize
 from contacts.models import Listener
@@ -166,6 +171,16 @@ class TestEndRehearsal:
         assert not Visit.objects.exists()
         assert not Enrollment.objects.exists()
         assert not Listener.objects.filter(conversation_id=run.pk).exists()
+
+    def test_comes_by_itself_after_a_month(self, world, drawn, now):
+        rehearse(drawn, now)
+        world.tick(now)
+
+        forget_rehearsals(now + timedelta(days=29))
+        kept = Conversation.objects.count()
+        forget_rehearsals(now + timedelta(days=31))
+
+        assert (kept, Conversation.objects.count()) == (2, 1)
 
     def test_comes_with_the_end_of_the_conversation(self, world, drawn, now):
         rehearse(drawn, now)

@@ -10,11 +10,12 @@ What its actions do to the contacts themselves is done; they start no other conv
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from accounts.actions import InvalidValueError, record
 from accounts.models import Membership, User
+from accounts.tenancy import in_account, lookups
 from accounts.tenancy.wake import wake
 from conductor.conversations.actions.commits import folded_messages
 from conductor.conversations.actions.listening import listen
@@ -29,6 +30,8 @@ from contacts.models import Intake, Listener, Subscription
 from messaging.models import Delivery
 
 MOST_CONTACTS = 20
+# Longer than a real wait in most drafts; a test of a longer one is started again.
+KEPT_FOR = timedelta(days=30)
 
 Speed = Literal["full", "real"]
 
@@ -126,6 +129,16 @@ def end_rehearsal(*, run: Conversation, now: datetime, by: User | None = None) -
     rehearsed = run.rehearsal_of_id
     _remove(run)
     record(verb="ended test run", noun="conversation", object_id=rehearsed, now=now, by=by)
+
+
+def forget_rehearsals(now: datetime) -> None:
+    """Remove, in every account, the test runs that were started a month ago."""
+    for account_id in lookups.all_accounts():
+        with in_account(account_id):
+            for run in Conversation.objects.filter(
+                rehearsal_of__isnull=False, created_at__lt=now - KEPT_FOR
+            ):
+                _remove(run)
 
 
 def remove_rehearsals(*, conversation: Conversation) -> None:
