@@ -16,8 +16,11 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any, NoReturn
 
+import psycopg
+
 from conductor.data_directory import CODE, data_directory, write_privately
 from conductor.environment import has_own_database, running, set_keys
+from conductor.postgres import PostgresError
 from conductor.postgres.cluster import PORT, Cluster
 from conductor.postgres.embedded import owned_cluster
 from conductor.supervisor.children import (
@@ -230,7 +233,13 @@ class Deployment:
         """Start again what has ended: the database first, since all others need it."""
         if self.cluster is not None and self.cluster.pid() is None:
             print("PostgreSQL ended; starting it again.", file=sys.stderr)
-            self.cluster.start()
+            try:
+                self.cluster.start()
+            except (PostgresError, psycopg.OperationalError) as problem:
+                # It may be killed again while it recovers: whoever looks after it goes on.
+                sentence = " ".join(str(problem).split())
+                print(f"It did not start and is tried again: {sentence}", file=sys.stderr)
+                return
         restarted = [child.look_after() for child in self.children]
         if any(restarted):
             remember(self.data, self.children)

@@ -96,7 +96,9 @@ class Killer:
         return [child for child in children_of(server) if is_backend(child)]
 
     def parents(self) -> list[int]:
-        """Return the leaders of the two clusters."""
+        """Return the leaders of the two clusters; the installation survives all of it."""
+        ended = self.installation.process.poll()
+        assert ended is None, f"bin/up ended:\n{self.installation.log.read_text()[-5000:]}"
         found = [self.installation.run.get("children", {}).get("worker")]
         if self.second.process is not None and self.second.process.poll() is None:
             found.append(self.second.process.pid)

@@ -132,11 +132,10 @@ class Ground:
             transaction.set_rollback(True)
 
 
-def empty_tables(known: set[str]) -> None:
-    """Do what the commit does to temporary tables; `known` are those of the last time."""
-    if not known:
-        known |= {name for (name,) in sql.fetch_all(TEMPORARY)}
-    sql.execute(";".join(f'DELETE FROM "{name}"' for name in sorted(known)))
+def empty_tables() -> None:
+    """Do what the commit does to temporary tables; a later tick may make more of them."""
+    names = sorted(name for (name,) in sql.fetch_all(TEMPORARY))
+    sql.execute(";".join(f'DELETE FROM "{name}"' for name in names))
 
 
 class Player:
@@ -146,8 +145,6 @@ class Player:
         self.ground, self.story, self.now, self.often = ground, story, story.starts, often
         self.zone = ZoneInfo(story.zone)
         self.oracle = Oracle(zone=story.zone, types=FIELDS)
-        # Temporary tables may be made in the story: looked up anew in each.
-        self.tables: set[str] = set()
         self.conversations: dict[str, Conversation] = {}
         self.contacts: dict[str, Contact] = {}
         self.segments: dict[str, Any] = {}
@@ -486,7 +483,7 @@ class Player:
         for _ in range(MOST_TICKS):
             done = run_tick(now=self.now, limit=1000)
             if done.rows:
-                empty_tables(self.tables)
+                empty_tables()
             self.oracle.tick(self.now)
             if self.oracle.calls:
                 self._make_calls()

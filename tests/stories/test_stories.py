@@ -22,7 +22,10 @@ SHARES = int(os.environ.get("CONDUCTOR_STORY_SHARES", "10"))
 # Others each day; what failed is told with the seed that tells it again.
 SEED = int(os.environ.get("CONDUCTOR_STORY_SEED") or time.time())
 # Finding a smaller story that fails alike takes minutes.
-SHRINKS = os.environ.get("CONDUCTOR_STORY_SHRINKS", "yes") == "yes"
+# A failure is made small by whoever tells it again: that may take many minutes.
+SHRINKS = (
+    os.environ.get("CONDUCTOR_STORY_SHRINKS", "no" if os.environ.get("CI") else "yes") == "yes"
+)
 # With more at a time Hypothesis makes most of them by repeating parts of others.
 AT_ONCE = 10
 
