@@ -2,7 +2,7 @@
 kill -9 at random, and everybody ends where the oracle says: nothing twice, nothing lost.
 
 Four workers on two clusters move people over a real embedded database. CI kills ten times amid
-2,000 people; `bin/test --kills 100` a hundred times amid 20,000.
+1,000 people; `bin/test --kills 100` a hundred times amid 20,000.
 """
 
 import os
@@ -24,7 +24,7 @@ from tests.platform.installation import Installation, manage, up
 pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("CONDUCTOR_KILLS", "10"))
-PEOPLE = int(os.environ.get("CONDUCTOR_KILL_PEOPLE", "2000"))
+PEOPLE = int(os.environ.get("CONDUCTOR_KILL_PEOPLE", "1000"))
 SEED = int(os.environ.get("CONDUCTOR_KILL_SEED", "1"))
 # How long nothing may come of the work before it counts as stuck.
 SECONDS = 240
