@@ -1,9 +1,10 @@
 """The settings of those triggers that take several: segment, order, product, date."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Tag, model_validator
+from pydantic import model_validator
 
+from conductor.orders import OfStatus
 from conductor.steps import (
     DurationText,
     NameText,
@@ -11,10 +12,8 @@ from conductor.steps import (
     StepConfig,
     TimeText,
     invalid,
-    shape,
 )
 from contacts.durations import Duration, parse_duration
-from contacts.models import OrderStatus
 
 PRODUCT_FACTS = {
     "back_in_stock": "back in stock",
@@ -22,16 +21,6 @@ PRODUCT_FACTS = {
     "low_stock": "low stock",
 }
 MIDNIGHT = "00:00"
-STATUS_OR_STATUSES = "This is an order status, or a list of them."
-
-
-def _status(written: str) -> str:
-    if written not in OrderStatus.values:
-        raise invalid(f"{written!r} is no order status: {', '.join(OrderStatus.values)}.")
-    return written
-
-
-StatusText = Annotated[str, AfterValidator(_status)]
 
 
 class SegmentTrigger(StepConfig):
@@ -42,25 +31,14 @@ class SegmentTrigger(StepConfig):
     include_existing: bool = False
 
 
-class OrderTrigger(StepConfig):
+class OrderTrigger(OfStatus):
     """
     When an order first has a status; without one, whenever it has another for the first time.
 
     `max_age` is how old an order may be that an integration sends.
     """
 
-    status: Annotated[
-        Annotated[Literal[""] | StatusText, Tag("literal")]
-        | Annotated[list[StatusText], Tag("list")],
-        Discriminator(shape, custom_error_type="shape", custom_error_message=STATUS_OR_STATUSES),
-    ] = ""
     max_age: DurationText = "P2D"
-
-    @property
-    def statuses(self) -> list[str]:
-        """The statuses, each once; none is any."""
-        written = [self.status] if isinstance(self.status, str) else self.status
-        return list(dict.fromkeys(status for status in written if status))
 
 
 class InterestTrigger(StepConfig):

@@ -29,6 +29,15 @@ HOLD_UNMOVED = """
     SET exit = NULL, end_reason = NULL, due_at = NULL, held_reason = %(reason)s
 """
 
+# The places that those who move on arrive at.
+WHERE_NOW = """
+    WITH moved AS ({move_on} RETURNING version_id, step_key)
+
+    SELECT DISTINCT moved.version_id, moved.step_key
+    FROM moved
+    ORDER BY moved.version_id, moved.step_key
+"""
+
 Group = tuple[int, str]
 
 log = logging.getLogger(__name__)
@@ -255,10 +264,10 @@ def _move_on(journey: Journey, groups: Iterable[Group], wave: int) -> list[Group
         "held_reason": "loop" if wave == MOST_VISITS else None,
         "edges": json.dumps(edges),
     }
+    move_on = _statement("move_on")
     if len(targets) == 1:
-        return list(targets) if sql.execute(_statement("move_on_to_one"), **given) else []
-    moved = sql.fetch_all(_statement("move_on"), **given)
-    return [(version_id, step_key) for version_id, step_key, _ in moved]
+        return list(targets) if sql.execute(move_on, **given) else []
+    return sql.fetch_all(WHERE_NOW.format(move_on=move_on.rstrip().removesuffix(";")), **given)
 
 
 def _flush(journey: Journey, *, has_inside: bool, has_new: bool) -> tuple[int, int]:

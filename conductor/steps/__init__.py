@@ -10,7 +10,7 @@ import hashlib
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -315,6 +315,9 @@ HOLD = f"""
 """
 
 
+FIELD_IS_GONE = "the field is gone"
+
+
 def hold_here(arrivals: Arrivals, reason: str, where: str = "TRUE", /, **params: Any) -> int:
     """Hold those at the step for whom `where` is true, with a reason that a marketer reads."""
     return arrivals.run(f"{HOLD} AND {where}", held_reason=reason, **params)
@@ -602,15 +605,19 @@ def enrollment_for(condition: str) -> tuple[str, str]:
     return "", ""
 
 
-def can_ask(arrivals: Arrivals, *rules: Mapping[str, Any]) -> bool:
-    """Say whether the fields that rules ask for are there; else hold everybody at the step."""
-    asked = {
-        leaf["field_id"] for rule in rules for leaf in saved.leaves_of(rule) if "field_id" in leaf
-    }
-    if asked and ProfileField.objects.filter(pk__in=asked).count() < len(asked):
-        hold_here(arrivals, "the field is gone")
+def fields_here(arrivals: Arrivals, ids: Iterable[int], where: str = "TRUE", /) -> bool:
+    """Say whether fields are there; else hold those at the step for whom `where` is true."""
+    wanted = set(ids)
+    if wanted and ProfileField.objects.filter(pk__in=wanted).count() < len(wanted):
+        hold_here(arrivals, FIELD_IS_GONE, where)
         return False
     return True
+
+
+def can_ask(arrivals: Arrivals, *rules: Mapping[str, Any]) -> bool:
+    """Say whether the fields that rules ask for are there; else hold everybody at the step."""
+    asked = (leaf for rule in rules for leaf in saved.leaves_of(rule) if "field_id" in leaf)
+    return fields_here(arrivals, (leaf["field_id"] for leaf in asked))
 
 
 def decide(arrivals: Arrivals, rule: Mapping[str, Any], *, matching: str, others: str) -> None:

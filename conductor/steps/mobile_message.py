@@ -23,12 +23,11 @@ from conductor.steps import (
     StepProblem,
     StepType,
     empty,
-    hold_here,
+    fields_here,
     send_settings,
     unknown,
 )
 from contacts.identity import normalise_phone
-from contacts.models import ProfileField
 from messaging import eligibility
 from messaging.actions.messages import check_sms_text
 from messaging.models import PhoneList, ShortCode
@@ -207,8 +206,7 @@ class MobileMessage(StepType[MobileMessageConfig]):
         """Write a delivery for each contact; end those without a valid number, if so set."""
         settings = arrivals.settings
         field = settings["phone_field_id"]
-        if field is not None and not ProfileField.objects.filter(pk=field).exists():
-            hold_here(arrivals, "the field is gone")
+        if field is not None and not fields_here(arrivals, [field]):
             return
         arrivals.run(
             WRITE_TEXTS,

@@ -25,12 +25,11 @@ from conductor.steps import (
     Told,
     announce,
     empty,
-    hold_here,
+    fields_here,
     invalid,
     unknown,
 )
 from contacts.actions import facts
-from contacts.models import ProfileField
 from contacts.values import clean_value
 
 STORABLE = ("Text", "RadioButton")
@@ -103,8 +102,7 @@ class Split(StepType[SplitConfig]):
             arrivals.run(DRAWN, **given)
             return
         field = str(settings["field_id"])
-        if not ProfileField.objects.filter(pk=field).exists():
-            hold_here(arrivals, "the field is gone")
+        if not fields_here(arrivals, [settings["field_id"]]):
             return
         arrivals.run(KEPT_OR_DRAWN, **given, field=field)
         announce(arrivals, STORED, write=STORE, field=field)

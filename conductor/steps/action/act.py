@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from conductor.clocks import count_fallbacks
 from conductor.steps import (
+    FIELD_IS_GONE,
     NEXT,
     THESE,
     Arrivals,
@@ -49,7 +50,6 @@ CHANGED = Told(
     properties="jsonb_build_object('fields', jsonb_build_array(%(field)s::text))",
     roles=facts.QUIET,
 )
-FIELD_IS_GONE = "the field is gone"
 
 
 class Act(Generic[S]):

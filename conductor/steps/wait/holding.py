@@ -10,9 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from conductor.clocks import LENGTH, OWN_ZONE, own_zones
-from conductor.steps import HERE, Arrivals, hold_here
+from conductor.steps import HERE, Arrivals, fields_here
 from conductor.steps.wait.dates import by_field, by_parts, fields_of
-from contacts.models import ProfileField
 
 # Whose time has come goes on, whatever has become of the contact meanwhile.
 LET_GO = f"UPDATE arrivals SET exit = 'next' WHERE {HERE} AND arrivals.is_due"
@@ -61,8 +60,7 @@ def hold(arrivals: Arrivals) -> None:
     """Hold each contact until its time; release those whose time has come."""
     settings = arrivals.settings
     arrivals.run(LET_GO)
-    if _field_is_gone(settings):
-        hold_here(arrivals, "the field is gone", ARRIVES)
+    if not fields_here(arrivals, fields_of(settings), ARRIVES):
         return
     own = settings["zone"] == "contact" and _reads_zone(settings)
     if settings["mode"] in {"until_field", "until_parts"}:
@@ -71,11 +69,6 @@ def hold(arrivals: Arrivals) -> None:
         _hold_by_own_clock(arrivals)
     else:
         _hold_all(arrivals)
-
-
-def _field_is_gone(settings: Mapping[str, Any]) -> bool:
-    named = fields_of(settings)
-    return bool(named) and ProfileField.objects.filter(pk__in=named).count() < len(named)
 
 
 def _reads_zone(settings: Mapping[str, Any]) -> bool:

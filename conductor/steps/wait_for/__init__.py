@@ -8,8 +8,9 @@ true, which it may be at once. Who waits in vain leaves by *timed out*.
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from conductor.orders import OfStatus
 from conductor.steps import (
     NEXT,
     Arrivals,
@@ -25,7 +26,6 @@ from conductor.steps import (
     invalid,
     resolved_rule,
     rule_problems,
-    shape,
     unknown,
 )
 from conductor.steps.wait_for.looking import ask, look
@@ -36,17 +36,9 @@ from contacts.filters.properties import property_sentence, read_property
 from contacts.filters.reading import Reader, within
 from contacts.filters.scope import VanishedError
 from contacts.filters.sentences import listed
-from contacts.models import OrderStatus
 
 # What turns true by time alone, wherever it stands in a rule.
 BY_TIME = ("within", "in_last", "in_next", "anniversary_in")
-STATUS_OR_STATUSES = "This is an order status, or a list of them."
-
-
-def _status(written: str) -> str:
-    if written not in OrderStatus.values:
-        raise invalid(f"{written!r} is no order status: {', '.join(OrderStatus.values)}.")
-    return written
 
 
 def _where(written: Any) -> Any:
@@ -59,25 +51,6 @@ def _where(written: Any) -> Any:
     for path in _by_time(read):
         raise invalid(by_time_text(path))
     return read if isinstance(written, list) else read[0]
-
-
-StatusText = Annotated[str, AfterValidator(_status)]
-
-
-class OrderWait(StepConfig):
-    """An order that first has a status; without one, any that is new to an order."""
-
-    status: Annotated[
-        Annotated[Literal[""] | StatusText, Tag("literal")]
-        | Annotated[list[StatusText], Tag("list")],
-        Discriminator(shape, custom_error_type="shape", custom_error_message=STATUS_OR_STATUSES),
-    ] = ""
-
-    @property
-    def statuses(self) -> list[str]:
-        """The statuses, each once; none is any."""
-        written = [self.status] if isinstance(self.status, str) else self.status
-        return list(dict.fromkeys(status for status in written if status))
 
 
 class MessageWait(StepConfig):
@@ -100,7 +73,7 @@ class WaitForConfig(StepConfig):
     """What is waited for, exactly one of `WAYS`, and for how long at most."""
 
     event: NameText = ""
-    order: OrderWait | None = None
+    order: OfStatus | None = None
     message: MessageWait | None = None
     sms: SmsWait | None = None
     where: Annotated[Any, BeforeValidator(_where)] = None
