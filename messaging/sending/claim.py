@@ -157,18 +157,24 @@ class Claim:
 
 
 def settle_and_release(*, now: datetime) -> None:
-    """Settle what dead senders left of the current account, and queue what was deferred."""
-    sql.execute(
+    """
+    Settle what dead senders left of the current account, and queue what was deferred.
+
+    Of what is over by that, failed or given up, the same who listen are told as of what a
+    sender writes down.
+    """
+    failed = sql.fetch_all(
         sql.statement("messaging", "settle_abandoned"),
         dead_before=now - timedelta(seconds=DEAD_SECONDS),
         idempotent=[kind for kind, carrier in carriers().items() if carrier.idempotent],
         most=MOST_ATTEMPTS,
     )
-    sql.execute(
+    given_up = sql.fetch_all(
         sql.statement("messaging", "release_deferred"),
         now=now,
         given_up_before=now - GIVEN_UP_AFTER,
     )
+    tell_of_deliveries(ids=[row[0] for row in [*failed, *given_up]], now=now)
     sql.execute(sql.statement("messaging", "take_turn"), now=now)
 
 

@@ -1,17 +1,25 @@
 -- release_deferred: put deliveries back into the queue whose time has come; give up the old.
 --
 -- Params  now timestamptz, given_up_before timestamptz (queued before: three days are over)
--- Returns nothing
+-- Returns the ids of those that are over: they were given up
 -- Index   delivery_deferred (account_id, not_before) WHERE state = 'deferred'
-UPDATE messaging_delivery
-SET
-    state = CASE WHEN queued_at <= %(given_up_before)s THEN 'skipped' ELSE 'queued' END,
-    reason = CASE WHEN queued_at <= %(given_up_before)s THEN reason ELSE '' END
-WHERE id IN (
-    SELECT delivery.id
-    FROM messaging_delivery AS delivery
-    WHERE delivery.state = 'deferred' AND delivery.not_before <= %(now)s
-    ORDER BY delivery.not_before
-    LIMIT 5000
-    FOR UPDATE SKIP LOCKED
-);
+WITH released AS (
+    UPDATE messaging_delivery
+    SET
+        state = CASE WHEN queued_at <= %(given_up_before)s THEN 'skipped' ELSE 'queued' END,
+        reason = CASE WHEN queued_at <= %(given_up_before)s THEN reason ELSE '' END
+    WHERE id IN (
+        SELECT delivery.id
+        FROM messaging_delivery AS delivery
+        WHERE delivery.state = 'deferred' AND delivery.not_before <= %(now)s
+        ORDER BY delivery.not_before
+        LIMIT 5000
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id, state
+)
+
+SELECT released.id
+FROM released
+WHERE released.state = 'skipped'
+ORDER BY released.id;

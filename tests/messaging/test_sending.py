@@ -6,6 +6,7 @@ import pytest
 
 from accounts.models import Heartbeat
 from accounts.tenancy import in_account
+from contacts.models import Intake, Listener
 from messaging import actions, tasks
 from messaging.models import Delivery, Provider, SandboxMessage
 from messaging.providers import Carrier, Outcome, carriers
@@ -224,6 +225,22 @@ class TestDeferred:
             delivery.refresh_from_db()
             assert (delivery.state, delivery.reason) == ("skipped", "frequency-cap")
 
+    def test_tells_who_listens_what_was_given_up(self, acme, now, turn):
+        with in_account(acme.pk):
+            queued_at = now - timedelta(days=3)
+            given_up, asked_again = (
+                QueuedEmailFactory.create(state="deferred", not_before=now, queued_at=at)
+                for at in (queued_at, now)
+            )
+            for delivery in (given_up, asked_again):
+                Listener.objects.create(
+                    conversation_id=delivery.pk, list=delivery.list, role="watch", kind="delivery"
+                )
+
+            settle_and_release(now=now)
+
+            assert [fact.properties["did"] for fact in Intake.objects.all()] == ["skipped"]
+
 
 class TestSettling:
     """Batches whose sender has not beaten for 60 seconds."""
@@ -287,6 +304,19 @@ class TestSettling:
 
             delivery.refresh_from_db()
             assert (delivery.state, delivery.reason) == ("failed", "sender died")
+
+    def test_tells_who_listens_what_has_failed(self, acme, now):
+        with in_account(acme.pk):
+            delivery = self.abandoned(now, attempts=5)
+            self.abandoned(now, attempts=1)
+            Listener.objects.create(
+                conversation_id=7, list=delivery.list, role="watch", kind="delivery"
+            )
+
+            settle_and_release(now=now)
+
+            fact = Intake.objects.get()
+            assert (fact.contact_id, fact.properties["did"]) == (delivery.contact_id, "failed")
 
 
 class Broken(Carrier):
