@@ -33,7 +33,14 @@ from contacts.actions import (
     unsubscribe,
 )
 from contacts.models import ProfileField
-from messaging.actions import create_phone_list, create_short_code, unsubscribe_phone
+from messaging.actions import (
+    create_phone_list,
+    create_short_code,
+    save_message,
+    unsubscribe_phone,
+)
+from messaging.actions.coupon_codes import import_codes
+from messaging.actions.coupons import create_pool
 from messaging.models import Delivery, PhoneList
 from messaging.models.sms import MessageType
 from messaging.sending.heart import Heart
@@ -54,15 +61,6 @@ TABLES = [
     *("contacts_intake", "messaging_phonesubscription", "messaging_delivery"),
     *("conversations_enrollment",),
 ]
-FIELDS = {
-    "Profile": {
-        "Mobile": "Text",
-        "Birthday": "Date",
-        "Shoe size": "Numeric",
-        "Favorite style": "Text",
-    },
-    "Engage Audiences": {"Text club": "CheckBox", "Frequent shopper": "CheckBox"},
-}
 
 
 @dataclass(frozen=True)
@@ -86,13 +84,13 @@ def open_shop(*, account_id: int, owner: User, now: datetime) -> Shop:
         from_email="hello@acme-shoes.example",
     )
     fields: dict[str, ProfileField] = {}
-    for group_name, names in FIELDS.items():
+    for group_name, names in shop.FIELDS.items():
         group = create_field_group(list=made, name=group_name, now=now, by=owner)
         for name, data_type in names.items():
             fields[name] = create_field(
                 group=group, name=name, data_type=data_type, now=now, by=owner
             )
-    for event in (shop.ORDER_IMPORTED, shop.WINBACK_CHECK):
+    for event in (shop.ORDER_IMPORTED, shop.WINBACK_CHECK, *shop.SUBSCRIBED):
         create_external_event(list=made, name=event, now=now, by=owner)
     code = create_short_code(
         code=shop.SHORT_CODE,
@@ -112,11 +110,34 @@ def open_shop(*, account_id: int, owner: User, now: datetime) -> Shop:
 
 def publish(place: Shop, now: datetime) -> None:
     """Publish the Winback thread, and leave a draft beside it."""
-    for text, is_live in ((shop.POST_PURCHASE, True), (shop.WELCOME, False)):
+    for text, is_live in ((shop.POST_PURCHASE, True), (shop.NEW_SHOPPERS, False)):
         document = parse_document(read_structure(text))
         applied = apply_file(list=place.list, document=document, now=now, by=place.owner)
         if is_live:
             publish_conversation(conversation=applied.conversation, now=now, by=place.owner)
+
+
+def stock(place: Shop, now: datetime) -> None:
+    """Write the messages that nothing uses yet, and fill a pool of coupon codes."""
+    with in_account(place.account_id):
+        for mail in shop.MAILS:
+            save_message(
+                list=place.list,
+                now=now,
+                by=place.owner,
+                from_name="Acme Shoes",
+                from_email="hello@acme-shoes.example",
+                **mail,
+            )
+        pool = create_pool(name=shop.POOL, now=now, by=place.owner)
+        imported = import_codes(
+            pool=pool,
+            file="\n".join(["Code", *shop.codes()]).encode(),
+            file_name="welcome-codes.csv",
+            now=now,
+            by=place.owner,
+        )
+    run_import(imported.pk, now, account_id=place.account_id)
 
 
 def live(
@@ -142,6 +163,7 @@ def live(
             if days == MONTHLY[-1]:
                 with in_account(place.account_id):
                     publish(place, now)
+                stock(place, now)
             if days in CHECKS:
                 check_for_lapsed(place, shoppers, CHECKS[days] * DAY, now)
                 move(place, heart, now)

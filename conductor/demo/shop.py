@@ -1,5 +1,7 @@
 """What the demo shop has drawn and written: its conversation file, and a draft beside it."""
 
+from random import Random
+
 LIST = "Transactional"
 SHORT_CODE = "54321"
 PHONE_LIST = "Transactional"
@@ -10,6 +12,22 @@ CONSENT_TEXT = (
 )
 WINBACK_CHECK = "Winback Check"
 ORDER_IMPORTED = "Order Imported"
+# How somebody came to the list: a welcome conversation asks which of them it was.
+SUBSCRIBED = ("Pop-up Subscribed", "Checkout Subscribed")
+POOL = "Welcome 10% off"
+CODES = 500
+ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that is taken for another
+FIELDS = {
+    "Profile": {
+        "Mobile": "Text",
+        "Birthday": "Date",
+        "Shoe size": "Numeric",
+        "Favorite style": "Text",
+        "Entered on": "Date",
+        "Welcome code": "Text",
+    },
+    "Preferences": {"Text club": "CheckBox", "Frequent shopper": "CheckBox"},
+}
 
 POST_PURCHASE = """
 conversation: Post Purchase
@@ -85,8 +103,8 @@ sms_messages:
     text: "Acme Shoes: {{ contact.first_name or 'Hello' }}, it has been a while! 15% off your next pair: acme-shoes.example/back Reply STOP to opt out"
 """
 
-WELCOME = """
-conversation: Welcome
+NEW_SHOPPERS = """
+conversation: New Shoppers
 description: A draft; nobody enters before it is published.
 list: Transactional
 threads:
@@ -122,3 +140,46 @@ messages:
         </mj-body>
       </mjml>
 """
+
+# Messages that no conversation uses yet.
+MAILS = (
+    {
+        "name": "Welcome with a coupon",
+        "subject": "Welcome, {{ contact.first_name or 'shopper' }}: 10% off inside",
+        "preheader": "Your code is good for your first pair.",
+        "mjml": """<mjml>
+  <mj-body background-color="#f3efe6">
+    <mj-section background-color="#ffffff">
+      <mj-column>
+        <mj-text font-size="24px" color="#1f4d3f">Good to have you, {{ contact.first_name or 'shopper' }}.</mj-text>
+        <mj-text font-size="16px" line-height="26px">Take 10% off your first pair with the code</mj-text>
+        <mj-text font-size="22px" letter-spacing="2px" color="#d9622b"><b>{{ fields['Profile.Welcome code'] }}</b></mj-text>
+        <mj-button background-color="#d9622b" color="#ffffff" border-radius="24px" href="https://acme-shoes.example/new">Show me new shoes</mj-button>
+      </mj-column>
+    </mj-section>
+  </mj-body>
+</mjml>""",
+    },
+    {
+        "name": "Happy birthday",
+        "subject": "Happy birthday, {{ contact.first_name or 'shopper' }}",
+        "preheader": "Something for the feet that carried you here.",
+        "mjml": """<mjml>
+  <mj-body background-color="#f3efe6">
+    <mj-section background-color="#ffffff">
+      <mj-column>
+        <mj-text font-size="24px" color="#1f4d3f">Happy birthday, {{ contact.first_name or 'shopper' }}!</mj-text>
+        <mj-text font-size="16px" line-height="26px">All the best from everybody at Acme Shoes. Today we send any pair for free.</mj-text>
+      </mj-column>
+    </mj-section>
+  </mj-body>
+</mjml>""",
+    },
+)
+
+
+def codes() -> list[str]:
+    """Return the coupon codes of the pool, the same each time."""
+    random = Random(POOL)  # noqa: S311 (invented codes, not secrets)
+    found = {f"WELCOME-{''.join(random.choices(ALPHABET, k=6))}": None for _ in range(CODES + 50)}
+    return list(found)[:CODES]

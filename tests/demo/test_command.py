@@ -15,8 +15,25 @@ from conductor.conversations.actions.status import status
 from conductor.conversations.models import Conversation, Enrollment
 from conductor.demo import history
 from conductor.demo.account import OWNER, demo_account
-from contacts.models import Contact, Event, Import, Intake, Order, OrderItem, Subscription
-from messaging.models import Delivery, PhoneSubscription, SandboxMessage
+from contacts.models import (
+    Contact,
+    Event,
+    ExternalEvent,
+    Import,
+    Intake,
+    Order,
+    OrderItem,
+    ProfileField,
+    ProfileFieldGroup,
+    Subscription,
+)
+from messaging.models import (
+    CouponCode,
+    Delivery,
+    PhoneSubscription,
+    SandboxMessage,
+    SavedMessage,
+)
 
 SIZE = 400
 
@@ -72,6 +89,24 @@ class TestDemo:
         assert SandboxMessage.objects.count() == sent.count()
         assert {one.status for one in Import.objects.all()} == {"ProcessingCompleted"}
         assert not any(one.counts["rejected"] for one in Import.objects.all())
+        self.has_what_a_welcome_takes()
+
+    def has_what_a_welcome_takes(self):
+        events = set(ExternalEvent.objects.values_list("name", flat=True))
+        assert {"Pop-up Subscribed", "Checkout Subscribed"} <= events
+        assert (
+            CouponCode.objects.filter(pool__name="Welcome 10% off", handed_at=None).count() == 500
+        )
+        fields = {
+            f"{one.group.name}.{one.name}": one.data_type
+            for one in ProfileField.objects.select_related("group")
+        }
+        assert fields["Profile.Birthday"] == fields["Profile.Entered on"] == "Date"
+        assert fields["Profile.Welcome code"] == "Text"
+        assert not ProfileFieldGroup.objects.filter(name="Engage Audiences").exists()
+        saved = set(SavedMessage.objects.values_list("name", flat=True))
+        assert {"Welcome", "Welcome with a coupon", "Happy birthday"} <= saved
+        assert not Conversation.objects.filter(name="Welcome").exists()
 
     def test_a_killed_run_is_done_again(self, demo, monkeypatch):
         def killed(*_args, **_given):
