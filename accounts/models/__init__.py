@@ -1,7 +1,14 @@
 """Accounts, users, memberships, integrations, lists."""
 
 from accounts.models.account import Account, AuditEntry, Membership, Role, User
-from accounts.models.api_client import AccessLevel, ApiClient, ApiToken, IntegrationType
+from accounts.models.api_client import (
+    AccessLevel,
+    ApiClient,
+    ApiToken,
+    ApiUse,
+    IntegrationType,
+    KeptAnswer,
+)
 from accounts.models.list import BounceHandling, Folder, List
 from accounts.models.running import Heartbeat, RateCount
 from accounts.models.secret import Secret
@@ -11,11 +18,13 @@ __all__ = [
     "Account",
     "ApiClient",
     "ApiToken",
+    "ApiUse",
     "AuditEntry",
     "BounceHandling",
     "Folder",
     "Heartbeat",
     "IntegrationType",
+    "KeptAnswer",
     "List",
     "Membership",
     "RateCount",

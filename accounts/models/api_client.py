@@ -79,3 +79,41 @@ class ApiToken(TenantModel):
 
     def __str__(self) -> str:
         return f"token of {self.client_id}"
+
+
+class ApiUse(TenantModel):
+    """How often an integration called on one day (UTC)."""
+
+    client = TenantForeignKey(ApiClient, on_delete=models.CASCADE, related_name="uses")
+    day = models.DateField()
+    calls = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("account", "client", "day", name="api_use_once")]
+
+    def __str__(self) -> str:
+        return f"calls of {self.client_id} on {self.day}"
+
+
+class KeptAnswer(TenantModel):
+    """
+    What a call with an `Idempotency-Key` was answered, for whoever sends it again.
+
+    Written in the call's own transaction: a call that was refused or that crashed keeps
+    nothing, and may be sent again. `fingerprint` is the SHA-256 of method, path, query and
+    body: the same key with another one is refused.
+    """
+
+    client = TenantForeignKey(ApiClient, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    status = models.SmallIntegerField(default=0)
+    body = models.TextField(default="")
+    kept_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint("account", "client", "key", name="answer_once")]
+        indexes = [models.Index(fields=["account", "kept_at"], name="answer_by_age")]
+
+    def __str__(self) -> str:
+        return f"answer {self.status} of {self.client_id}"

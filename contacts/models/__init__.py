@@ -1,7 +1,8 @@
 """People, what we know of them, and what happened to them."""
 
 from contacts.models.contact import Contact, Subscription, SubscriptionState
-from contacts.models.event import Event, ExternalEvent, Intake, Listener
+from contacts.models.erasure import Erasure
+from contacts.models.event import Event, EventKey, ExternalEvent, Intake, Listener
 from contacts.models.imports import Import, ImportReject
 from contacts.models.order import Order, OrderFact, OrderItem, OrderStatus, Product
 from contacts.models.profile import DataType, ProfileField, ProfileFieldGroup
@@ -10,7 +11,9 @@ from contacts.models.segment import Segment, SegmentKind, SegmentMember, Segment
 __all__ = [
     "Contact",
     "DataType",
+    "Erasure",
     "Event",
+    "EventKey",
     "ExternalEvent",
     "Import",
     "ImportReject",

@@ -69,6 +69,29 @@ class Event(TenantModel):
         return f"event {self.pk}"
 
 
+class EventKey(TenantModel):
+    """
+    A key under which an integration raised an event, so that it is stored once.
+
+    The same key counts as the same event for seven days; by value, since events are
+    partitioned and go with their month.
+    """
+
+    account = unchecked_account()
+    list_id = models.BigIntegerField()
+    key = models.CharField(max_length=255)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("account", "list_id", "key", name="event_key_once_per_list"),
+        ]
+        indexes = [models.Index(fields=["account", "recorded_at"], name="event_key_by_age")]
+
+    def __str__(self) -> str:
+        return f"event key {self.pk}"
+
+
 class Listener(TenantModel):
     """
     Who hears of a kind of fact: a conversation, or a segment that is kept up to date.
