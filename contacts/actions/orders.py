@@ -103,7 +103,7 @@ SELECT
     found.contact_id,
     stored.id IS NULL,
     stored.id IS NOT NULL AND (
-        stored.contact_id <> found.contact_id
+        stored.contact_id IS DISTINCT FROM found.contact_id
         OR ({", ".join(f"stored.{name}" for name in COLUMNS[:-1])}, stored.extra - '{BY_IMPORT}')
             IS DISTINCT FROM ({", ".join(f"stage.{name}" for name in COLUMNS)})
     ),

@@ -25,9 +25,15 @@ class OrderStatus(models.TextChoices):
 
 
 class Order(TenantModel):
-    """One order of a contact, whatever list it came through; `order_number` is its key."""
+    """
+    One order of a contact, whatever list it came through; `order_number` is its key.
 
-    contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="orders")
+    Once its contact is erased it has none: its figures stay.
+    """
+
+    contact = TenantForeignKey(
+        Contact, on_delete=models.SET_NULL, null=True, blank=True, related_name="orders"
+    )
     order_number = models.CharField(max_length=50)
     status = models.CharField(max_length=20, choices=OrderStatus, default=OrderStatus.NOT_SET)
     ordered_at = models.DateTimeField()

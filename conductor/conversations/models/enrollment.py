@@ -170,6 +170,7 @@ class Alarm(TenantModel):
         ]
         indexes = [
             models.Index(fields=["account", "conversation", "due_at"], name="alarm_due"),
+            models.Index(fields=["account", "contact_id"], name="alarm_by_contact"),
         ]
 
     def __str__(self) -> str:
