@@ -167,7 +167,8 @@ def run_wait(at: At) -> Outcome:
         if isinstance(found, Leave):
             return found
         due = found
-    return Stay(into_window(due, config.get("window"), zone))
+    due = into_window(due, config.get("window"), zone)
+    return Stay(due) if due > at.now else Leave("next")
 
 
 def until_field(
@@ -189,7 +190,8 @@ def until_field(
     due = instant(datetime.combine(day, at), zone)
     if due > now:
         return due
-    return Leave("next" if day == arrival.date() else "past")
+    # Today's time has passed: at once, or as soon as the window opens.
+    return now if day == arrival.date() else Leave("past")
 
 
 def until_parts(

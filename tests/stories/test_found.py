@@ -123,3 +123,22 @@ class TestFound:
                 ],
             ),
         )
+
+    def test_a_day_that_is_today_waits_for_its_window(self, ground: Ground) -> None:
+        # The oracle let them go at once, whatever the window.
+        evening = conversation("""
+            {key: start, trigger: {external_event: Cart}}
+            {key: date, action: {set_date: {field: Profile.Birthday}}}
+            {key: wait, wait: {until_field: {field: Profile.Birthday, year: next_occurrence}, window: {from: '22:00'}}}
+            {key: end, terminate: {}}
+        """)
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}},
+                conversations=[evening],
+                acts=[("event", "ann", "Cart"), ("clock", "PT1S"), ("through", "P1D")],
+                zone="UTC",
+            ),
+        )
