@@ -22,35 +22,69 @@ OWNER_ONLY = "The tests need DATABASE_OWNER_URL: run them through bin/test."
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def django_db_setup(testrun_uid: str, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Make this worker's database as the owner; the suite itself stays the plain role."""
     assert "owner" in settings.DATABASES, OWNER_ONLY
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     name = f"test_{worker}_{os.getpid()}"
+    model = f"test_model_{testrun_uid[:12]}"
     owner_url = os.environ["DATABASE_OWNER_URL"]
     with psycopg.connect(owner_url, autocommit=True) as connection:
-        connection.execute(composing.SQL("CREATE DATABASE {}").format(composing.Identifier(name)))
+        # The first worker migrates, the others wait for it: all of them copy the outcome.
+        connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [model])
+        there = connection.execute("SELECT FROM pg_database WHERE datname = %s", [model])
+        if there.fetchone() is None:
+            with django_db_blocker.unblock():
+                make_model(connection, model)
+        connection.execute("SELECT pg_advisory_unlock(hashtext(%s))", [model])
+        connection.execute(
+            composing.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                composing.Identifier(name), composing.Identifier(model)
+            )
+        )
     with django_db_blocker.unblock():
-        for alias in ("default", "owner"):
-            connections[alias].close()
-            connections[alias].settings_dict["NAME"] = name
-        call_command("migrate", database="owner", verbosity=0)
-        with connections["owner"].cursor() as cursor:
-            cursor.execute("GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO conductor_app")
-            # Stories are told with the same ids each time.
-            cursor.execute("GRANT UPDATE ON ALL SEQUENCES IN SCHEMA public TO conductor_app")
-        connections["owner"].close()
-        make_partitions(now=datetime.now(UTC))
+        point_at(name)
     yield
     with django_db_blocker.unblock():
         for alias in connections:
             connections[alias].close()
     drop_database(owner_url, name)
+    drop_database(owner_url, model)
+
+
+def point_at(name: str) -> None:
+    """Have the suite's connections lead to a database of that name."""
+    for alias in ("default", "owner"):
+        connections[alias].close()
+        connections[alias].settings_dict["NAME"] = name
+
+
+def make_model(connection: "psycopg.Connection[tuple[object, ...]]", name: str) -> None:
+    """Make a migrated database, where nobody is connected at the end."""
+    # Under another name until it is whole: who is killed here leaves nothing to be copied.
+    unfinished = composing.Identifier(f"{name}_{os.getpid()}")
+    connection.execute(composing.SQL("CREATE DATABASE {}").format(unfinished))
+    point_at(f"{name}_{os.getpid()}")
+    call_command("migrate", database="owner", verbosity=0)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO conductor_app")
+        # Stories are told with the same ids each time.
+        cursor.execute("GRANT UPDATE ON ALL SEQUENCES IN SCHEMA public TO conductor_app")
+    make_partitions(now=datetime.now(UTC))
+    for alias in connections:
+        connections[alias].close()
+    connection.execute(
+        composing.SQL("ALTER DATABASE {} RENAME TO {}").format(
+            unfinished, composing.Identifier(name)
+        )
+    )
 
 
 def drop_database(owner_url: str, name: str) -> None:
     """Drop a test database; an autovacuum in it is the server's own and has to end first."""
-    drop = composing.SQL("DROP DATABASE {} WITH (FORCE)").format(composing.Identifier(name))
+    drop = composing.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(
+        composing.Identifier(name)
+    )
     with psycopg.connect(owner_url, autocommit=True) as connection:
         for _ in range(100):
             try:
