@@ -7,6 +7,8 @@ URLs are asked, so that no middleware can answer HTML there.
 
 import json
 import re
+import uuid
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -36,6 +38,7 @@ PREFIXES = re.compile(
     r"/(?:oauth2|email|sms|data|crosschannel|privacy|twowaysms|conductor)(?:/|\Z)", re.IGNORECASE
 )
 DOCS = re.compile(r"/conductor/v1/(?:docs|openapi\.json)/?\Z", re.IGNORECASE)
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 TOKEN = re.compile(r"/oauth2/token/?\Z", re.IGNORECASE)
 
 DESCRIPTION = """
@@ -59,7 +62,20 @@ def api() -> WireAPI:
 
 def front(request: HttpRequest) -> HttpResponseBase:
     """Answer a request below one of the prefixes, in JSON whatever happens."""
-    now = timezone.now()
+    number = request_id(request)
+    request.id = number  # type: ignore[attr-defined]
+    response = _answered(request, now=timezone.now())
+    response["X-Request-Id"] = number
+    return response
+
+
+def request_id(request: HttpRequest) -> str:
+    """Return the caller's own `X-Request-Id`, if it is a plain one, else a new one."""
+    given = request.headers.get("X-Request-Id", "")
+    return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _answered(request: HttpRequest, *, now: datetime) -> HttpResponseBase:
     if not TOKEN.match(request.path_info):
         return serve(api(), request, now=now)
     try:

@@ -6,12 +6,15 @@ from datetime import datetime
 from django.core.management import call_command
 
 from accounts.tenancy.partitions import make_partitions
+from accounts.wire.idempotency import forget_answers
 from conductor.conversations.actions.listening import forget_listeners
 from conductor.conversations.actions.rehearsing import forget_rehearsals
 from conductor.conversations.notices import send_notices
 from conductor.engine.calls import forget_calls
 from conductor.retention import drop_old_months
+from contacts.actions.event_batches import forget_event_keys
 from messaging.actions.coupons import warn_of_low_pools
+from messaging.actions.provider_events import match_early_notices
 
 
 def make_months_ahead(now: datetime) -> None:
@@ -31,6 +34,12 @@ DAILY = (
     forget_listeners,
     forget_calls,
     forget_rehearsals,
+    forget_answers,
+    forget_event_keys,
 )
 # Each looks first whether there is anything to do: an idle deployment stays idle.
-MINUTELY: tuple[Callable[[datetime], object], ...] = (send_notices, warn_of_low_pools)
+MINUTELY: tuple[Callable[[datetime], object], ...] = (
+    send_notices,
+    warn_of_low_pools,
+    match_early_notices,
+)

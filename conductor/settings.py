@@ -87,6 +87,8 @@ PROXIES = int(os.environ.get("CONDUCTOR_PROXIES", "0"))
 
 # How many full months of events and visits are kept before this one; 0 keeps all.
 KEEP_MONTHS = int(os.environ.get("CONDUCTOR_KEEP_MONTHS") or "0")
+# Calls that one integration may make in a minute; each answer says what is left.
+API_CALLS_PER_MINUTE = int(os.environ.get("CONDUCTOR_API_CALLS_PER_MINUTE") or "60000")
 # Who may read /metrics from elsewhere: whoever sends this as a bearer token.
 METRICS_TOKEN = os.environ.get("CONDUCTOR_METRICS_TOKEN", "")
 

@@ -114,11 +114,19 @@ class TooManyRequestsError(WireError):
     status = 429
     error = "ERROR_TOO_MANY_REQUESTS"
 
-    def __init__(self, *, seconds: int) -> None:
+    def __init__(self, *, seconds: int, headers: dict[str, str] | None = None) -> None:
         super().__init__(
             f"Too many requests; try again in {seconds} seconds.",
-            headers={"Retry-After": str(seconds)},
+            headers={"Retry-After": str(seconds), **(headers or {})},
         )
+
+
+class IdempotencyKeyReusedError(WireError):
+    """The key belongs to another call of the last 24 hours."""
+
+    status = 409
+    error = "ERROR_IDEMPOTENCY_KEY_REUSED"
+    message = "The Idempotency-Key was used for a different request."
 
 
 class CrashError(WireError):

@@ -32,7 +32,7 @@ M = TypeVar("M", bound=Model)
 Id = Annotated[int, Path(ge=0, lt=2**63)]
 
 ENVELOPES = (Resource, Collection, Page, Created, Updated, Deleted)
-REFUSALS = frozenset({400, 401, 404, 405, 415, 500})
+REFUSALS = frozenset({400, 401, 404, 405, 409, 415, 429, 500})
 
 
 class WireRequest(HttpRequest):
@@ -42,6 +42,8 @@ class WireRequest(HttpRequest):
     account: Account
     zone: ZoneInfo
     now: datetime
+    id: str
+    headers_out: dict[str, str]
     parameters: Sequence[str]
     names: Mapping[str, str]
 

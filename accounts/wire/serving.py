@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 from accounts.actions import FaultyContentError, InvalidValueError
 from accounts.models import ApiClient
 from accounts.tenancy import in_account
-from accounts.wire import access
+from accounts.wire import access, idempotency
 from accounts.wire.envelopes import storable
 from accounts.wire.errors import (
     CrashError,
@@ -31,6 +31,7 @@ from accounts.wire.errors import (
     not_located,
 )
 from accounts.wire.frame import Demands, Frame, WireRequest
+from accounts.wire.metering import METER
 from accounts.wire.paging import with_query_of_cursor
 from accounts.wire.parsing import WireParser, check_content_type, is_long, read_body
 from accounts.wire.rendering import WireRenderer, answer, finished
@@ -124,6 +125,15 @@ def serve(api: WireAPI, request: HttpRequest, *, now: datetime) -> HttpResponseB
     inside.now = now
     inside.parameters = ()
     inside.names = {}
+    inside.headers_out = {}
+    response = _answer(api, inside)
+    for name, value in inside.headers_out.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _answer(api: WireAPI, inside: WireRequest) -> HttpResponseBase:
+    request: HttpRequest = inside
     try:
         operation, parameters = find_route(api, request)
         inside.parameters = list(parameters)
@@ -172,15 +182,32 @@ def _run(
     read_body(request)
     with in_account(account_id):
         client = _admit(request, demands, token_id)
+        request.headers_out.update(METER.admit(client, now=request.now).headers)
         check_content_type(request, demands.accepts)
         if not all(storable(given) for given in parameters.values()):
             raise NotFoundError
-        request.GET = with_query_of_cursor(request.GET)  # type: ignore[assignment]
-        response = operation.run(request, **parameters)
-        if response.status_code >= 400:
-            raise RollBackError(response)
+        response = _once(operation, parameters, request)
         access.note_use(client, now=request.now)
-    return finished(cast(HttpResponse, response))
+    METER.tell(client, now=request.now)
+    return finished(response)
+
+
+def _once(operation: Operation, parameters: dict[str, str], request: WireRequest) -> HttpResponse:
+    """Run the route, unless this very call was answered before."""
+    key = idempotency.key_of(request)
+    if key:
+        before = idempotency.answered_before(
+            request, key=key, client=request.client, now=request.now
+        )
+        if before is not None:
+            return before
+    request.GET = with_query_of_cursor(request.GET)  # type: ignore[assignment]
+    response = cast(HttpResponse, operation.run(request, **parameters))
+    if response.status_code >= 400:
+        raise RollBackError(response)
+    if key:
+        idempotency.keep(response, key=key, client=request.client)
+    return response
 
 
 def _admit(request: WireRequest, demands: Demands, token_id: int) -> ApiClient:
@@ -244,5 +271,12 @@ def _refusal(faults: list[dict[str, Any]]) -> WireError:
 def on_crash(request: HttpRequest, crash: Exception) -> HttpResponse:
     """Answer 500; log where it happened, not what was in it: that may be personal data."""
     frames = "".join(traceback.format_list(traceback.extract_tb(crash.__traceback__)))
-    log.error("%s while answering a %s request\n%s", type(crash).__name__, request.method, frames)
+    number = getattr(request, "id", "")
+    log.error(
+        "%s while answering the %s request %s\n%s",
+        type(crash).__name__,
+        request.method,
+        number,
+        frames,
+    )
     return on_wire_error(request, CrashError())

@@ -2,12 +2,13 @@
 
 from contacts.api.contacts import contacts
 from contacts.api.data import data
+from contacts.api.event_batches import batches
 from contacts.api.events import events, raising
 from contacts.api.fields import fields
 from contacts.api.imports import imports
 from contacts.api.profiles import profiles
 from contacts.api.segments import segments
 
-FRAMES = [fields, contacts, profiles, events, raising, imports, data, segments]
+FRAMES = [fields, contacts, profiles, events, raising, batches, imports, data, segments]
 
 __all__ = ["FRAMES"]
