@@ -1,4 +1,10 @@
-"""Intake: facts from the queue become enrollments, refusals, wakes, or stay queued."""
+"""
+Intake: facts from the queue become enrollments, refusals, wakes, or stay queued.
+
+What is in the queue was heard when it happened: the version live then has a trigger of its kind,
+for its event or segment. Which of the triggers mean it (statuses, fields, age, filter), and where
+they lead, the version live at the tick says.
+"""
 
 import json
 from collections.abc import Iterable

@@ -447,30 +447,35 @@ class Acts:
             if "watch" in roles and watching:
                 conversation.queue.append(fact.for_watching())
             if "trigger" in roles and any(
-                self.means(step, fact) for step in conversation.live.triggers
+                self.hears(step, fact) for step in conversation.live.triggers
             ):
                 conversation.queue.append(fact)
 
-    def means(self, step: Step, fact: Fact) -> bool:
-        """Whether a trigger hears a fact."""
+    def hears(self, step: Step, fact: Fact) -> bool:
+        """Whether a trigger listens to facts of this kind, for this event or segment."""
         if fact.only:
             return step.key == fact.only
-        config = step.config
-        kind = next(key for key in config if key != "filter")
-        wanted = config[kind]
+        kind = next(key for key in step.config if key != "filter")
+        wanted = step.config[kind]
         if kind == "external_event":
             names = wanted if isinstance(wanted, list) else [wanted]
             return fact.kind == kind and fact.name in names
         if kind == "list":
-            narrowed = set(config.get("fields") or fact.fields)
-            return fact.kind == wanted and (not fact.fields or bool(narrowed & fact.fields))
+            return bool(fact.kind == wanted)
         if kind == "segment":
             return fact.kind == f"segment_{wanted['on']}" and fact.name == wanted["name"]
         if kind == "product":
             return fact.kind in wanted and fact.name == wanted[fact.kind]["event"]
-        if kind == "order":
-            return fact.kind == kind and self._means_order(wanted, fact)
-        return bool(kind == "import" and fact.kind == kind)
+        return kind in {"order", "import"} and fact.kind == kind
+
+    def means(self, step: Step, fact: Fact) -> bool:
+        """Whether a trigger takes a fact: it hears it, and it is what it is narrowed to."""
+        if fact.only or not self.hears(step, fact):
+            return self.hears(step, fact)
+        if fact.kind == "order":
+            return self._means_order(step.config["order"], fact)
+        narrowed = set(step.config.get("fields") or fact.fields)
+        return not fact.fields or bool(narrowed & fact.fields)
 
     def _means_order(self, config: dict[str, Any], fact: Fact) -> bool:
         statuses = config.get("status") or [fact.name]

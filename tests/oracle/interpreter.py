@@ -9,7 +9,9 @@ What CONTRACT and page leave open is decided here, and both sides keep to it:
   behind such a one of somebody inside stays for the next tick, and all of that person's after it.
 - Why somebody is refused, of several reasons the first: not on list, expired, loop, already in
   (unless while_in is restart), entered before or lately, trigger filter.
-- A fact that no trigger means (another field, an order of another status, too old) is none.
+- A conversation hears a fact if the version that is live then has a trigger of its kind (for its
+  event or segment). Which triggers mean it, the version that is live at the tick says; a fact that
+  none means (another field, an order of another status, too old) is none.
 - Who was ended by hand is over; who was sent on by hand is asked first, like everybody whom a
   fact finds inside, whether that ends it.
 - Two enrollments of one person that meet in one tick, one writing what the other reads, have no

@@ -142,3 +142,27 @@ class TestFound:
                 zone="UTC",
             ),
         )
+
+    def test_the_version_at_the_tick_says_what_a_fact_means(self, ground: Ground) -> None:
+        # The oracle asked the version that was live when the order came.
+        def thanks(config: str) -> dict[str, Any]:
+            return conversation(f"""
+                {{key: start, trigger: {{order: {config}}}}}
+                {{key: mail, message: {{saved_message: We miss you}}}}
+                {{key: end, terminate: {{}}}}
+            """)
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}, "bob": {}},
+                conversations=[thanks("{status: Completed}")],
+                acts=[
+                    ("order", "ann", "A1", "Canceled", 60, "PT0S"),
+                    ("publish", thanks("{}")),
+                    ("order", "bob", "A2", "Shipped", 60, "PT0S"),
+                    ("publish", thanks("{status: Canceled}")),
+                    ("clock", "PT1H"),
+                ],
+            ),
+        )
