@@ -59,6 +59,7 @@ NAVIGATION = [
             NavItem("External Events", "bolt", "contacts:events"),
             NavItem("Segments", "filter", "conversations:segments"),
             NavItem("Imports", "file-import", "contacts:imports"),
+            NavItem("Suppression List", "circle-minus", "messaging:suppressions", per_list=False),
         ],
     ),
     NavGroup(

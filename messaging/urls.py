@@ -11,6 +11,7 @@ from messaging.views import (
     saved_messages,
     short_codes,
     sms_messages,
+    suppressions,
 )
 
 LIST = "a/<slug:account>/lists/<int:list_id>/"
@@ -21,6 +22,7 @@ TEXT = f"{SMS}messages/<int:message_id>/"
 COUPONS = f"{LIST}coupons/"
 POOL = f"{COUPONS}<int:pool_id>/"
 CODES = f"{POOL}codes/<int:import_id>/"
+SUPPRESSIONS = "a/<slug:account>/suppressions/"
 
 app_name = "messaging"
 urlpatterns = [
@@ -64,6 +66,20 @@ urlpatterns = [
     path(CODES, coupons.coupon_file, name="coupon_file"),
     path(f"{CODES}problems/", coupons.coupon_problems, name="coupon_problems"),
     path(f"{LIST}deliveries/", deliveries.deliveries, name="deliveries"),
+    path(SUPPRESSIONS, suppressions.suppressions, name="suppressions"),
+    path(f"{SUPPRESSIONS}new/", suppressions.add_suppressions, name="add_suppressions"),
+    path(f"{SUPPRESSIONS}deactivated/", suppressions.add_deactivations, name="add_deactivations"),
+    path(
+        f"{SUPPRESSIONS}<int:suppression_id>/remove/",
+        suppressions.release_suppression,
+        name="release_suppression",
+    ),
+    path(f"{SUPPRESSIONS}files/<int:import_id>/", suppressions.address_file, name="address_file"),
+    path(
+        f"{SUPPRESSIONS}files/<int:import_id>/problems/",
+        suppressions.address_problems,
+        name="address_problems",
+    ),
     path("a/<slug:account>/integrations/apps/", apps.apps, name="apps"),
     path("a/<slug:account>/integrations/apps/test/", apps.test_app, name="test_app"),
 ]

@@ -13,6 +13,8 @@ class ImportKind(models.TextChoices):
     ORDERS = "orders", "Orders"
     COUPONS = "coupons", "Coupon codes"
     PRODUCTS = "products", "Products"
+    SUPPRESSIONS = "suppressions", "Suppressed addresses"
+    DEACTIVATIONS = "deactivations", "Deactivated numbers"
 
 
 class ImportStatus(models.TextChoices):

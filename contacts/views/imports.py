@@ -27,6 +27,8 @@ from contacts.models.imports import ImportKind, ImportStatus
 
 SHOWN_IMPORTS = 100
 SHOWN_REJECTS = 50
+# Files that have pages of their own.
+SHOWN_ELSEWHERE = (ImportKind.COUPONS, ImportKind.SUPPRESSIONS, ImportKind.DEACTIVATIONS)
 UNDER_WAY = {ImportStatus.READY.value, ImportStatus.PROCESSING.value}
 # What the counters of an import mean to a reader, in this order; zeros are left out.
 COUNTS = [
@@ -45,7 +47,7 @@ COUNTS = [
 def imports_of(in_list: List) -> QuerySet[Import]:
     """Return the imports of a list, and the account's own: batches that came by the API."""
     found = Import.objects.filter(Q(list=in_list) | Q(list=None))
-    return found.exclude(kind=ImportKind.COUPONS)
+    return found.exclude(kind__in=SHOWN_ELSEWHERE)
 
 
 @require_GET

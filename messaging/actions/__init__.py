@@ -19,31 +19,49 @@ from messaging.actions.phones import (
     update_phone_list,
     update_short_code,
 )
-from messaging.actions.providers import carrier_of, set_provider
+from messaging.actions.providers import (
+    carrier_for,
+    carrier_of,
+    connect_provider,
+    disconnect_provider,
+    make_default,
+    pause_provider,
+    resume_provider,
+    set_provider,
+)
 from messaging.actions.receipts import record_receipts, tell_of_deliveries
 from messaging.actions.replies import is_stop, opt_out
+from messaging.actions.suppressions import release, suppress
 from messaging.actions.trials import send_test_email, send_test_sms
 
 __all__ = [
     "Consent",
     "PhoneCounts",
+    "carrier_for",
     "carrier_of",
     "commit_email",
     "commit_sms",
+    "connect_provider",
     "create_phone_list",
     "create_short_code",
     "create_sms_message",
     "delete_message",
     "delete_sms_message",
+    "disconnect_provider",
     "is_stop",
+    "make_default",
     "opt_out",
+    "pause_provider",
     "record_receipts",
+    "release",
+    "resume_provider",
     "save_message",
     "send_test_email",
     "send_test_sms",
     "set_provider",
     "subscribe_phone",
     "subscribe_phones",
+    "suppress",
     "tell_of_deliveries",
     "unsubscribe_phone",
     "update_phone_list",

@@ -17,6 +17,27 @@ from messaging.models import PhoneList, PhoneSubscription, ShortCode
 from messaging.models.sms import MessageType, PhoneSubscriptionState, both_types
 
 By = User | ApiClient | None
+# The consents that ended, as facts: on every list that their contacts are on.
+ENDED = f"""
+    SELECT
+        '{facts.STOPPED}'::text,
+        NULL::bigint,
+        NULL::bigint,
+        NULL::bigint,
+        NULL::bigint,
+        phone_subscription.contact_id,
+        NULL::bigint,
+        %(now)s::timestamptz,
+        %(now)s::timestamptz,
+        phone_subscription.opt_out_reason::text,
+        jsonb_build_object('phone_list', phone_subscription.phone_list_id),
+        0::smallint
+    FROM messaging_phonesubscription AS phone_subscription
+    WHERE
+        phone_subscription.id = ANY(%(ids)s::bigint[])
+        AND phone_subscription.contact_id IS NOT NULL
+    ORDER BY phone_subscription.id
+"""
 
 
 @dataclass(frozen=True)
@@ -306,6 +327,27 @@ def unsubscribe_phone(
         )
     record(verb="unsubscribed", noun="phone", object_id=subscription.pk, now=now, by=by)
     return subscription
+
+
+def deactivate_phones(*, phones: Sequence[str], now: datetime) -> int:
+    """
+    Opt numbers that their carrier gave up out of every phone list; return how many consents ended.
+
+    Whoever gets such a number next has agreed to nothing, and may agree anew. One statement
+    for all, and conversations hear of each.
+    """
+    rows = sql.fetch_all(
+        sql.statement("messaging", "opt_out_phones"),
+        phones=sorted(set(phones)),
+        phone_list_id=None,
+        reason="Deactivated",
+        now=now,
+    )
+    ids = [row[0] for row in rows]
+    if ids:
+        facts.announce_many(ENDED, ids=ids, now=now)
+        record(verb="deactivated", noun="phones", now=now, detail={"consents": len(ids)})
+    return len(ids)
 
 
 def checked_e164(phone: str) -> str:

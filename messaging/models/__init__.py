@@ -4,8 +4,9 @@ from messaging.models.coupon import CouponCode, CouponPool, PoolKind
 from messaging.models.delivery import Delivery, DeliveryState, SandboxMessage, SendingTurn
 from messaging.models.message import CommittedMessage, SavedMessage
 from messaging.models.provider import Provider
-from messaging.models.receipt import Receipt, ReceiptKind
+from messaging.models.receipt import ProviderNotice, Receipt, ReceiptKind
 from messaging.models.sms import PhoneList, PhoneSubscription, ShortCode, SmsMessage
+from messaging.models.suppression import Suppression, SuppressionReason
 
 __all__ = [
     "CommittedMessage",
@@ -17,6 +18,7 @@ __all__ = [
     "PhoneSubscription",
     "PoolKind",
     "Provider",
+    "ProviderNotice",
     "Receipt",
     "ReceiptKind",
     "SandboxMessage",
@@ -24,4 +26,6 @@ __all__ = [
     "SendingTurn",
     "ShortCode",
     "SmsMessage",
+    "Suppression",
+    "SuppressionReason",
 ]

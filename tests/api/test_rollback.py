@@ -103,6 +103,8 @@ HALF_GOOD = {
     "POST /conductor/v1/CouponPool": {"name": "Half", "alertEmails": ["ops@acme.example", "bad"]},
     "PUT /conductor/v1/CouponPool/{coupon_pool_id}": {"name": "Half", "alertEmails": ["bad"]},
     "POST /conductor/v1/CouponPool/{coupon_pool_id}/Code": {"codes": []},
+    "POST /conductor/v1/Suppression": {"addresses": ["half@mail.example"], "reason": "bad"},
+    "DELETE /conductor/v1/Suppression/{suppression_id}": None,
     "POST /conductor/v1/Conversation/{conversation_id}/Enrollment/Enter": {"thread": "Half"},
     "POST /conductor/v1/Conversation/{conversation_id}/Enrollment/Move": {"exit": "bad"},
     "POST /conductor/v1/Conversation/{conversation_id}/Enrollment/End": {},
@@ -175,6 +177,7 @@ def ids(acme, shop, now):
             ).pk,
             "conversation_id": 999999,
             "secret_id": 999999,
+            "suppression_id": 999999,
         }
 
 

@@ -1,0 +1,103 @@
+"""
+The suppression list: addresses that are not written to, whatever their contact agreed to.
+
+Of somebody who was erased only the address's hash is kept, so that an import cannot bring the
+address back to life; who asks compares the address and its hash.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from accounts.actions import InvalidValueError, record
+from accounts.models import ApiClient, List, User
+from accounts.tenancy import sql
+from contacts.identity import DEFAULT_REGION, normalise_email, normalise_phone
+from messaging.models import Suppression, SuppressionReason
+from messaging.models.message import Channel
+
+HASHED = "sha256:"
+By = User | ApiClient | None
+
+
+def suppress(
+    *,
+    channel: str,
+    addresses: Sequence[str],
+    reason: str,
+    now: datetime,
+    list: List | None = None,
+    source: str = "",
+    by: By = None,
+) -> int:
+    """
+    Write to no more of these addresses; return how many were not suppressed before.
+
+    `addresses` are normalised: a contact's `email_norm`, or E.164; hashed ones
+    (`hashed_address`) are kept as they are, others of reason `erased` are hashed here. `list`
+    narrows it to one list, email only. The first reason of an address stands. Messages that
+    are queued are dropped when they are claimed. One statement; 100,000 addresses are fine.
+
+    :raises InvalidValueError: for an unknown channel or reason, a list with texts.
+    """
+    if channel not in Channel.values:
+        raise InvalidValueError("channel", "A channel is email or sms.")
+    if reason not in SuppressionReason.values:
+        known = ", ".join(SuppressionReason.values)
+        raise InvalidValueError("reason", f"A reason is one of {known}.")
+    if list is not None and channel == Channel.SMS:
+        raise InvalidValueError("list", "A number is suppressed in the whole account.")
+    if reason == SuppressionReason.ERASED:
+        addresses = [hashed_address(address) for address in addresses]
+    wanted = sorted({address for address in addresses if address})
+    if not wanted:
+        return 0
+    added = sql.execute(
+        sql.statement("messaging", "suppress"),
+        channel=channel,
+        addresses=wanted,
+        list_id=None if list is None else list.pk,
+        reason=reason,
+        source=source[:255],
+        now=now,
+    )
+    if added:
+        detail = {"channel": channel, "reason": reason, "addresses": added}
+        record(verb="suppressed", noun="addresses", now=now, by=by, detail=detail)
+    return added
+
+
+def release(*, suppressions: Sequence[Suppression], now: datetime, by: By = None) -> int:
+    """Take suppressions away; return how many there were. Consent comes back with none."""
+    gone = 0
+    for one in suppressions:
+        deleted, _ = Suppression.objects.filter(pk=one.pk).delete()
+        if deleted:
+            gone += 1
+            detail = {"channel": one.channel, "reason": one.reason, "list": one.list_id}
+            record(
+                verb="released", noun="suppression", object_id=one.pk, now=now, by=by, detail=detail
+            )
+    return gone
+
+
+def hashed_address(address: str) -> str:
+    """Return what is kept of an address that may not be kept; a hash stays as it is."""
+    if address.startswith(HASHED):
+        return address
+    return HASHED + hashlib.sha256(address.encode()).hexdigest()
+
+
+def read_address(written: str, *, region: str = DEFAULT_REGION) -> tuple[str, str]:
+    """
+    Return channel and normalised address of what somebody wrote.
+
+    What holds an @ is an email address, all else a number of `region`.
+
+    :raises InvalidValueError: field `emailAddress` or `phoneNumber`, for what is neither.
+    """
+    if len(written) > 300:
+        raise InvalidValueError("address", "That is too long to be an address.")
+    if "@" in written:
+        return Channel.EMAIL.value, normalise_email(written)
+    return Channel.SMS.value, normalise_phone(written, region)
