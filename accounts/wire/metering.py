@@ -130,7 +130,7 @@ class Meter:
 def _add_up(client: ApiClient, minute: datetime, calls: int, now: datetime) -> int:
     """Write calls down; return how many all processes have told of in the minute."""
     told = sql.fetch_value(ADD_UP, key=f"calls of {client.client_id}", minute=minute, calls=calls)
-    with in_account(client.account_id):
+    with in_account(client.account.pk):
         sql.execute(NOTE_DAY, client_id=client.pk, day=now.astimezone(UTC).date(), calls=calls)
     return int(told)
 

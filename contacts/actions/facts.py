@@ -280,7 +280,7 @@ def queue(
     given: str = "",
     returning: str = "0",
     **params: Any,
-) -> tuple[int, int]:
+) -> tuple[int, Any]:
     """
     Queue facts by one statement; return how many rows, and the value of `returning`.
 
