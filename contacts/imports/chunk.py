@@ -333,4 +333,4 @@ def _raise(plan: Plan, now: datetime) -> int:
         list_id=plan.list_id,
         now=now,
     )
-    return raised
+    return int(raised)
