@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from contacts.views import contacts, events, fields, imports, lists
+from contacts.views import contacts, erasing, events, fields, imports, lists
 
 LIST = "a/<slug:account>/lists/<int:list_id>/"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path(f"{LIST}contacts/", contacts.contacts, name="contacts"),
     path(f"{LIST}contacts/new/", contacts.new_contact, name="new_contact"),
     path(f"{LIST}contacts/<int:contact_id>/edit/", contacts.edit_contact, name="edit_contact"),
+    path(f"{LIST}contacts/<int:contact_id>/erase/", erasing.erase_contact, name="erase_contact"),
     path(f"{LIST}contacts/<int:contact_id>/raise-event/", contacts.raise_event, name="raise_event"),
     path(f"{LIST}contacts/<int:contact_id>/unsubscribe/", contacts.unsubscribe, name="unsubscribe"),
     path(f"{LIST}contacts/<int:contact_id>/subscribe/", contacts.resubscribe, name="resubscribe"),

@@ -10,9 +10,16 @@ class ConversationsConfig(AppConfig):
     label = "conversations"
 
     def ready(self) -> None:
-        """Tell rules and segments what a list's names mean, and who uses a segment."""
+        """
+        Tell rules and segments what a list's names mean, and who uses a segment.
+
+        And how people are forgotten.
+        """
+        from conductor.conversations.actions import erasure
         from conductor.conversations.names import ListNames
         from conductor.conversations.uses import users_of_segment
+        from contacts.actions.erasure import ERASERS, Eraser
         from contacts.filters import naming
 
         naming.register(names=ListNames, users_of_segment=users_of_segment)
+        ERASERS["conversations"] = Eraser(clear=erasure.forget, hold=erasure.hold)

@@ -1,7 +1,8 @@
-"""The API of contacts: profile fields, contacts, events, imports, customers and orders."""
+"""The API of contacts: profile fields, contacts, events, imports, customers, orders, erasures."""
 
 from contacts.api.contacts import contacts
 from contacts.api.data import data
+from contacts.api.erasures import erasures
 from contacts.api.event_batches import batches
 from contacts.api.events import events, raising
 from contacts.api.fields import fields
@@ -9,6 +10,9 @@ from contacts.api.imports import imports
 from contacts.api.profiles import profiles
 from contacts.api.segments import segments
 
-FRAMES = [fields, contacts, profiles, events, raising, batches, imports, data, segments]
+FRAMES = [
+    *(fields, contacts, profiles, events, raising, batches),
+    *(imports, data, segments, erasures),
+]
 
 __all__ = ["FRAMES"]

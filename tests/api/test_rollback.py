@@ -66,6 +66,7 @@ HALF_GOOD = {
         "event": "{event_id}",
         "properties": {"bad": "\x00"},
     },
+    "POST /conductor/v1/Erasure": {"emailAddress": "half@mail.example", "phoneNumber": "bad"},
     "POST /conductor/v1/ShortCode": {
         "code": "77777",
         "country": "US",

@@ -462,3 +462,39 @@ class TestWhoMay:
         text = client.get(addresses(view)).text
 
         assert not re.search(r"""\sstyle=|\son[a-z]+=|\shx-on|<style|<script(?! src)""", text)
+
+
+class TestErasing:
+    def test_says_what_goes_and_wants_the_name_typed(self, client, ada, acme, customers, grace):
+        client.force_login(ada)
+
+        shown = client.get(page("erase_contact", customers.pk, grace.pk)).text
+        refused = client.post(page("erase_contact", customers.pk, grace.pk), {"name": "Grace"})
+
+        assert 'data-confirm-name="Grace@mail.example"' in shown
+        assert refused.status_code == 422
+        with in_account(acme.pk):
+            assert Contact.objects.filter(pk=grace.pk).exists()
+
+    def test_forgets_the_contact(self, client, ada, acme, customers, grace):
+        client.force_login(ada)
+
+        answer = client.post(
+            page("erase_contact", customers.pk, grace.pk), {"name": "Grace@mail.example "}
+        )
+
+        assert answer.url == page("contacts", customers.pk)
+        with in_account(acme.pk):
+            assert not Contact.objects.exists()
+
+    @pytest.mark.parametrize(("who", "status"), [("zoe", 404), ("ben", 403), ("mia", 403)])
+    def test_is_the_owner_s(self, client, request, acme, customers, grace, who, status):
+        client.force_login(request.getfixturevalue(who))
+
+        answer = client.post(
+            page("erase_contact", customers.pk, grace.pk), {"name": "Grace@mail.example"}
+        )
+
+        assert answer.status_code == status
+        with in_account(acme.pk):
+            assert Contact.objects.filter(pk=grace.pk).exists()

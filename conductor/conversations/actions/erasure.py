@@ -1,0 +1,66 @@
+"""
+What conversations know of people who are forgotten, and their tick, which is waited for.
+
+Enrollments and visits stay as figures: they name the contact by an id that nobody has any
+more. What is under way ends with the next tick, `contact deleted`.
+"""
+
+from accounts.tenancy import sql
+from contacts.actions.erasure import Erasing
+
+# While this is held no tick of the account begins; one under way is waited for.
+HOLD = "SELECT turn.id FROM conversations_turn AS turn FOR UPDATE"
+INSIDE = """
+    SELECT enrollment.id
+    FROM conversations_enrollment AS enrollment
+    WHERE enrollment.contact_id = ANY(%(ids)s::bigint[])
+"""
+FORGET = (
+    # A call under way is nobody's: its answer is not written down.
+    f"""
+    UPDATE conversations_call AS call
+    SET
+        state = CASE WHEN call.ended_at IS NULL THEN 'failed' ELSE call.state END,
+        ended_at = coalesce(call.ended_at, %(now)s),
+        outcome = call.outcome - 'values' - 'error' - 'held'
+    WHERE call.enrollment_id = ANY(ARRAY({INSIDE}))
+    """,
+    # A code that was given out stays given out.
+    f"""
+    UPDATE messaging_couponcode AS code
+    SET contact_id = NULL
+    WHERE code.enrollment_id = ANY(ARRAY({INSIDE}))
+    """,
+    """
+    UPDATE conversations_enrollment AS enrollment
+    SET entry_properties = '{}'
+    WHERE enrollment.contact_id = ANY(%(ids)s::bigint[]) AND enrollment.entry_properties <> '{}'
+    """,
+    "DELETE FROM conversations_alarm AS alarm WHERE alarm.contact_id = ANY(%(ids)s::bigint[])",
+    """
+    DELETE FROM conversations_refusal AS refusal
+    USING conversations_conversation AS conversation
+    WHERE refusal.conversation_id = conversation.id AND refusal.contact_id = ANY(%(ids)s::bigint[])
+    """,
+    # Whom a test run was started for.
+    """
+    UPDATE conversations_conversation AS run
+    SET rehearsal = jsonb_set(run.rehearsal, '{emails}', (
+        SELECT coalesce(jsonb_agg(named.email), '[]')
+        FROM jsonb_array_elements_text(run.rehearsal -> 'emails') AS named (email)
+        WHERE NOT lower(named.email) = ANY(%(emails)s::text[])
+    ))
+    WHERE run.rehearsal_of_id IS NOT NULL AND run.rehearsal -> 'emails' IS NOT NULL
+    """,
+)
+
+
+def hold() -> None:
+    """Keep ticks of the account out until the transaction ends."""
+    sql.execute(HOLD)
+
+
+def forget(erasing: Erasing) -> None:
+    """Clear what conversations know of the contacts."""
+    for statement in FORGET:
+        sql.execute(statement, ids=erasing.contact_ids, emails=erasing.emails, now=erasing.now)

@@ -1,0 +1,76 @@
+"""Erasure (beyond the wire): forgetting people, and proof that it was done."""
+
+from datetime import datetime
+
+from accounts.actions import InvalidValueError
+from accounts.wire import (
+    Created,
+    Frame,
+    Id,
+    InvalidParameterError,
+    Resource,
+    WireIn,
+    WireOut,
+    WireRequest,
+    created,
+    found,
+)
+from contacts.actions.erasure import erase, find_people
+from contacts.identity import normalise_email, normalise_phone
+from contacts.models import Erasure
+
+erasures = Frame("/conductor/v1", integration="email", tag="Erasure")
+
+
+class ErasureIn(WireIn):
+    """Who is to be forgotten: an address, a number, or both."""
+
+    email_address: str = ""
+    phone_number: str = ""
+
+
+class ErasureOut(WireOut):
+    """That people were forgotten: how many contacts, and when."""
+
+    erasure_id: int
+    contacts: int
+    requested_date: datetime
+    erased_date: datetime | None
+
+
+@erasures.post("/Erasure", levels=["Contact"])
+def create_erasure(request: WireRequest, body: ErasureIn) -> Created:
+    """
+    Forget whoever has the address or the number, at once and in every list.
+
+    Nobody found is no error: the answer does not say whom we know.
+    """
+    try:
+        email = normalise_email(body.email_address) if body.email_address.strip() else ""
+        phone = normalise_phone(body.phone_number) if body.phone_number.strip() else ""
+    except InvalidValueError as unreadable:
+        raise InvalidParameterError(unreadable.field) from unreadable
+    if not (email or phone):
+        raise InvalidParameterError("emailAddress")
+    made = erase(
+        contacts=find_people(email_norm=email, phone_e164=phone),
+        phones=[phone] if phone else [],
+        now=request.now,
+        source="api",
+        by=request.client,
+    )
+    return created(made.pk)
+
+
+@erasures.get("/Erasure/{erasure_id}", answer=Resource[ErasureOut], levels=["Contact"])
+def one_erasure(request: WireRequest, erasure_id: Id) -> Resource[ErasureOut]:
+    """Return what is kept of an erasure."""
+    row = found(Erasure.objects.all(), pk=erasure_id)
+    return Resource[ErasureOut](
+        data=ErasureOut(
+            erasure_id=row.pk,
+            contacts=row.contacts,
+            requested_date=row.requested_at,
+            erased_date=row.erased_at,
+        )
+    )

@@ -1,0 +1,96 @@
+"""
+What messages know of people who are forgotten: addresses, texts, consents, answers.
+
+Deliveries and receipts stay as figures, without a person. A message that is with its
+provider is not called back. Of an address or a number that had opted out anywhere a hash
+stays among the suppressions of the account, so that no later file has it written to.
+"""
+
+from accounts.tenancy import sql
+from contacts.actions.erasure import Erasing
+from messaging.actions.suppressions import suppress
+from messaging.models.message import Channel
+from messaging.models.suppression import SuppressionReason
+
+# Whoever changed the address has not opted out.
+OPTED_OUT = {
+    Channel.EMAIL: """
+        SELECT contact.email_norm
+        FROM contacts_contact AS contact
+        WHERE contact.id = ANY(%(ids)s::bigint[]) AND contact.email_norm <> '' AND (
+            EXISTS (
+                SELECT FROM contacts_subscription AS subscription
+                WHERE subscription.contact_id = contact.id
+                    AND subscription.state = 'Unsubscribed'
+                    AND subscription.unsubscribe_method <> 'AddressChange'
+            )
+            OR EXISTS (
+                SELECT FROM messaging_suppression AS suppression
+                WHERE suppression.channel = 'email' AND suppression.address = contact.email_norm
+            )
+        )
+    """,
+    Channel.SMS: """
+        SELECT DISTINCT consent.phone_e164
+        FROM messaging_phonesubscription AS consent
+        WHERE consent.state = 'Unsubscribed' AND (
+            consent.contact_id = ANY(%(ids)s::bigint[]) OR consent.phone_e164 = ANY(%(phones)s::text[])
+        )
+        UNION
+        SELECT suppression.address
+        FROM messaging_suppression AS suppression
+        WHERE suppression.channel = 'sms' AND suppression.address = ANY(%(phones)s::text[])
+    """,
+}
+# In this order. What nobody has sent yet is not sent.
+FORGET = (
+    """
+    UPDATE messaging_delivery AS delivery
+    SET state = 'skipped', reason = 'contact deleted', not_before = NULL
+    WHERE delivery.contact_id = ANY(%(ids)s::bigint[]) AND delivery.state IN ('queued', 'deferred')
+    """,
+    """
+    DELETE FROM messaging_sandboxmessage AS kept
+    WHERE kept.delivery_id = ANY(ARRAY(
+        SELECT delivery.id FROM messaging_delivery AS delivery
+        WHERE delivery.contact_id = ANY(%(ids)s::bigint[])
+    ))
+    """,
+    # That it was opened is counted; what it said is not kept.
+    """
+    UPDATE messaging_receipt AS receipt
+    SET contact_id = NULL, detail = '{}'
+    WHERE receipt.contact_id = ANY(%(ids)s::bigint[])
+    """,
+    """
+    UPDATE messaging_delivery AS delivery
+    SET contact_id = NULL, address = '', event_properties = '{}'
+    WHERE delivery.contact_id = ANY(%(ids)s::bigint[])
+    """,
+    """
+    DELETE FROM messaging_phonesubscription AS consent
+    WHERE consent.contact_id = ANY(%(ids)s::bigint[]) OR consent.phone_e164 = ANY(%(phones)s::text[])
+    """,
+    """
+    DELETE FROM messaging_suppression AS suppression
+    WHERE (suppression.channel = 'email' AND suppression.address = ANY(%(emails)s::text[]))
+        OR (suppression.channel = 'sms' AND suppression.address = ANY(%(phones)s::text[]))
+    """,
+)
+
+
+def forget(erasing: Erasing) -> None:
+    """Clear what messages know of the contacts; keep the hashes of those who opted out."""
+    given = {"ids": erasing.contact_ids, "emails": erasing.emails, "phones": erasing.phones}
+    for channel, statement in OPTED_OUT.items():
+        addresses = [row[0] for row in sql.fetch_all(statement, **given)]
+        if addresses:
+            suppress(
+                channel=channel,
+                addresses=addresses,
+                reason=SuppressionReason.ERASED,
+                now=erasing.now,
+                source="erasure",
+            )
+    for statement in FORGET:
+        sql.execute(statement, **given)
