@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import Resolver404, resolve
 
 # Nothing inline, nothing from elsewhere; pictures and media of messages may be anywhere.
 POLICY = "; ".join(
@@ -36,3 +37,35 @@ class SecurityHeaders:
             "Permissions-Policy", "camera=(), microphone=(), geolocation=()"
         )
         return response
+
+
+class PagesAbove:
+    """
+    Lead who looks at an address that only takes what a form sends to the page above it.
+
+    One comes to such an address by the address bar after a form was refused, and by signing
+    in again where the session had ended.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer, or redirect."""
+        response = self.get_response(request)
+        is_look = response.status_code == 405 and request.method in {"GET", "HEAD"}
+        if is_look and request.path.startswith("/a/"):
+            return HttpResponseRedirect(page_above(request.path))
+        return response
+
+
+def page_above(path: str) -> str:
+    """Return the nearest address above one that is somebody's."""
+    while path != "/":
+        path = path.rstrip("/").rpartition("/")[0] + "/"
+        try:
+            resolve(path)
+        except Resolver404:
+            continue
+        return path
+    return path

@@ -133,6 +133,7 @@ MIDDLEWARE = [
     "conductor.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "accounts.middleware.SecurityHeaders",
+    "accounts.middleware.PagesAbove",
     "conductor.api.ApiMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

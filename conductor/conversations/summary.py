@@ -1,11 +1,18 @@
 """Where a conversation's contacts are, exactly, and how its messages fared."""
 
-from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from time import perf_counter
+
+from django.core.cache import cache
 
 from accounts.tenancy import sql
 from conductor.conversations.models import Conversation, Version
+from conductor.conversations.standing import shape_of, standing
+
+# What a glance costs is paid once in so many of its times, and by nobody where it is nothing.
+RARELY = 100
+NOTHING = 0.02
 
 
 @dataclass(frozen=True)
@@ -34,16 +41,18 @@ class DeliveryCount:
 @dataclass(frozen=True)
 class Summary:
     """
-    A conversation's numbers from one snapshot: entered = waiting + ended.
+    A conversation's numbers: entered = waiting + ended, whatever moves meanwhile.
 
     Held enrollments count as waiting; steps stand in the newest version's order, then those
-    that only older versions have.
+    that only older versions have. Messages are counted right after; where that takes long, a
+    page shows what was counted at `counted_at`.
     """
 
     entered: int
     waiting: int
     steps: list[StepCounts]
     deliveries: list[DeliveryCount]
+    counted_at: datetime | None = None
 
     @property
     def ended(self) -> int:
@@ -56,49 +65,73 @@ class Summary:
         return {step.step_key: step for step in self.steps}
 
 
-@dataclass
-class _Counted:
-    entered: int = 0
-    waiting: dict[str, int] = field(default_factory=dict)
-    exits: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
-    deliveries: list[DeliveryCount] = field(default_factory=list)
-
-
 def summarize(*, conversation: Conversation, version: Version | None = None) -> Summary:
     """Count a conversation's contacts and deliveries, over all versions or in one."""
-    counted = _Counted()
+    return _summary(conversation, version, count_deliveries(conversation, version))
+
+
+def glance(*, conversation: Conversation, now: datetime) -> Summary:
+    """
+    Return a conversation's numbers for a page: at once, however many messages there are.
+
+    A count of messages that takes a moment is kept for a hundred such moments.
+    """
+    key = f"conversation:{conversation.pk}:deliveries"
+    kept: tuple[datetime, list[DeliveryCount]] | None = cache.get(key)
+    if kept is not None:
+        return _summary(conversation, None, kept[1], counted_at=kept[0])
+    began = perf_counter()
+    deliveries = count_deliveries(conversation)
+    took = perf_counter() - began
+    if took > NOTHING:
+        cache.set(key, (now, deliveries), timeout=max(1, round(took * RARELY)))
+    return _summary(conversation, None, deliveries)
+
+
+def count_deliveries(
+    conversation: Conversation, version: Version | None = None
+) -> list[DeliveryCount]:
+    """Count the messages of a conversation that are no tests, by step, state and reason."""
     rows = sql.fetch_dicts(
-        sql.statement("conductor.conversations", "summary"),
+        sql.statement("conductor.conversations", "deliveries"),
         conversation_id=conversation.pk,
         version_id=None if version is None else version.pk,
     )
-    for row in rows:
-        _count(counted, row)
+    return [
+        DeliveryCount(
+            row["thread"],
+            row["step_key"],
+            row["channel"],
+            row["state"],
+            row["reason"],
+            row["total"],
+        )
+        for row in rows
+    ]
+
+
+def _summary(
+    conversation: Conversation,
+    version: Version | None,
+    deliveries: list[DeliveryCount],
+    counted_at: datetime | None = None,
+) -> Summary:
+    now = standing(conversation.pk, version_id=None if version is None else version.pk)
     # Read after the counts: a version that has visits was there before them.
     threads = _threads(conversation, version)
     return Summary(
-        entered=counted.entered,
-        waiting=sum(counted.waiting.values()),
-        steps=[_step(counted, key, thread) for key, thread in threads.items()],
-        deliveries=counted.deliveries,
+        entered=now.entered,
+        waiting=now.inside,
+        steps=[
+            _step(thread, key, now.waiting.get(key, 0), now.exits.get(key, {}))
+            for key, thread in threads.items()
+        ],
+        deliveries=deliveries,
+        counted_at=counted_at,
     )
 
 
-def _count(counted: _Counted, row: dict[str, Any]) -> None:
-    key, total = row["step_key"], row["total"]
-    if row["kind"] == "place":
-        counted.entered += total
-        counted.waiting[key] = row["waiting"]
-    elif row["kind"] == "exit":
-        counted.exits[key][row["reason"]] = total
-    else:
-        counted.deliveries.append(
-            DeliveryCount(row["thread"], key, row["channel"], row["state"], row["reason"], total)
-        )
-
-
-def _step(counted: _Counted, key: str, thread: str) -> StepCounts:
-    waiting, exits = counted.waiting.get(key, 0), counted.exits.get(key, {})
+def _step(thread: str, key: str, waiting: int, exits: dict[str, int]) -> StepCounts:
     return StepCounts(thread, key, waiting + sum(exits.values()), waiting, exits)
 
 
@@ -108,8 +141,7 @@ def _threads(conversation: Conversation, version: Version | None) -> dict[str, s
     if version is not None:
         versions = versions.filter(pk=version.pk)
     found: dict[str, str] = {}
-    for program in versions.values_list("program__steps", flat=True):
-        steps = sorted(program.items(), key=lambda item: item[1]["position"])
-        for key, step in steps:
-            found.setdefault(key, step["thread"])
+    for pk in versions.values_list("pk", flat=True):
+        for key, thread in shape_of(pk).threads.items():
+            found.setdefault(key, thread)
     return found

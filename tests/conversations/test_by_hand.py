@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.urls import reverse
 
 from accounts.actions import InvalidValueError
 from accounts.models import AuditEntry
@@ -261,55 +260,3 @@ class TestByHandRoutes:
         path = f"/conductor/v1/Conversation/{published.pk}/Enrollment/End"
 
         assert wire.call("POST", path, {"stepKey": "pause"}).status_code == 404
-
-
-class TestPeoplePage:
-    def address(self, acme, conversation, name):
-        return reverse(
-            f"conversations:{name}", args=[acme.slug, conversation.list_id, conversation.pk]
-        )
-
-    def test_shows_who_waits_at_a_step(self, client, ben, acme, published):
-        client.force_login(ben)
-
-        page = client.get(f"{self.address(acme, published, 'people')}?step=pause")
-
-        assert "grace@mail.example" in page.content.decode()
-
-    def test_moves_one_of_them_on(self, client, mia, acme, published):
-        client.force_login(mia)
-        with in_account(acme.pk):
-            grace = Enrollment.objects.get()
-
-        client.post(
-            self.address(acme, published, "move_people"),
-            {"enrollment": grace.pk, "step": "pause", "act": "move"},
-        )
-
-        with in_account(acme.pk):
-            assert Enrollment.objects.get().told == "next"
-
-    def test_comes_back_to_any_step_that_was_asked_for(self, client, mia, acme, published):
-        client.force_login(mia)
-
-        answer = client.post(
-            self.address(acme, published, "move_people"),
-            {"step": "a&b=c\r\nX: y", "act": "move"},
-        )
-
-        assert answer.headers["Location"].endswith("?step=a%26b%3Dc%0D%0AX%3A+y")
-
-    @pytest.mark.parametrize("name", ["move_people", "enter_people"])
-    def test_lets_a_viewer_change_nothing(self, client, ben, acme, published, name):
-        client.force_login(ben)
-
-        assert client.post(self.address(acme, published, name)).status_code == 403
-
-    @pytest.mark.parametrize("name", ["people", "move_people", "enter_people"])
-    def test_is_not_there_for_a_stranger(self, client, zoe, acme, published, name):
-        client.force_login(zoe)
-        address = self.address(acme, published, name)
-
-        answer = client.get(address) if name == "people" else client.post(address)
-
-        assert answer.status_code == 404

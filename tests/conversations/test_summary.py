@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 
+from conductor.conversations import summary
 from conductor.conversations.actions import publish_conversation
 from conductor.conversations.models import Enrollment, Flow, Visit
-from conductor.conversations.summary import summarize
+from conductor.conversations.summary import glance, summarize
 from messaging.models import Delivery
 from tests.conversations.conftest import applied, winback
 from tests.factories import SubscriptionFactory
@@ -92,11 +94,11 @@ def busy(published, now):
 
 class TestSummarize:
     def test_adds_up(self, busy):
-        summary = summarize(conversation=busy)
+        counted = summarize(conversation=busy)
 
-        assert (summary.entered, summary.waiting, summary.ended) == (5, 3, 2)
+        assert (counted.entered, counted.waiting, counted.ended) == (5, 3, 2)
         assert [
-            (step.step_key, step.arrivals, step.waiting, step.exits) for step in summary.steps
+            (step.step_key, step.arrivals, step.waiting, step.exits) for step in counted.steps
         ] == [
             ("start", 5, 0, {"next": 5}),
             ("lapsed", 5, 0, {"next": 4, "otherwise": 1}),
@@ -107,20 +109,37 @@ class TestSummarize:
         ]
 
     def test_counts_deliveries_but_no_tests(self, busy):
-        summary = summarize(conversation=busy)
+        counted = summarize(conversation=busy)
 
         assert [
             (row.step_key, row.channel, row.state, row.reason, row.count)
-            for row in summary.deliveries
+            for row in counted.deliveries
         ] == [
             ("reminder", "email", "queued", "", 1),
             ("text", "sms", "sent", "", 2),
             ("text", "sms", "skipped", "missing address", 1),
         ]
 
-    def test_is_one_statement_beside_the_steps(self, busy, django_assert_num_queries):
-        with django_assert_num_queries(2):
+    def test_looks_at_no_contact(self, busy, django_assert_num_queries):
+        summarize(conversation=busy)
+
+        with django_assert_num_queries(3) as asked:
             summarize(conversation=busy)
+
+        assert not any("enrollment" in one["sql"] for one in asked)
+
+    def test_of_a_page_counts_messages_again_once_they_are_too_old(self, busy, now, monkeypatch):
+        monkeypatch.setattr(summary, "NOTHING", 0.0)
+        first = glance(conversation=busy, now=now)
+        Delivery.objects.filter(state="queued").update(state="sent")
+
+        again = glance(conversation=busy, now=now + MINUTE)
+        cache.clear()
+        afresh = glance(conversation=busy, now=now + MINUTE)
+
+        assert (first.counted_at, again.counted_at, afresh.counted_at) == (None, now, None)
+        assert again.deliveries == first.deliveries != afresh.deliveries
+        assert again.waiting == 3
 
     def test_tells_versions_apart(self, busy, store, now):
         first = busy.published
@@ -141,7 +160,7 @@ class TestSummarize:
         assert summarize(conversation=conversation, version=first).entered == 5
 
     def test_is_all_zeros_before_anybody_enters(self, published):
-        summary = summarize(conversation=published)
+        counted = summarize(conversation=published)
 
-        assert (summary.entered, summary.waiting, summary.deliveries) == (0, 0, [])
-        assert {step.arrivals for step in summary.steps} == {0}
+        assert (counted.entered, counted.waiting, counted.deliveries) == (0, 0, [])
+        assert {step.arrivals for step in counted.steps} == {0}

@@ -1,12 +1,13 @@
 """What a marketer does with those whom a fault holds: have the step run again, or end them."""
 
+from collections import Counter
 from datetime import datetime
 
 from django.db.models import QuerySet
 
 from accounts.actions import record
 from accounts.tenancy.wake import wake
-from conductor.conversations.models import Enrollment, Visit
+from conductor.conversations.models import Enrollment, Flow, Visit
 
 ENDED_BY_HAND = "ended by hand"
 
@@ -40,6 +41,11 @@ def end_held(*, held: QuerySet[Enrollment], now: datetime) -> int:
             exit="end",
         )
         for row in rows
+    )
+    left = Counter((row.conversation_id, row.version_id, row.step_key) for row in rows)
+    Flow.objects.bulk_create(
+        Flow(conversation_id=conversation, version_id=version, step_key=key, exit="end", visits=n)
+        for (conversation, version, key), n in left.items()
     )
     Enrollment.objects.filter(pk__in=[row.pk for row in rows]).update(
         ended_at=now, end_reason=ENDED_BY_HAND, due_at=None, held_reason=""

@@ -20,7 +20,7 @@ from conductor.conversations.forms.catalog import rule_catalog
 from conductor.conversations.models import Revision
 from conductor.conversations.reading import MalformedConversationError
 from conductor.conversations.remarks import remarks
-from conductor.conversations.summary import summarize
+from conductor.conversations.summary import glance
 from conductor.conversations.views.finding import (
     CHANGED,
     Opened,
@@ -62,7 +62,11 @@ def canvas(opened: Opened, slug: str, *, selected: str = "") -> dict[str, Any]:
     is_draft = opened.shown is None
     found = opened.thread(slug) if slug else None
     problems = opened.problems if is_draft else []
-    summary = summarize(conversation=opened.conversation) if opened.conversation.published else None
+    summary = (
+        glance(conversation=opened.conversation, now=clock())
+        if opened.conversation.published
+        else None
+    )
     return {
         **opened.context(now=clock()),
         "is_draft": is_draft,
