@@ -24,6 +24,7 @@ from conductor.conversations.actions.by_hand import (
 from conductor.conversations.actions.held import end_held, retry_held
 from conductor.conversations.document import parse_document
 from conductor.conversations.models import Conversation, Enrollment, Refusal, Visit
+from conductor.conversations.standing import standing as count_standing
 from conductor.engine.calls import Caller
 from conductor.engine.tick import run_tick
 from contacts import actions
@@ -528,6 +529,16 @@ class Player:
                     f"{part} of {who} at {self.now}:\n"
                     f"  the product: {_lines(found)}\n  the oracle:  {_lines(wanted.get(who))}"
                 )
+        self.compare_counts()
+
+    def compare_counts(self) -> None:
+        """Assert that what the ticks counted is what there is."""
+        for name, conversation in self.conversations.items():
+            rows = Enrollment.objects.filter(conversation=conversation)
+            inside = Counter(rows.filter(ended_at=None).values_list("step_key", flat=True))
+            counted = count_standing(conversation.pk)
+            waiting = {key: count for key, count in counted.waiting.items() if count}
+            assert (counted.entered, waiting) == (rows.count(), dict(inside)), f"counts of {name}"
 
     def real(self, people: dict[int, str], titles: dict[int, str]) -> dict[str, dict[Any, Any]]:
         """Return what the product has come to."""
