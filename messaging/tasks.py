@@ -1,43 +1,125 @@
 """Tasks of django-q2: coarse, found by name in `accounts.tenancy.wake`."""
 
+import logging
+import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 
+from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from accounts.tenancy import sql
 from accounts.tenancy.wake import enqueue
 from messaging.sending.heart import Heart
+from messaging.sending.lanes import Lane
 from messaging.sending.sender import serve
 
 RUN_SECONDS = 1.0
 MOST_ACCOUNTS = 200
+# How often the companion of the bulk lane looks for what is urgent.
+LOOK_SECONDS = 0.25
+
+log = logging.getLogger(__name__)
 
 
 def send() -> None:
     """
     Send for about a second, the least recently served accounts first; then come back.
 
-    A task that is lost or run twice changes nothing: the deliveries are the queue.
+    What is urgent is looked for meanwhile by a thread of its own, so that it waits neither
+    behind a long batch nor for a free worker. A task that is lost or run twice changes
+    nothing: the deliveries are the queue.
     """
-    accounts = sending_accounts(now=timezone.now())
-    if not accounts:
+    if not sending_accounts(now=timezone.now(), most=1):
         return
-    end = time.monotonic() + RUN_SECONDS
-    left = False
-    with Heart(timezone.now) as heart:
-        while accounts and time.monotonic() < end:
-            account_id = accounts.pop(0)
-            if serve(account_id, heart=heart, clock=timezone.now):
-                accounts.append(account_id)
-        left = bool(accounts)
+    with Heart(timezone.now) as heart, Companion(heart):
+        left = run_lane(Lane.BULK, heart)
     if left:
         enqueue("send")
 
 
-def sending_accounts(*, now: datetime, most: int = MOST_ACCOUNTS) -> list[int]:
-    """Return the ids of accounts with messages to send, the least recently served first."""
+def send_urgent() -> None:
+    """Send what somebody waits for: tests, replies, transactional messages."""
+    if not sending_accounts(now=timezone.now(), most=1, lane=Lane.URGENT):
+        return
+    with Heart(timezone.now) as heart:
+        left = run_lane(Lane.URGENT, heart)
+    if left:
+        enqueue("urgent")
+
+
+def run_lane(lane: Lane, heart: Heart) -> bool:
+    """Serve the accounts of a lane in turns for about a second; say whether work is left."""
+    accounts = sending_accounts(now=timezone.now(), lane=lane)
+    end = time.monotonic() + RUN_SECONDS
+    while accounts and time.monotonic() < end:
+        account_id = accounts.pop(0)
+        if serve_one(account_id, lane, heart):
+            accounts.append(account_id)
+    return bool(accounts)
+
+
+def serve_one(account_id: int, lane: Lane, heart: Heart) -> bool:
+    """Serve one account; what is wrong with it is not the others' matter."""
+    try:
+        return serve(account_id, heart=heart, clock=timezone.now, lane=lane)
+    except DatabaseError:
+        raise
+    except Exception:
+        log.exception("The messages of account %s could not be sent.", account_id)
+        return False
+
+
+class Companion:
+    """Serves the urgent lane from a thread for as long as the bulk lane is served."""
+
+    def __init__(self, heart: Heart, *, look: Callable[[], bool] | None = None) -> None:
+        self.heart = heart
+        self.look = look or self.serve
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True, name="urgent lane")
+
+    def __enter__(self) -> "Companion":
+        """Begin to look."""
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        """Finish what was begun."""
+        self.ended.set()
+        self.thread.join()
+
+    def run(self) -> None:
+        """Look four times a second; a failure is not the bulk lane's."""
+        try:
+            while not self.ended.is_set():
+                try:
+                    more = self.look()
+                except Exception:
+                    log.exception("The urgent lane was given up for now.")
+                    connections.close_all()
+                    more = False
+                if not more:
+                    self.ended.wait(LOOK_SECONDS)
+        finally:
+            connections.close_all()
+
+    def serve(self) -> bool:
+        """Serve each account with urgent messages once; say whether more may wait."""
+        accounts = sending_accounts(now=timezone.now(), lane=Lane.URGENT)
+        more = [serve_one(account_id, Lane.URGENT, self.heart) for account_id in accounts]
+        return any(more)
+
+
+def sending_accounts(
+    *, now: datetime, most: int = MOST_ACCOUNTS, lane: Lane = Lane.BULK
+) -> list[int]:
+    """Return the ids of accounts with messages in a lane, the least recently served first."""
     rows = sql.fetch_all(
-        "SELECT account_id FROM lookup_sending_accounts(%(now)s, %(most)s)", now=now, most=most
+        "SELECT account_id FROM lookup_sending_accounts(%(now)s, %(most)s, %(is_urgent)s)",
+        now=now,
+        most=most,
+        is_urgent=lane is Lane.URGENT,
     )
     return [row[0] for row in rows]

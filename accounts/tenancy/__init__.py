@@ -11,7 +11,7 @@ functions of `accounts.tenancy.lookups`, which return ids only:
 * `lookup_api_client(client_id)`, `lookup_api_token(token_hash)`: whose credentials?
 * `lookup_accounts()`: all accounts, for the daily housekeeping
 * `lookup_due_accounts(now, limit)`: who has due enrollments or alarms, queued intake, segments to look at?
-* `lookup_sending_accounts(now, limit)`: who has messages to send?
+* `lookup_sending_accounts(now, limit, urgent)`: who has messages to send in this lane?
 * `lookup_import_accounts()`: who has an import to run?
 * `lookup_calling_accounts(now, limit)`: who has webhook calls to make?
 * `lookup_notice_accounts()`: who wants mails about a step's messages?

@@ -143,9 +143,10 @@ def waiting_work(*, now: datetime) -> dict[str, bool]:
         """
         SELECT
             EXISTS (SELECT FROM lookup_due_accounts(%(now)s, 1)),
-            EXISTS (SELECT FROM lookup_sending_accounts(%(now)s, 1)),
+            EXISTS (SELECT FROM lookup_sending_accounts(%(now)s, 1, TRUE)),
+            EXISTS (SELECT FROM lookup_sending_accounts(%(now)s, 1, FALSE)),
             EXISTS (SELECT FROM lookup_import_accounts())
         """,
         now=now,
     )
-    return dict(zip(("advance", "send", "import"), row or (), strict=True))
+    return dict(zip(("advance", "urgent", "send", "import"), row or (), strict=True))

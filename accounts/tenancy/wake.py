@@ -14,6 +14,7 @@ TASKS = {
     "advance": "conductor.engine.tasks.advance",
     "import": "contacts.tasks.run_imports",
     "send": "messaging.tasks.send",
+    "urgent": "messaging.tasks.send_urgent",
 }
 # More tasks than this wait only when no cluster runs: no hint is needed then.
 PLENTY = 20

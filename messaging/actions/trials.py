@@ -94,5 +94,5 @@ def queue_test(
         queued_at=now,
     )
     record(verb="tested", noun="message", object_id=message.pk, now=now, by=by)
-    wake("send")
+    wake("urgent")
     return delivery

@@ -63,6 +63,9 @@ class Delivery(TenantModel):
     is_transactional = models.BooleanField(default=False)
     is_test = models.BooleanField(default=False)
     resend_unknown = models.BooleanField(default=False)
+    # What the step says of caps and quiet hours, for when they are asked again at the claim.
+    waits_for_cap = models.BooleanField(default=False, db_default=False)
+    skips_quiet = models.BooleanField(default=False, db_default=False)
     queued_at = models.DateTimeField()
     not_before = models.DateTimeField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
@@ -86,10 +89,16 @@ class Delivery(TenantModel):
             ),
         ]
         indexes = [
+            # A queued row stands in one of these two: see messaging/sending/lanes.py.
             models.Index(
-                fields=["account", "queued_at", "id"],
-                condition=Q(state="queued"),
-                name="delivery_to_send",
+                fields=["account", "channel", "queued_at", "id"],
+                condition=Q(state="queued") & (Q(is_transactional=True) | Q(is_test=True)),
+                name="delivery_urgent",
+            ),
+            models.Index(
+                fields=["account", "channel", "queued_at", "id"],
+                condition=Q(state="queued") & ~(Q(is_transactional=True) | Q(is_test=True)),
+                name="delivery_bulk",
             ),
             models.Index(
                 fields=["account", "claimed_at"],
@@ -107,6 +116,12 @@ class Delivery(TenantModel):
                 name="delivery_by_step",
             ),
             models.Index(fields=["account", "contact", "id"], name="delivery_by_contact"),
+            # Only what was handed over stands in it: the engine's inserts do not.
+            models.Index(
+                fields=["account", "provider_message_id"],
+                condition=~Q(provider_message_id="") & ~Q(provider="sandbox"),
+                name="delivery_by_provider_message",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -114,9 +129,10 @@ class Delivery(TenantModel):
 
 
 class SendingTurn(TenantModel):
-    """When an account's messages were last sent: the least recently served comes next."""
+    """When an account was last served in each lane: the least recently served comes next."""
 
-    served_at = models.DateTimeField()
+    served_at = models.DateTimeField(null=True, blank=True)
+    urgent_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint("account", name="sending_turn_once")]

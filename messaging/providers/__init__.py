@@ -2,13 +2,14 @@
 Who carries messages: one file per provider, found by scanning this folder.
 
 A provider is handed a batch outside of any transaction and yields one outcome per
-message, in order, as it goes: a message whose outcome was not asked for has not been
-attempted. `idempotent` says that handing over the same delivery twice does no harm; only
-then is a message sent again whose sender died.
+message as it goes; a message without an outcome has not been attempted. It asks before
+each message whether to stop, and hands over several at a time where it may use several
+connections. `idempotent` says that handing over the same delivery twice does no harm;
+only then is a message sent again whose sender died.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -16,7 +17,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, ClassVar
 
+from accounts.actions import InvalidValueError
 from messaging.models import DeliveryState
+from messaging.providers.spread import Share, spread
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,10 @@ class Outcome:
     """
     What became of one message.
 
-    `state` is sent, failed (never accepted), unknown (handed over, no answer) or
-    deferred (worth another try); `is_attempted` is False where nothing was handed over,
-    so that it has cost none of the delivery's attempts.
+    `state` is sent, failed (never accepted), unknown (handed over, no answer), deferred
+    (this recipient may be tried again, `retry_after` seconds from now if the provider says
+    so) or queued (not attempted, and it was not this message's fault). `is_attempted` is
+    False where nothing was handed over, so that it has cost none of the attempts.
     """
 
     delivery_id: int
@@ -52,48 +56,135 @@ class Outcome:
     reason: str = ""
     provider_message_id: str = ""
     is_attempted: bool = True
+    retry_after: float | None = None
 
 
 class ProviderError(Exception):
     """The provider cannot be used as it is set up; `message` is for the marketer."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.message = message
+        # Seconds, where the provider says when it may be asked again.
+        self.retry_after = retry_after
+
+
+class ThrottledError(ProviderError):
+    """The provider takes no more for now."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One thing that a provider wants to know; `secret` ones are kept encrypted, never shown."""
+
+    name: str
+    label: str
+    help: str = ""
+    secret: bool = False
+    required: bool = False
+    choices: tuple[tuple[str, str], ...] = ()
+    initial: str = ""
+    is_number: bool = False
+    is_long: bool = False
 
 
 class Carrier(ABC):
-    """A provider with an account's settings and secret."""
+    """
+    A provider with an account's settings and secrets.
+
+    `about` is what its card says; `sends_from` whether a test needs one of our senders.
+    `connections` is how many it uses at once unless its owner says otherwise.
+    """
 
     kind: ClassVar[str]
     label: ClassVar[str]
     channels: ClassVar[tuple[str, ...]]
+    about: ClassVar[str] = ""
+    icon: ClassVar[str] = "plug-connected"
+    fields: ClassVar[tuple[Field, ...]] = ()
     idempotent: ClassVar[bool] = False
     batch_size: ClassVar[int] = 50
+    connections: ClassVar[int] = 1
+    calls_back: ClassVar[bool] = False
 
-    def __init__(self, settings: Mapping[str, Any], secret: str = "") -> None:
+    def __init__(
+        self, settings: Mapping[str, Any], secrets: Mapping[str, str] | None = None
+    ) -> None:
         self.settings = settings
-        self.secret = secret
+        self.secrets = dict(secrets or {})
 
     @classmethod
     def clean(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Return settings fit to be stored; `InvalidValueError` for those that are not."""
-        return dict(settings)
+        clean: dict[str, Any] = {}
+        for field in cls.fields:
+            if field.secret:
+                continue
+            value = str(settings.get(field.name) or "").strip() or field.initial
+            if field.required and not value:
+                raise InvalidValueError(field.name, f"Give the {in_words(field)}.")
+            if field.choices and value not in dict(field.choices):
+                raise InvalidValueError(field.name, f"Choose the {in_words(field)}.")
+            clean[field.name] = value
+        return clean
+
+    @classmethod
+    def clean_secrets(cls, secrets: Mapping[str, str]) -> dict[str, str]:
+        """Return the secrets that are to be kept; `InvalidValueError` for unfit ones."""
+        clean = {one.name: str(secrets.get(one.name) or "") for one in cls.fields if one.secret}
+        for field in cls.fields:
+            if field.secret and field.required and not clean[field.name].strip():
+                raise InvalidValueError(field.name, f"Give the {in_words(field)}.")
+        return {name: value for name, value in clean.items() if value}
 
     def check(self) -> str:
         """Say what keeps the provider from working; "" where nothing does."""
         return ""
 
     @abstractmethod
-    def send(self, batch: Sequence[Outgoing], *, now: datetime) -> Iterator[Outcome]:
-        """Hand the messages over, one after the other; see the package's docstring."""
+    def carry(self, messages: Iterator[Outgoing], *, now: datetime) -> Iterator[Outcome]:
+        """
+        Hand messages over, one after the other, over one connection.
+
+        A message that was taken and has no outcome has not been handed over.
+
+        :raises ProviderError: if nothing more can be handed over now.
+        """
+
+    def send(
+        self,
+        batch: Sequence[Outgoing],
+        *,
+        now: datetime,
+        stop: Callable[[], bool] = lambda: False,
+        connections: int = 1,
+    ) -> Iterator[Outcome]:
+        """Hand a batch over, several messages at once; see the package's docstring."""
+
+        def carry(share: Share[Outgoing]) -> Iterator[Outcome]:
+            return self.carry(share, now=now)
+
+        def broken(message: Outgoing) -> Outcome:
+            state = DeliveryState.DEFERRED if self.idempotent else DeliveryState.UNKNOWN
+            return Outcome(message.delivery_id, state.value, "connection lost")
+
+        return spread(
+            carry, batch, threads=connections, stop=stop, broken=broken, known=ProviderError
+        )
+
+
+def in_words(field: Field) -> str:
+    """Return a field's label within a sentence."""
+    label = field.label
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
 @cache
 def carriers() -> dict[str, type[Carrier]]:
-    """Return the providers by kind: the class named `CARRIER` of each file here."""
+    """Return the providers by kind: the class named `CARRIER` of each file that has one."""
     found = {}
     for module in iter_modules(__path__):
-        carrier = import_module(f"{__name__}.{module.name}").CARRIER
-        found[carrier.kind] = carrier
+        carrier = getattr(import_module(f"{__name__}.{module.name}"), "CARRIER", None)
+        if carrier is not None:
+            found[carrier.kind] = carrier
     return found

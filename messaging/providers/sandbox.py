@@ -1,7 +1,7 @@
 """Sandbox: nothing leaves the house; what would have been sent is read in a page."""
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from django.db import DatabaseError
@@ -16,11 +16,24 @@ class Sandbox(Carrier):
 
     kind = "sandbox"
     label = "Sandbox"
+    about = "Nothing leaves the house: what would have been sent is read in the Sandbox inbox."
+    icon = "test-pipe"
     channels = ("email", "sms")
     idempotent = True
     batch_size = 500
 
-    def send(self, batch: Sequence[Outgoing], *, now: datetime) -> Iterator[Outcome]:
+    def carry(self, messages: Iterator[Outgoing], *, now: datetime) -> Iterator[Outcome]:
+        """Write what is given in one statement."""
+        return self.send(list(messages), now=now)
+
+    def send(
+        self,
+        batch: Sequence[Outgoing],
+        *,
+        now: datetime,
+        stop: Callable[[], bool] = lambda: False,
+        connections: int = 1,
+    ) -> Iterator[Outcome]:
         """Write the batch in one statement; what is there already stays as it is."""
         try:
             write(batch, now)

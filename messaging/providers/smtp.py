@@ -14,13 +14,13 @@ import os
 import smtplib
 import ssl
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
 
 from accounts.actions import InvalidValueError
-from messaging.providers import Carrier, Outcome, Outgoing, ProviderError
+from messaging.providers import Carrier, Field, Outcome, Outgoing, ProviderError
 
 SECONDS = 30.0  # for each answer; well below the 60 s after which a sender counts as dead
 CHECK_SECONDS = 8.0  # a person waits for the answer
@@ -41,6 +41,13 @@ class Smtp(Carrier):
     channels = ("email",)
     idempotent = False
     batch_size = 50
+    fields = (
+        Field("host", "Host", required=True),
+        Field("port", "Port"),
+        Field("security", "Security"),
+        Field("user", "User"),
+        Field("password", "Password", secret=True),
+    )
 
     @classmethod
     def clean(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,15 +73,10 @@ class Smtp(Carrier):
             return wrong.message
         return ""
 
-    def send(self, batch: Sequence[Outgoing], *, now: datetime) -> Iterator[Outcome]:
+    def carry(self, messages: Iterator[Outgoing], *, now: datetime) -> Iterator[Outcome]:
         """Send one after the other; see the module's docstring for what breaks when."""
-        for place, message in enumerate(batch):
-            try:
-                connection = self.connected()
-            except ProviderError:
-                yield from (postponed(rest.delivery_id) for rest in batch[place:])
-                raise
-            yield self.hand_over(connection, message)
+        for message in messages:
+            yield self.hand_over(self.connected(), message)
 
     def hand_over(self, connection: smtplib.SMTP, message: Outgoing) -> Outcome:
         """Send one message."""
@@ -123,7 +125,7 @@ class Smtp(Carrier):
     @property
     def key(self) -> tuple[Any, ...]:
         """What makes two connections the same; a forked process has its own."""
-        return (os.getpid(), tuple(sorted(self.settings.items())), self.secret)
+        return (os.getpid(), tuple(sorted(self.settings.items())), self.secrets.get("password", ""))
 
     def forget(self) -> None:
         """Close the connection."""
@@ -141,7 +143,7 @@ class Smtp(Carrier):
         try:
             connection = self.greet(host, port, seconds)
             if self.settings.get("user"):
-                connection.login(self.settings["user"], self.secret)
+                connection.login(self.settings["user"], self.secrets.get("password", ""))
         except smtplib.SMTPAuthenticationError as refused:
             raise ProviderError(f"{host} did not accept user and password.") from refused
         except smtplib.SMTPNotSupportedError as missing:

@@ -9,6 +9,7 @@ from accounts.tenancy import sql
 from messaging.actions.receipts import tell_of_deliveries
 from messaging.eligibility import email_refusal, sms_refusal
 from messaging.providers import carriers
+from messaging.sending.lanes import Lane
 
 DEAD_SECONDS = 60
 GIVEN_UP_AFTER = timedelta(days=3)
@@ -16,22 +17,21 @@ MOST_ATTEMPTS = 5
 
 # claim: turn queued deliveries into `sending`, or `skipped` with why not.
 #
-# Params  now timestamptz, sender text, channel text, provider text, most int (rows),
-#         attempts int (tries before a delivery is given up)
+# Params  now timestamptz, sender text, channel text, provider text, most int (rows)
 # Returns what a sender needs of the deliveries that are now `sending`
 # Locks   only the rows taken; rows locked elsewhere are skipped, never waited for
-# Index   delivery_to_send (account_id, queued_at, id) WHERE state = 'queued'
-CLAIM = f"""
-WITH due AS MATERIALIZED (
+# Index   delivery_urgent, delivery_bulk (account_id, channel, queued_at, id)
+DUE = """
     SELECT delivery.id
     FROM messaging_delivery AS delivery
-    WHERE delivery.state = 'queued' AND delivery.channel = %(channel)s
+    WHERE delivery.state = 'queued' AND delivery.channel = %(channel)s AND {lane}
     ORDER BY delivery.queued_at, delivery.id
     LIMIT %(most)s
     FOR UPDATE SKIP LOCKED
-),
+"""
 
-asked AS MATERIALIZED (
+# asked: the person, and why they may not be written to, if so.
+ASKED = f"""
     SELECT
         delivery.id,
         contact.email,
@@ -64,21 +64,13 @@ asked AS MATERIALIZED (
     LEFT JOIN messaging_phonesubscription AS phone_subscription
         ON delivery.phone_list_id = phone_subscription.phone_list_id
         AND delivery.address = phone_subscription.phone_e164
-),
+"""
 
-claimed AS (
+CLAIMED = """
     UPDATE messaging_delivery AS delivery
     SET
-        state = CASE
-            WHEN asked.refusal IS NOT NULL THEN 'skipped'
-            WHEN delivery.attempts >= %(attempts)s THEN 'failed'
-            ELSE 'sending'
-        END,
-        reason = CASE
-            WHEN asked.refusal IS NOT NULL THEN asked.refusal
-            WHEN delivery.attempts >= %(attempts)s THEN 'sender died'
-            ELSE ''
-        END,
+        state = CASE WHEN asked.refusal IS NULL THEN 'sending' ELSE 'skipped' END,
+        reason = coalesce(asked.refusal, ''),
         attempts = delivery.attempts + 1,
         claimed_by = %(sender)s,
         claimed_at = %(now)s,
@@ -117,10 +109,18 @@ claimed AS (
         asked.locale,
         asked.profile,
         asked.short_code
-)
+"""
+
+CLAIM = f"""
+WITH due AS MATERIALIZED ({DUE}),
+
+asked AS MATERIALIZED ({ASKED}),
+
+claimed AS ({CLAIMED})
 
 SELECT claimed.* FROM claimed ORDER BY claimed.id
 """
+CLAIM_OF = {lane: CLAIM.replace("{lane}", lane.condition) for lane in Lane}
 
 PERSON = (
     *("email", "first_name", "last_name", "birthday", "postal_code"),
@@ -175,23 +175,29 @@ def settle_and_release(*, now: datetime) -> None:
         given_up_before=now - GIVEN_UP_AFTER,
     )
     tell_of_deliveries(ids=[row[0] for row in [*failed, *given_up]], now=now)
-    sql.execute(sql.statement("messaging", "take_turn"), now=now)
 
 
-def claim(*, channel: str, provider: str, sender: str, most: int, now: datetime) -> Claim:
+def take_turn(*, lane: Lane, now: datetime) -> None:
+    """Write down that the account was served; the least recently served comes next."""
+    sql.execute(sql.statement("messaging", "take_turn"), lane=lane.value, now=now)
+
+
+def claim(
+    *,
+    channel: str,
+    provider: str,
+    sender: str,
+    most: int,
+    now: datetime,
+    lane: Lane = Lane.BULK,
+) -> Claim:
     """
-    Claim up to `most` queued deliveries of one channel, oldest first.
+    Claim up to `most` queued deliveries of one channel and lane, oldest first.
 
     Eligibility is asked again: consent can be withdrawn between step and sending.
     """
     rows = sql.fetch_dicts(
-        CLAIM,
-        channel=channel,
-        provider=provider,
-        sender=sender,
-        most=most,
-        attempts=MOST_ATTEMPTS,
-        now=now,
+        CLAIM_OF[lane], channel=channel, provider=provider, sender=sender, most=most, now=now
     )
     # What is not sent is told of here, the rest when its batch is written down.
     tell_of_deliveries(ids=[row["id"] for row in rows if row["state"] != "sending"], now=now)

@@ -7,15 +7,29 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from accounts.tenancy import in_account, sql
-from messaging.actions.providers import carrier_of, note_provider_error
+from messaging.actions.providers import Carriage, carriage_of, note_provider
 from messaging.actions.receipts import tell_of_deliveries
 from messaging.models.message import Channel
 from messaging.providers import Carrier, Outcome, Outgoing, ProviderError, carriers
-from messaging.sending.claim import MOST_ATTEMPTS, Claimed, claim, settle_and_release
-from messaging.sending.compose import compose, load_frame
+from messaging.sending.allowance import Allowance, allowance, most_connections, take
+from messaging.sending.backoff import recipient_pause
+from messaging.sending.claim import (
+    MOST_ATTEMPTS,
+    Claim,
+    Claimed,
+    claim,
+    settle_and_release,
+    take_turn,
+)
+from messaging.sending.compose import Frame, compose, load_frame
 from messaging.sending.heart import Heart
+from messaging.sending.lanes import Lane
 
-BATCH_SECONDS = 100.0  # what is left of a slow batch then goes back to the queue
+# A batch is to take about a second, so that other accounts come next and urgent messages
+# find a connection; what is left of one that takes longer goes back to the queue.
+BATCH_SECONDS = 5.0
+AIM_SECONDS = 1.0
+FEWEST = 10
 RETRY_AFTER = timedelta(minutes=1)
 
 log = logging.getLogger(__name__)
@@ -26,55 +40,153 @@ class Handed:
     """What became of a batch, and what is wrong with the provider, if anything."""
 
     outcomes: list[Outcome] = field(default_factory=list)
-    error: str = ""
+    problem: ProviderError | None = None
+    seconds: float = 0.0
+
+    @property
+    def error(self) -> str:
+        """What is wrong with the provider, in words; "" for nothing."""
+        return self.problem.message if self.problem else ""
 
 
-def serve(account_id: int, *, heart: Heart, clock: Callable[[], datetime]) -> bool:
-    """Send one batch of each channel of an account; say whether more may be waiting."""
+@dataclass(frozen=True)
+class Batch:
+    """What was claimed of one channel, and who carries it."""
+
+    carriage: Carriage
+    claimed: Claim
+    frame: Frame
+    granted: Allowance
+    most: int
+
+
+class Pace:
+    """How many messages of a channel this process hands over in a second, as last seen."""
+
+    def __init__(self) -> None:
+        self.rates: dict[tuple[int, str, str], float] = {}
+
+    def most(self, key: tuple[int, str, str], batch_size: int) -> int:
+        """Return how many to claim for a batch of about a second."""
+        rate = self.rates.get(key)
+        if rate is None:
+            return batch_size
+        return max(min(FEWEST, batch_size), min(batch_size, int(rate * AIM_SECONDS)))
+
+    def learn(self, key: tuple[int, str, str], handed: Handed) -> None:
+        """Remember a batch's pace."""
+        if len(self.rates) > 10_000:
+            self.rates.clear()
+        tried = sum(one.is_attempted for one in handed.outcomes)
+        if tried:
+            self.rates[key] = tried / max(handed.seconds, 0.001)
+
+
+PACE = Pace()
+
+
+def serve(
+    account_id: int, *, heart: Heart, clock: Callable[[], datetime], lane: Lane | None = None
+) -> bool:
+    """
+    Send one batch of each channel of an account; say whether more may be sent at once.
+
+    Of one lane, or of both, the urgent one first.
+    """
+    lanes = list(Lane) if lane is None else [lane]
     with in_account(account_id):
         settle_and_release(now=clock())
-    more = [send_batch(account_id, channel, heart=heart, clock=clock) for channel in Channel]
+        for one in lanes:
+            take_turn(lane=one, now=clock())
+    more = [
+        send_batch(account_id, channel, one, heart=heart, clock=clock)
+        for one in lanes
+        for channel in Channel
+    ]
     return any(more)
 
 
 def send_batch(
-    account_id: int, channel: Channel, *, heart: Heart, clock: Callable[[], datetime]
+    account_id: int, channel: Channel, lane: Lane, *, heart: Heart, clock: Callable[[], datetime]
 ) -> bool:
     """Claim and send one batch; say whether it was a full one."""
     now = clock()
     with in_account(account_id):
-        carrier = usable_carrier(channel)
-        if carrier is None:
-            return False
-        claimed = claim(
-            channel=channel,
-            provider=carrier.kind,
-            sender=heart.sender,
-            most=carrier.batch_size,
+        batch = claim_batch(account_id, channel, lane, heart=heart, now=now)
+    if batch is None:
+        return False
+    claimed = batch.claimed
+    left = Handed()
+    for kind in sorted({one.provider for one in claimed.sending}):
+        carrier = batch.carriage.carrier
+        if kind != carrier.kind:
+            carrier = carriers()[kind]({})
+        rows = [one for one in claimed.sending if one.provider == kind]
+        ready, refused = compose(rows, batch.frame, now=now)
+        handed = hand_over(
+            carrier, ready, heart=heart, now=now, connections=batch.granted.connections
+        )
+        if kind == batch.carriage.carrier.kind:
+            PACE.learn((account_id, channel, kind), handed)
+            left = handed
+        handed.outcomes += [Outcome(one.delivery_id, "failed", one.reason) for one in refused]
+        write_down(account_id, rows, handed, heart=heart, now=clock())
+    if batch.carriage.provider_id is not None:
+        with in_account(account_id):
+            note_provider(
+                batch.carriage.provider_id,
+                holder=f"{heart.sender} {lane}",
+                problem=left.problem,
+                has_sent=any(one.state == "sent" for one in left.outcomes),
+                unattempted=sum(not one.is_attempted for one in left.outcomes),
+                now=clock(),
+            )
+    return claimed.seen >= batch.most and left.problem is None
+
+
+def claim_batch(
+    account_id: int, channel: Channel, lane: Lane, *, heart: Heart, now: datetime
+) -> Batch | None:
+    """Claim a batch as large as the provider allows now; None where there is nothing to do."""
+    carriage = carriage_of(channel, now=now)
+    if carriage is None:
+        return None
+    carrier, provider = carriage.carrier, carriage.provider
+    most = PACE.most((account_id, channel, carrier.kind), carrier.batch_size)
+    granted = Allowance(most, most_connections(provider, carrier))
+    if provider is not None:
+        granted = allowance(provider, carrier, lane=lane, most=most, now=now)
+    if not granted.messages:
+        return None
+    claimed = claim(
+        channel=channel,
+        provider=carrier.kind,
+        sender=heart.sender,
+        most=granted.messages,
+        lane=lane,
+        now=now,
+    )
+    if not claimed.seen:
+        return None
+    if provider is not None:
+        take(
+            provider,
+            holder=f"{heart.sender} {lane}",
+            messages=len(claimed.sending),
+            connections=granted.connections,
             now=now,
         )
-        frame = load_frame(claimed.sending, account_id=account_id)
-    for kind in sorted({one.provider for one in claimed.sending}):
-        carried_by = carrier if kind == carrier.kind else carriers()[kind]({})
-        batch = [one for one in claimed.sending if one.provider == kind]
-        ready, refused = compose(batch, frame, now=now)
-        handed = hand_over(carried_by, ready, heart=heart, now=now)
-        handed.outcomes += [Outcome(one.delivery_id, "failed", one.reason) for one in refused]
-        write_down(account_id, channel, batch, handed, heart=heart, now=clock())
-    return claimed.seen >= carrier.batch_size
-
-
-def usable_carrier(channel: Channel) -> Carrier | None:
-    """Return what carries a channel; None while it is paused or cannot be used."""
-    try:
-        return carrier_of(channel)
-    except ProviderError as wrong:
-        note_provider_error(channel=channel, error=wrong.message)
-        return None
+    frame = load_frame(claimed.sending, account_id=account_id)
+    return Batch(carriage, claimed, frame, granted, granted.messages)
 
 
 def hand_over(
-    carrier: Carrier, batch: Sequence[Outgoing], *, heart: Heart, now: datetime
+    carrier: Carrier,
+    batch: Sequence[Outgoing],
+    *,
+    heart: Heart,
+    now: datetime,
+    connections: int = 1,
 ) -> Handed:
     """
     Give a batch to its provider, outside of any transaction.
@@ -83,18 +195,20 @@ def hand_over(
     attempted goes back to the queue.
     """
     handed = Handed()
-    end = time.monotonic() + BATCH_SECONDS
+    began = time.monotonic()
+
+    def stop() -> bool:
+        return time.monotonic() > began + BATCH_SECONDS or not heart.is_beating
+
     try:
-        for outcome in carrier.send(batch, now=now):
+        for outcome in carrier.send(batch, now=now, stop=stop, connections=connections):
             handed.outcomes.append(outcome)
-            if time.monotonic() > end or not heart.is_beating:
-                break
-    except ProviderError as wrong:
-        handed.error = wrong.message
+    except ProviderError as problem:
+        handed.problem = problem
     except Exception:
         log.exception("The provider %s broke down in a batch of %s.", carrier.kind, len(batch))
-        handed.error = "The provider broke down; see the log."
-        settle_broken(carrier, batch, handed)
+        handed.problem = ProviderError("The provider broke down; see the log.")
+    handed.seconds = time.monotonic() - began
     done = {outcome.delivery_id for outcome in handed.outcomes}
     handed.outcomes += [
         Outcome(message.delivery_id, "queued", is_attempted=False)
@@ -104,28 +218,14 @@ def hand_over(
     return handed
 
 
-def settle_broken(carrier: Carrier, batch: Sequence[Outgoing], handed: Handed) -> None:
-    """Say what became of the message in whose midst the provider broke down."""
-    done = {outcome.delivery_id for outcome in handed.outcomes}
-    broken = next((one for one in batch if one.delivery_id not in done), None)
-    if broken is not None:
-        state = "deferred" if carrier.idempotent else "unknown"
-        handed.outcomes.append(Outcome(broken.delivery_id, state, "connection lost"))
-
-
 def write_down(
-    account_id: int,
-    channel: Channel,
-    claimed: Sequence[Claimed],
-    handed: Handed,
-    *,
-    heart: Heart,
-    now: datetime,
+    account_id: int, claimed: Sequence[Claimed], handed: Handed, *, heart: Heart, now: datetime
 ) -> None:
     """Write a batch's outcomes with one UPDATE, and tell who listens."""
+    rows = {row.id: row for row in claimed}
     again = {row.id for row in claimed if row.resend_unknown and row.attempts < MOST_ATTEMPTS}
     outcomes = [
-        Outcome(one.delivery_id, "deferred", one.reason)
+        Outcome(one.delivery_id, "deferred", one.reason, retry_after=RETRY_AFTER.total_seconds())
         if one.state == "unknown" and one.delivery_id in again
         else one
         for one in handed.outcomes
@@ -138,9 +238,15 @@ def write_down(
             reasons=[one.reason[:200] for one in outcomes],
             provider_message_ids=[one.provider_message_id[:200] for one in outcomes],
             attempted=[one.is_attempted for one in outcomes],
+            retry_ats=[retry_at(one, rows[one.delivery_id].attempts, now) for one in outcomes],
             sender=heart.sender,
             now=now,
-            retry_at=now + RETRY_AFTER,
         )
         tell_of_deliveries(ids=[one.delivery_id for one in outcomes], now=now)
-        note_provider_error(channel=channel, error=handed.error)
+
+
+def retry_at(outcome: Outcome, attempts: int, now: datetime) -> datetime | None:
+    """Return when a deferred message is tried again."""
+    if outcome.state != "deferred":
+        return None
+    return now + recipient_pause(attempts, retry_after=outcome.retry_after)

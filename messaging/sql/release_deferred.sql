@@ -1,12 +1,18 @@
 -- release_deferred: put deliveries back into the queue whose time has come; give up the old.
 --
+-- What the provider has put off for three days has failed; what we held was never attempted.
+--
 -- Params  now timestamptz, given_up_before timestamptz (queued before: three days are over)
 -- Returns the ids of those that are over: they were given up
 -- Index   delivery_deferred (account_id, not_before) WHERE state = 'deferred'
 WITH released AS (
     UPDATE messaging_delivery
     SET
-        state = CASE WHEN queued_at <= %(given_up_before)s THEN 'skipped' ELSE 'queued' END,
+        state = CASE
+            WHEN queued_at > %(given_up_before)s THEN 'queued'
+            WHEN starts_with(reason, 'provider rejected') THEN 'failed'
+            ELSE 'skipped'
+        END,
         reason = CASE WHEN queued_at <= %(given_up_before)s THEN reason ELSE '' END
     WHERE id IN (
         SELECT delivery.id
@@ -21,5 +27,5 @@ WITH released AS (
 
 SELECT released.id
 FROM released
-WHERE released.state = 'skipped'
+WHERE released.state IN ('failed', 'skipped')
 ORDER BY released.id;

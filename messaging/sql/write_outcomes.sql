@@ -1,8 +1,8 @@
 -- write_outcomes: what became of a batch, where it is still its sender's.
 --
--- Params  now timestamptz, sender text, retry_at timestamptz,
+-- Params  now timestamptz, sender text,
 --         ids bigint[], states text[], reasons text[], provider_message_ids text[],
---         attempted boolean[] (all in the same order)
+--         attempted boolean[], retry_ats timestamptz[] (all in the same order)
 -- Returns nothing; a batch that was settled meanwhile is left as it is
 -- Index   messaging_delivery (primary key)
 UPDATE messaging_delivery AS delivery
@@ -11,7 +11,7 @@ SET
     reason = outcome.reason,
     provider_message_id = outcome.provider_message_id,
     sent_at = CASE WHEN outcome.state = 'sent' THEN %(now)s::timestamptz END,
-    not_before = CASE WHEN outcome.state = 'deferred' THEN %(retry_at)s::timestamptz END,
+    not_before = outcome.retry_at,
     -- What was handed back unattempted has cost no attempt.
     attempts = CASE
         WHEN outcome.is_attempted THEN delivery.attempts
@@ -25,8 +25,9 @@ FROM
         %(states)s::text[],
         %(reasons)s::text[],
         %(provider_message_ids)s::text[],
-        %(attempted)s::boolean[]
-    ) AS outcome (id, state, reason, provider_message_id, is_attempted)
+        %(attempted)s::boolean[],
+        %(retry_ats)s::timestamptz[]
+    ) AS outcome (id, state, reason, provider_message_id, is_attempted, retry_at)
 WHERE
     delivery.id = outcome.id
     AND delivery.state = 'sending'

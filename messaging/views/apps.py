@@ -24,7 +24,7 @@ from messaging.providers import Carrier, ProviderError
 @requires("manage")
 def apps(request: AccountRequest) -> HttpResponse:
     """Show who carries email and texts; choose another carrier of email."""
-    provider = Provider.objects.filter(channel=Channel.EMAIL).first()
+    provider = Provider.objects.filter(channel=Channel.EMAIL, is_default=True).first()
     form = ProviderForm(request.POST or None, channel=Channel.EMAIL, initial=initial(provider))
     if request.method == "POST" and form.is_valid():
         try:
@@ -32,7 +32,7 @@ def apps(request: AccountRequest) -> HttpResponse:
                 channel=Channel.EMAIL,
                 kind=form.cleaned_data["kind"],
                 settings=form.settings(),
-                secret=form.cleaned_data["password"] or None,
+                secrets={"password": form.cleaned_data["password"]},
                 now=timezone.now(),
                 by=request.user,
             )

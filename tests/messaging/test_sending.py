@@ -173,7 +173,9 @@ class TestServe:
     def test_sends_nothing_while_the_provider_is_paused(self, acme, now, turn):
         with in_account(acme.pk):
             QueuedEmailFactory.create()
-            Provider.objects.create(channel="email", kind="sandbox", paused_at=now, updated_at=now)
+            Provider.objects.create(
+                channel="email", kind="sandbox", is_default=True, paused_at=now, updated_at=now
+            )
 
         turn()
 
@@ -326,8 +328,9 @@ class Broken(Carrier):
     label = "Broken"
     channels = ("email",)
 
-    def send(self, batch, *, now):
-        yield Outcome(batch[0].delivery_id)
+    def carry(self, messages, *, now):
+        yield Outcome(next(messages).delivery_id)
+        next(messages)
         raise RuntimeError("boom")
 
 

@@ -52,7 +52,7 @@ class Command(SentenceCommand):
                     channel=options["channel"],
                     kind=options["kind"],
                     settings=settings,
-                    secret=password(from_stdin=options["password_stdin"]),
+                    secrets={"password": password(from_stdin=options["password_stdin"]) or ""},
                     now=timezone.now(),
                 )
                 carrier = actions.carrier_of(options["channel"])
