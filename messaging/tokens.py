@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from django.conf import settings
+from django.utils.encoding import force_bytes
 
-KINDS = frozenset({"open", "click", "unsubscribe", "preferences", "browser", "sms"})
+KINDS = frozenset({"delivery", "open", "click", "unsubscribe", "preferences", "browser", "sms"})
 SEAL_BYTES = 10
 MOST_CHARACTERS = 4000
 MOST_BITS = 63
@@ -106,4 +107,4 @@ def _keys(kind: str) -> tuple[bytes, ...]:
         raise ValueError(f"There are no tokens of kind {kind!r}.")
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     purpose = f"conductor token {kind}".encode()
-    return tuple(hmac.digest(secret.encode(), purpose, "sha256") for secret in secrets)
+    return tuple(hmac.digest(force_bytes(secret), purpose, "sha256") for secret in secrets)

@@ -1,10 +1,13 @@
 """What comes back of a delivery: opens, clicks, bounces, replies; and who is told."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from accounts.actions import InvalidValueError
+from accounts.tenancy import sql
 from contacts.actions import facts
 from messaging.models import Delivery, DeliveryState, Receipt
 from messaging.models.receipt import ReceiptKind
@@ -57,8 +60,38 @@ CAME_BACK = f"""
         0::smallint
     FROM messaging_receipt AS receipt
     INNER JOIN messaging_delivery AS delivery ON delivery.id = receipt.delivery_id
-    WHERE receipt.id = %(receipt_id)s
+    WHERE
+        receipt.id = ANY(%(receipts)s::bigint[])
+        AND NOT delivery.is_test
+        AND delivery.contact_id IS NOT NULL
+    ORDER BY receipt.id
 """
+# Whatever list it was sent for: nobody reads at that address.
+BOUNCED = f"""
+    SELECT
+        '{facts.BOUNCED}'::text,
+        NULL::bigint,
+        NULL::bigint,
+        NULL::bigint,
+        NULL::bigint,
+        delivery.contact_id,
+        NULL::bigint,
+        receipt.recorded_at,
+        receipt.recorded_at,
+        delivery.channel::text,
+        jsonb_build_object('delivery_id', delivery.id),
+        0::smallint
+    FROM messaging_receipt AS receipt
+    INNER JOIN messaging_delivery AS delivery ON delivery.id = receipt.delivery_id
+    WHERE
+        receipt.id = ANY(%(receipts)s::bigint[])
+        AND receipt.kind = 'bounced'
+        AND NOT delivery.is_test
+        AND delivery.contact_id IS NOT NULL
+    ORDER BY receipt.id
+"""
+# One delivery keeps no more receipts of one kind.
+MOST_OF_A_KIND = 200
 # What never left has nothing that comes back.
 NEVER_LEFT = {
     DeliveryState.QUEUED.value,
@@ -91,28 +124,58 @@ def record_receipts(
         raise InvalidValueError(
             "delivery", f"Nothing comes back of a delivery that is {delivery.state}."
         )
-    receipt = Receipt.objects.create(
-        delivery=delivery,
-        list_id=delivery.list_id,
-        contact_id=delivery.contact_id,
-        channel=delivery.channel,
-        kind=kind,
-        occurred_at=occurred_at or now,
-        recorded_at=now,
-        detail=dict(detail or {}),
+    (written,) = write_receipts(
+        [CameBack(delivery.pk, kind, occurred_at or now, dict(detail or {}))], now=now
     )
-    if not delivery.is_test and delivery.contact_id is not None:
-        facts.announce_many(CAME_BACK, receipt_id=receipt.pk)
-        if kind == ReceiptKind.BOUNCED:
-            # Whatever list it was sent for: nobody reads at that address.
-            facts.announce_contact(
-                kind=facts.BOUNCED,
-                contact_id=delivery.contact_id,
-                now=now,
-                method=delivery.channel,
-                properties={"delivery_id": delivery.pk},
-            )
-    return receipt
+    return Receipt.objects.get(pk=written.id)
+
+
+@dataclass(frozen=True)
+class CameBack:
+    """One thing that came back of a delivery."""
+
+    delivery_id: int
+    kind: str
+    occurred_at: datetime
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A receipt that was written."""
+
+    id: int
+    delivery_id: int
+    kind: str
+    contact_id: int | None
+
+
+def write_receipts(came_back: Sequence[CameBack], *, now: datetime) -> list[Written]:
+    """
+    Note what came back of many deliveries, and tell who listens: a few statements in all.
+
+    Left out are those of deliveries that are gone or never left, and what is beyond
+    `MOST_OF_A_KIND` of one delivery. Times of ours that lie ahead of `now` become `now`.
+    """
+    if not came_back:
+        return []
+    rows = sql.fetch_all(
+        sql.statement("messaging", "write_receipts"),
+        delivery_ids=[one.delivery_id for one in came_back],
+        kinds=[one.kind for one in came_back],
+        times=[one.occurred_at for one in came_back],
+        details=[json.dumps(dict(one.detail)) for one in came_back],
+        most=MOST_OF_A_KIND,
+        now=now,
+    )
+    written = [Written(*row) for row in rows]
+    listening = facts.audience() if written else set()
+    ids = [one.id for one in written]
+    if facts.RECEIPT in listening:
+        facts.announce_many(CAME_BACK, receipts=ids)
+    if facts.BOUNCED in listening and any(one.kind == ReceiptKind.BOUNCED for one in written):
+        facts.announce_many(BOUNCED, receipts=ids)
+    return written
 
 
 def tell_of_deliveries(*, ids: Sequence[int], now: datetime) -> None:

@@ -1,0 +1,50 @@
+-- write_receipts: note what came back of many deliveries.
+--
+-- Params  delivery_ids bigint[], kinds text[], times timestamptz[], details text[] (JSON objects;
+--         all in the same order), most int (of one kind a delivery keeps no more), now timestamptz
+-- Returns id, delivery_id, kind and contact_id of each receipt that was written
+-- Index   messaging_delivery (primary key), messaging_receipt (account_id, delivery_id)
+WITH given AS MATERIALIZED (
+    SELECT
+        came.delivery_id,
+        came.kind,
+        least(came.occurred_at, %(now)s) AS occurred_at,
+        came.detail::jsonb AS detail,
+        came.place
+    FROM
+        unnest(
+            %(delivery_ids)s::bigint[],
+            %(kinds)s::text[],
+            %(times)s::timestamptz[],
+            %(details)s::text[]
+        ) WITH ORDINALITY AS came (delivery_id, kind, occurred_at, detail, place)
+)
+
+INSERT INTO messaging_receipt (
+    delivery_id, list_id, contact_id, channel, kind, occurred_at, recorded_at, detail
+)
+SELECT
+    delivery.id,
+    delivery.list_id,
+    delivery.contact_id,
+    delivery.channel,
+    given.kind,
+    given.occurred_at,
+    %(now)s,
+    given.detail
+FROM given
+INNER JOIN messaging_delivery AS delivery ON given.delivery_id = delivery.id
+WHERE
+    -- Nothing comes back of what never left.
+    delivery.state NOT IN ('queued', 'deferred', 'skipped')
+    -- Whoever asks for one picture a million times fills no disk.
+    AND %(most)s > (
+        SELECT count(*)
+        FROM (
+            SELECT FROM messaging_receipt AS kept
+            WHERE kept.delivery_id = delivery.id AND kept.kind = given.kind
+            LIMIT %(most)s -- noqa: AM09
+        ) AS counted
+    )
+ORDER BY given.place
+RETURNING id, delivery_id, kind, contact_id;
