@@ -16,8 +16,10 @@ to the address that was checked, which the pools of the larger libraries do not 
 import http.client
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -29,6 +31,9 @@ Address = IPv4Address | IPv6Address
 Resolver = Callable[[str, int], Sequence[str]]
 
 MOST_READ = 64 * 1024
+RESOLVE_SECONDS = 10.0
+MOST_RESOLVING = 256
+_resolving = threading.BoundedSemaphore(MOST_RESOLVING)
 SCHEMES = {"http": 80, "https": 443}
 
 GLOBAL_UNICAST = IPv6Network("2000::/3")
@@ -149,16 +154,23 @@ def is_allowed(target: Target, allowed: Iterable[str]) -> bool:
 
 
 def checked_addresses(
-    target: Target, *, allowed: Iterable[str], resolver: Resolver = resolve
+    target: Target,
+    *,
+    allowed: Iterable[str],
+    resolver: Resolver = resolve,
+    seconds: float = RESOLVE_SECONDS,
 ) -> list[str]:
     """
     Return the addresses of a target, each of which may be called.
 
     :raises RefusedAddressError: if any of them is not on the public internet.
-    :raises NoAnswerError: if the name has none.
+    :raises NoAnswerError: if the name has none, or none was found in `seconds`.
     """
     try:
-        addresses = list(dict.fromkeys(resolver(target.host, target.port)))
+        found = _resolve_within(seconds, lambda: resolver(target.host, target.port))
+        addresses = list(dict.fromkeys(found))
+    except TimeoutError as late:
+        raise NoAnswerError("the name of the server was not found in time") from late
     except (OSError, UnicodeError) as unknown:
         raise NoAnswerError("the name of the server is not known") from unknown
     if not addresses:
@@ -166,6 +178,32 @@ def checked_addresses(
     if not is_allowed(target, allowed) and not all(map(is_public, addresses)):
         raise RefusedAddressError("the address is not on the public internet")
     return addresses
+
+
+def _resolve_within(seconds: float, run: Callable[[], Sequence[str]]) -> Sequence[str]:
+    """
+    Ask for a name in a thread of its own: nothing else ends the system's resolver.
+
+    What it has not answered in time it may go on looking for; more than `MOST_RESOLVING`
+    at once are not begun.
+
+    :raises TimeoutError: if it takes longer.
+    """
+    end = time.monotonic() + seconds
+    if not _resolving.acquire(timeout=seconds):
+        raise TimeoutError
+    answered: Future[Sequence[str]] = Future()
+
+    def ask() -> None:
+        try:
+            answered.set_result(run())
+        except BaseException as problem:
+            answered.set_exception(problem)
+        finally:
+            _resolving.release()
+
+    threading.Thread(target=ask, daemon=True, name="resolver").start()
+    return answered.result(timeout=max(0.0, end - time.monotonic()))
 
 
 def call(request: Request, *, allowed: Iterable[str] = (), resolver: Resolver = resolve) -> Answer:
@@ -177,7 +215,9 @@ def call(request: Request, *, allowed: Iterable[str] = (), resolver: Resolver = 
     """
     deadline = Deadline(request.seconds)
     target = read_url(request.url)
-    addresses = checked_addresses(target, allowed=allowed, resolver=resolver)
+    addresses = checked_addresses(
+        target, allowed=allowed, resolver=resolver, seconds=deadline.left()
+    )
     connection = PinnedConnection(target, addresses, deadline)
     try:
         connection.request(

@@ -1,4 +1,4 @@
-"""What happens by the clock: one page of it. The pulse runs these, and must not wait long."""
+"""What happens by the clock: one page of it. The pulse runs these beside itself, one after another."""
 
 from collections.abc import Callable
 from datetime import datetime

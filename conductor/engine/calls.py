@@ -24,7 +24,7 @@ import json
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -37,6 +37,7 @@ from accounts import outgoing
 from accounts.tenancy import in_account, lookups, sql
 from accounts.tenancy.wake import wake
 from conductor.engine.answers import read_answer
+from conductor.engine.faults import place_of
 from conductor.engine.requests import MOST_ATTEMPTS, PAUSES, Claimed, claim
 
 SLOTS = 128
@@ -47,6 +48,7 @@ LOOK_SECONDS = 0.5
 # Answers that come within this time of one another are written down together.
 GATHER_SECONDS = 0.02
 STOP_SECONDS = 3.0
+UNSTORABLE = {"error": "the answer cannot be kept"}
 
 KEPT = timedelta(days=30)
 
@@ -82,11 +84,11 @@ class Caller:
             try:
                 busy = self.step()
             except DatabaseError as problem:
-                log.warning("The caller waits: %s", " ".join(str(problem).split()))
+                log.warning("The caller waits: %s", place_of(problem))
                 connections.close_all()
                 busy = False
-            except Exception:
-                log.exception("The caller stumbled; what it had claimed is called again later.")
+            except Exception as problem:
+                log.error("The caller stumbled, and calls again later: %s", place_of(problem))
                 connections.close_all()
                 busy = False
             if not busy:
@@ -144,8 +146,8 @@ class Caller:
             )
         except DatabaseError:
             raise
-        except Exception:
-            log.exception("Calls of account %s cannot be prepared.", account_id)
+        except Exception as problem:
+            log.error("Calls of account %s cannot be prepared: %s", account_id, place_of(problem))
             return
         for one in claimed:
             self.under_way[start(one, self.resolver)] = one
@@ -163,9 +165,10 @@ class Caller:
                 write_down(account_id, outcomes, now=self.clock())
             except (OperationalError, InterfaceError):
                 raise
-            except Exception:
+            except Exception as problem:
                 # One account's fault is not the others'; its calls are made again later.
-                log.exception("Outcomes of account %s cannot be written down.", account_id)
+                place = place_of(problem)
+                log.error("Outcomes of account %s cannot be written down: %s", account_id, place)
         for future in over:
             del self.under_way[future]
 
@@ -205,9 +208,38 @@ def make(claimed: Claimed, resolver: outgoing.Resolver) -> Mapping[str, Any]:
 
 
 def write_down(
+    account_id: int, outcomes: Sequence[tuple[Claimed, Mapping[str, Any]]], *, now: datetime
+) -> None:
+    """
+    Write what became of an account's calls; let those whose call is over go on.
+
+    An outcome that cannot be stored stops nobody else's: the batch is halved until it is
+    alone, and then says no more than that.
+
+    :raises OperationalError: if the database is gone.
+    """
+    try:
+        write_outcomes(account_id, outcomes, now=now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        claimed, outcome = outcomes[0]
+        if len(outcomes) > 1:
+            middle = len(outcomes) // 2
+            write_down(account_id, outcomes[:middle], now=now)
+            write_down(account_id, outcomes[middle:], now=now)
+        elif outcome != UNSTORABLE:
+            # Not with the message, which may hold what was answered.
+            log.error("The outcome of call %s cannot be stored.", claimed.call_id)
+            write_down(account_id, [(claimed, UNSTORABLE)], now=now)
+        else:
+            raise
+
+
+def write_outcomes(
     account_id: int, outcomes: Iterable[tuple[Claimed, Mapping[str, Any]]], *, now: datetime
 ) -> None:
-    """Write what became of an account's calls; let those whose call is over go on."""
+    """Write outcomes in one transaction."""
     rows = [result_of(claimed, outcome, now=now) for claimed, outcome in outcomes]
     with in_account(account_id):
         # In the order in which a tick locks: contacts first, then their calls.

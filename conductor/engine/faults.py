@@ -1,6 +1,7 @@
 """Faults: what goes wrong for one row is found, so that it stops nobody else."""
 
 import logging
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,6 +34,7 @@ GONE = {
 # Of these each row has its own; the others a step names for everybody.
 OF_ONE = {"contacts_contact", "contacts_subscription"}
 MOST_WORDS = 180
+MOST_FRAMES = 6
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def run_safely(run: Callable[[], object]) -> Fault | None:
     except filters.VanishedError as gone:
         return Fault(f"step_error {gone.reason}"[:MOST_WORDS], of_everybody=True)
     except ObjectDoesNotExist as gone:
-        log.warning("A step names what is gone: %s", gone)
+        log.warning("A step names what is gone: %s", place_of(gone))
         return Fault("step_error what the step names is gone", of_everybody=True)
     except Error as error:
         fault = _of_database(error)
@@ -64,7 +66,7 @@ def run_safely(run: Callable[[], object]) -> Fault | None:
         return fault
     except Exception as error:
         # A fault of ours: it is in the log, and holds whom it concerns.
-        log.exception("A step failed.")
+        log.error("A step failed: %s", place_of(error))
         return Fault(f"step_error {type(error).__name__}"[:MOST_WORDS])
     return None
 
@@ -79,9 +81,23 @@ def _of_database(error: Error) -> Fault | None:
         reason = f"step_error {GONE[gone[0]] if gone else state}"
         return Fault(reason, of_everybody=bool(gone) and gone[0] not in OF_ONE)
     if state.startswith(BROKEN_STATEMENT):
-        log.error("A statement cannot be run: %s", error)
+        log.error("A statement cannot be run: %s, %s", state, place_of(error))
         return Fault(f"step_error {state}", of_everybody=True)
     return Fault(f"step_error {state}")
+
+
+def place_of(error: BaseException) -> str:
+    """
+    Name an error and the lines that it came through, for the log.
+
+    Not its message, which may hold what somebody wrote, nor the values of the statement; but
+    that of a database that cannot be reached or has chosen a victim.
+    """
+    if isinstance(error, OperationalError | InterfaceError):
+        return " ".join(str(error).split())
+    frames = traceback.extract_tb(error.__traceback__)[-MOST_FRAMES:]
+    lines = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames]
+    return f"{type(error).__name__} at {' < '.join(reversed(lines))}"
 
 
 def find_culprits(

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.tenancy import lookups
 from accounts.tenancy.wake import enqueue
+from conductor.engine.faults import place_of
 from conductor.engine.turns import serve
 
 log = logging.getLogger(__name__)
@@ -47,10 +48,11 @@ def _serve(account_id: int) -> int:
     except (OperationalError, InterfaceError) as problem:
         if not _is_ours(problem):
             raise
-        log.warning("The tick of account %s was given up: %s", account_id, problem)
+        log.warning("The tick of account %s was given up: %s", account_id, place_of(problem))
         return 0
-    except Exception:
-        log.exception("The tick of account %s failed; nothing of it was kept.", account_id)
+    except Exception as problem:
+        place = place_of(problem)
+        log.error("The tick of account %s failed; nothing of it was kept: %s", account_id, place)
         return 0
     return done.rows if done else 0
 

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -140,6 +141,20 @@ class TestName:
     def test_that_does_not_exist_is_no_answer(self, names: Names) -> None:
         with pytest.raises(NoAnswerError):
             call(Request("GET", "http://nowhere.example/"), resolver=names)
+
+    def test_that_is_looked_up_for_ever_is_no_answer_in_time(self) -> None:
+        answered = threading.Event()
+
+        def never(_host: str, _port: int) -> list[str]:
+            answered.wait(30)
+            return []
+
+        began = time.monotonic()
+        with pytest.raises(NoAnswerError, match="not found in time"):
+            call(Request("GET", "http://slow.example/", seconds=0.2), resolver=never)
+
+        assert time.monotonic() - began < 2
+        answered.set()
 
     def test_falls_back_to_its_next_address(self, shop: OtherSide) -> None:
         two = Names({"shop.example": [["::1", "127.0.0.1"]]})

@@ -113,6 +113,33 @@ class TestMake:
         assert outcome == {"status": 200, "error": "the answer cannot be read"}
 
 
+class TestWriteDown:
+    def test_lets_the_others_go_on_where_one_outcome_cannot_be_stored(
+        self, acme: Account, shop: OtherSide, now: datetime
+    ) -> None:
+        queue(acme, shop, now, "/", people=5)
+        claimed = claim(acme.pk, now=now, most=9, each=9, full=[])
+        good: dict[str, Any] = {"status": 200}
+
+        calls.write_down(
+            acme.pk,
+            [
+                (one, {**good, "error": "\0"} if place == 3 else good)
+                for place, one in enumerate(claimed)
+            ],
+            now=now,
+        )
+
+        assert states(acme) == {"done": 4, "failed": 1}
+        with in_account(acme.pk):
+            failed = Call.objects.get(state="failed")
+            assert (failed.pk, failed.outcome) == (
+                claimed[3].call_id,
+                {"error": "the answer cannot be kept"},
+            )
+            assert Enrollment.objects.filter(due_at=now).count() == 5
+
+
 class TestCaller:
     def test_makes_calls_side_by_side(
         self, acme: Account, shop: OtherSide, names: Names, now: datetime

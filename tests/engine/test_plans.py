@@ -204,3 +204,41 @@ class TestPlans:
             "insert_visits": {"now": crowd.now, "programs": "[]"},
         }.items():
             assert "Seq Scan on contacts_subscription" not in plan(name, **given), name
+
+
+# Of three steps the second is full, with a hundred times as many calls as the others.
+CALLS = """
+    INSERT INTO conversations_call (
+        enrollment_id, conversation_id, version_id, step_key, visit_number, state, attempts,
+        next_at, outcome, created_at
+    )
+    SELECT
+        n, 1, 1, CASE mod(n, 100) WHEN 0 THEN 'a' WHEN 1 THEN 'c' ELSE 'b' END, 1, 'queued', 0,
+        %(now)s, '{}', %(now)s
+    FROM generate_series(1, %(size)s) AS n
+"""
+
+
+def test_calls_are_claimed_without_reading_those_of_full_steps(world: World) -> None:
+    sql.execute(CALLS, size=PEOPLE, now=world.now)
+    sql.execute("SELECT refresh_statistics(%(tables)s)", tables=["conversations_call"])
+    given = {
+        "now": world.now,
+        "lease_until": world.now,
+        "most": 64,
+        "each": 16,
+        "full_versions": [1],
+        "full_steps": ["b"],
+        "attempts": 4,
+    }
+
+    with sql.explained("claim_calls") as plans:
+        sql.execute(sql.statement("conductor.engine", "claim_calls"), **given)
+
+    steps = sql.fetch_all(
+        "SELECT step_key, count(*) FROM conversations_call WHERE state <> 'queued' GROUP BY 1 ORDER BY 1"
+    )
+    assert steps == [("a", 16), ("c", 16)]
+    found = "\n".join(plans["claim_calls"])
+    assert "call_by_step" in found
+    assert "Rows Removed by Filter" not in found.partition("chosen")[0]

@@ -282,9 +282,54 @@ class TestPulse:
         pulse = Pulse(clock=clock, daily=[ran.append, lambda now: _fail()])
 
         for moment in (now, now + timedelta(hours=1), now + timedelta(days=1)):
-            pulse.beat(now=moment)
+            beat_once(pulse, moment)
 
         assert ran == [now, now + timedelta(days=1)]
+
+    def test_beats_on_while_a_task_of_the_clock_takes_its_time(
+        self, acme: Account, now: datetime
+    ) -> None:
+        answered = threading.Event()
+        ran: list[datetime] = []
+
+        def mail(at: datetime) -> None:
+            ran.append(at)
+            answered.wait(30)
+
+        pulse = Pulse(clock=clock, minutely=[mail])
+        for seconds in (0, 60, 61):
+            pulse.beat(now=now + timedelta(seconds=seconds))
+        assert Heartbeat.objects.get(part="pulse").beat_at == now + timedelta(seconds=60)
+        assert ran == [now]
+
+        answered.set()
+        assert pulse.beside is not None
+        pulse.beside.join(5)
+        beat_once(pulse, now + timedelta(seconds=62))
+
+        assert ran == [now, now + timedelta(seconds=62)]
+
+    def test_begins_again_what_a_lost_database_kept_from_beginning(
+        self, acme: Account, now: datetime
+    ) -> None:
+        ran: list[str] = []
+
+        def lose(_now: datetime) -> None:
+            ran.append("lost")
+            raise DatabaseError("the server closed the connection")
+
+        pulse = Pulse(clock=clock, daily=[lose, lambda _now: ran.append("kept")])
+        for seconds in (0, 1, 2):
+            beat_once(pulse, now + timedelta(seconds=seconds))
+
+        assert ran == ["lost", "kept"]
+
+
+def beat_once(pulse: Pulse, now: datetime) -> None:
+    """Beat, and wait for what the clock wanted."""
+    pulse.beat(now=now)
+    if pulse.beside is not None:
+        pulse.beside.join(5)
 
 
 def _fail(*_anything: Any, **_named: Any) -> Any:

@@ -246,6 +246,16 @@ class Call(TenantModel):
                 condition=Q(state__in=["queued", "calling"]),
                 name="call_to_make",
             ),
+            models.Index(
+                fields=["account", "version_id", "step_key", "next_at"],
+                condition=Q(state__in=["queued", "calling"]),
+                name="call_by_step",
+            ),
+            models.Index(
+                fields=["account", "ended_at"],
+                condition=Q(ended_at__isnull=False),
+                name="call_ended",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,8 @@
 --
 -- A call still `calling` at its next_at was claimed by a caller that died. `full` names the
 -- steps of which no more may be under way, so that one slow server does not fill the batch;
--- of each other step at most `each` calls are taken. A call whose contact has been moved or
+-- of each other step at most `each` calls are taken. From step to step along the index, one
+-- probe each: hundreds of thousands that wait for a server are never read past. A call whose contact has been moved or
 -- has ended meanwhile is not made.
 --
 -- Params  now timestamptz, lease_until timestamptz, most int (rows), each int (rows of one step),
@@ -10,37 +11,65 @@
 -- Returns per call: what a caller needs; `verdict` is call, left (the contact is elsewhere) or
 --         spent (its last caller died)
 -- Locks   only the rows taken; rows locked elsewhere are skipped, never waited for
--- Index   call_to_make (account_id, next_at) WHERE state IN ('queued', 'calling')
-WITH due AS MATERIALIZED (
+-- Index   call_by_step (account_id, version_id, step_key, next_at) WHERE state IN ('queued', 'calling')
+WITH RECURSIVE step AS (
+    (
+        SELECT
+            call.version_id,
+            call.step_key
+        FROM conversations_call AS call
+        WHERE call.state IN ('queued', 'calling')
+        ORDER BY call.version_id, call.step_key
+        LIMIT 1
+    )
+    UNION ALL
     SELECT
-        call.id,
-        call.version_id,
-        call.step_key,
-        call.next_at
-    FROM conversations_call AS call
+        following.version_id,
+        following.step_key
+    FROM step
+    CROSS JOIN LATERAL (
+        SELECT
+            call.version_id,
+            call.step_key
+        FROM conversations_call AS call
+        WHERE
+            call.state IN ('queued', 'calling')
+            AND (call.version_id, call.step_key) > (step.version_id, step.step_key)
+        ORDER BY call.version_id, call.step_key
+        LIMIT 1
+    ) AS following
+),
+
+due AS MATERIALIZED (
+    SELECT
+        oldest.id,
+        oldest.next_at
+    FROM step
+    CROSS JOIN LATERAL (
+        SELECT
+            call.id,
+            call.next_at
+        FROM conversations_call AS call
+        WHERE
+            call.version_id = step.version_id
+            AND call.step_key = step.step_key
+            AND call.state IN ('queued', 'calling')
+            AND call.next_at <= %(now)s
+        ORDER BY call.next_at
+        LIMIT %(each)s
+    ) AS oldest
     WHERE
-        call.state IN ('queued', 'calling')
-        AND call.next_at <= %(now)s
-        AND NOT EXISTS (
+        NOT EXISTS (
             SELECT
             FROM unnest(%(full_versions)s::bigint[], %(full_steps)s::text[]) AS busy (version_id, step_key)
-            WHERE busy.version_id = call.version_id AND busy.step_key = call.step_key
+            WHERE busy.version_id = step.version_id AND busy.step_key = step.step_key
         )
-    ORDER BY call.next_at, call.id
-    LIMIT 2000
 ),
 
 chosen AS MATERIALIZED (
-    SELECT placed.id
-    FROM (
-        SELECT
-            due.id,
-            due.next_at,
-            row_number() OVER (PARTITION BY due.version_id, due.step_key ORDER BY due.next_at, due.id) AS place
-        FROM due
-    ) AS placed
-    WHERE placed.place <= %(each)s
-    ORDER BY placed.next_at, placed.id
+    SELECT due.id
+    FROM due
+    ORDER BY due.next_at, due.id
     LIMIT %(most)s
 ),
 
