@@ -10,7 +10,7 @@ from django.core.validators import validate_email
 from django.http import HttpRequest, HttpResponse, QueryDict
 from pydantic import Field, field_validator
 
-from accounts import actions
+from accounts import actions, folders
 from accounts import secrets as vault
 from accounts.models import ApiClient, BounceHandling, Folder, List, Secret
 from accounts.tenancy import in_account, lookups
@@ -229,20 +229,93 @@ def all_lists(request: WireRequest) -> Collection[ListOut]:
 @lists.post("/List", levels=["List"], names={"name": "listName"})
 def create_list(request: WireRequest, body: ListIn) -> Created:
     """Create a list."""
+    made = actions.create_list(
+        name=body.list_name, now=request.now, by=request.client, **list_settings(body)
+    )
+    return created(made.pk)
+
+
+def list_settings(body: ListIn) -> dict[str, Any]:
+    """
+    Return a list's settings as the model has them.
+
+    :raises InvalidParameterError: for a folder that is not there.
+    """
     settings = body.model_dump(exclude={"list_name", "folder_id"})
+    settings["folder"] = None
     if body.folder_id:
         try:
             settings["folder"] = found(Folder.objects.all(), pk=body.folder_id)
         except NotFoundError as unknown:
             raise InvalidParameterError("folderId") from unknown
-    made = actions.create_list(name=body.list_name, now=request.now, by=request.client, **settings)
-    return created(made.pk)
+    return settings
 
 
 @lists.get("/List/{list_id}", answer=Resource[ListOut], levels=["List"])
 def one_list(request: WireRequest, list_id: Id) -> Resource[ListOut]:
     """Return one list."""
     return Resource[ListOut](data=list_out(found_list(list_id)))
+
+
+@lists.put("/List/{list_id}", answer=Updated, levels=["List"], names={"name": "listName"})
+def replace_list(request: WireRequest, list_id: Id, body: ListIn) -> Updated:
+    """Change a list; a setting that is left out goes back to its default."""
+    actions.update_list(
+        changed=found_list(list_id),
+        name=body.list_name,
+        now=request.now,
+        by=request.client,
+        **list_settings(body),
+    )
+    return updated(list_id)
+
+
+drawers = Frame("/email/v1", integration="email", tag="Folder")
+
+
+class FolderIn(WireIn):
+    """A folder to be."""
+
+    folder_name: str
+
+
+class FolderOut(WireOut):
+    """A drawer for lists."""
+
+    folder_id: int
+    folder_name: str
+
+
+def folder_out(folder: Folder) -> FolderOut:
+    """Write a folder as the wire has it."""
+    return FolderOut(folder_id=folder.pk, folder_name=folder.name)
+
+
+@drawers.get("/Folder", answer=Collection[FolderOut], levels=["List"])
+def all_folders(request: WireRequest) -> Collection[FolderOut]:
+    """Return all folders."""
+    return Collection[FolderOut](data=[folder_out(one) for one in Folder.objects.order_by("pk")])
+
+
+@drawers.post("/Folder", levels=["List"])
+def create_folder(request: WireRequest, body: FolderIn) -> Created:
+    """Create a folder."""
+    made = folders.create_folder(name=body.folder_name, now=request.now, by=request.client)
+    return created(made.pk)
+
+
+@drawers.get("/Folder/{folder_id}", answer=Resource[FolderOut], levels=["List"])
+def one_folder(request: WireRequest, folder_id: Id) -> Resource[FolderOut]:
+    """Return one folder."""
+    return Resource[FolderOut](data=folder_out(found(Folder.objects.all(), pk=folder_id)))
+
+
+@drawers.put("/Folder/{folder_id}", answer=Updated, levels=["List"])
+def rename_folder(request: WireRequest, folder_id: Id, body: FolderIn) -> Updated:
+    """Rename a folder."""
+    folder = found(Folder.objects.all(), pk=folder_id)
+    folders.rename_folder(folder=folder, name=body.folder_name, now=request.now, by=request.client)
+    return updated(folder_id)
 
 
 secrets = Frame("/conductor/v1", integration="email", tag="Secret")
@@ -301,4 +374,4 @@ def forget_secret(request: WireRequest, secret_id: Id) -> Deleted:
     return deleted()
 
 
-__all__ = ["found_list", "lists", "one_of", "secrets", "token"]
+__all__ = ["drawers", "found_list", "lists", "one_of", "secrets", "token"]

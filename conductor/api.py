@@ -29,6 +29,7 @@ from messaging import api as messaging_api
 
 FRAMES: list[Frame] = [
     accounts_api.lists,
+    accounts_api.drawers,
     accounts_api.secrets,
     *contacts_api.FRAMES,
     *messaging_api.FRAMES,

@@ -17,9 +17,11 @@ class ConversationsConfig(AppConfig):
         """
         from conductor.conversations.actions import erasure
         from conductor.conversations.names import ListNames
-        from conductor.conversations.uses import users_of_segment
+        from conductor.conversations.uses import users_of_field, users_of_segment
         from contacts.actions.erasure import ERASERS, Eraser
+        from contacts.actions.uses import USERS_OF_FIELD
         from contacts.filters import naming
 
         naming.register(names=ListNames, users_of_segment=users_of_segment)
+        USERS_OF_FIELD["conversations"] = users_of_field
         ERASERS["conversations"] = Eraser(clear=erasure.forget, hold=erasure.hold)

@@ -1,10 +1,11 @@
-"""Which running conversations ask for a segment: what keeps it from being deleted."""
+"""Which running conversations ask for a segment or a field: what keeps it from being deleted."""
 
 from accounts.tenancy import sql
+from contacts.actions.uses import field_name
+from contacts.models import ProfileField
 
-# A version runs while new contacts enter it, and as long as somebody is inside. A program
-# names a segment by the key segment_id, wherever it asks for one.
-USERS = """
+# A version runs while new contacts enter it, and as long as somebody is inside.
+RUNNING = """
 SELECT DISTINCT conversation.name
 FROM conversations_conversation AS conversation
 INNER JOIN conversations_version AS version ON version.conversation_id = conversation.id
@@ -19,15 +20,32 @@ WHERE
                 AND enrollment.ended_at IS NULL
         )
     )
-    AND jsonb_path_exists(
+    AND {asks}
+ORDER BY conversation.name
+"""
+# A program names a segment by the key segment_id, wherever it asks for one.
+USERS_OF_SEGMENT = RUNNING.format(
+    asks="""jsonb_path_exists(
         version.program,
         '$.**.segment_id ? (@ == $wanted)',
         jsonb_build_object('wanted', %(segment_id)s::bigint)
-    )
-ORDER BY conversation.name
-"""
+    )"""
+)
+# A file names a field by its name, as a text of its own.
+USERS_OF_FIELD = RUNNING.format(
+    asks="""conversation.list_id = %(list_id)s
+    AND position(
+        lower(to_jsonb(%(name)s::text)::text) IN lower(version.document::text)
+    ) > 0"""
+)
 
 
 def users_of_segment(segment_id: int) -> list[str]:
     """Return the names of the conversations whose running versions ask for a segment."""
-    return [row[0] for row in sql.fetch_all(USERS, segment_id=segment_id)]
+    return [row[0] for row in sql.fetch_all(USERS_OF_SEGMENT, segment_id=segment_id)]
+
+
+def users_of_field(field: ProfileField) -> list[str]:
+    """Return the names of the conversations whose running versions name a profile field."""
+    rows = sql.fetch_all(USERS_OF_FIELD, list_id=field.list_id, name=field_name(field))
+    return [row[0] for row in rows]

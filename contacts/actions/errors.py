@@ -72,3 +72,10 @@ class ChangeUnsubscribedAddressError(RefusedError):
 
     code = "ERROR_CHANGE_ADDRESS_CONTACT_UNSUBSCRIBED"
     sentence = "The address of an unsubscribed contact cannot be changed."
+
+
+class InUseError(RefusedError):
+    """Something that is used elsewhere is not deleted."""
+
+    code = "ERROR_RESOURCE_DEPENDENCY"
+    sentence = "The resource is used elsewhere."

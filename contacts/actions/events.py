@@ -8,7 +8,7 @@ from accounts.actions import InvalidValueError, record
 from accounts.models import ApiClient, List, User
 from contacts.actions import errors, facts
 from contacts.actions.texts import clean_name, clean_properties
-from contacts.models import Contact, Event, ExternalEvent
+from contacts.models import Contact, Event, EventGroup, ExternalEvent
 from contacts.models.event import ExternalEventStatus
 
 LONGEST_SKU = 100
@@ -27,6 +27,7 @@ def create_external_event(
     name: str,
     now: datetime,
     status: str = ExternalEventStatus.ACTIVE.value,
+    group: EventGroup | None = None,
     by: User | ApiClient | None = None,
 ) -> ExternalEvent:
     """
@@ -38,7 +39,7 @@ def create_external_event(
     name = clean_name("eventName", name)
     _check_name(list, name)
     made = ExternalEvent.objects.create(
-        list=list, name=name, status=_read_status(status), created_at=now
+        list=list, name=name, status=_read_status(status), group=group, created_at=now
     )
     record(verb="created", noun="external event", object_id=made.pk, now=now, by=by)
     return made

@@ -6,7 +6,9 @@ from django.db.models import Max, QuerySet
 
 from accounts.actions import InvalidValueError, record
 from accounts.models import ApiClient, List, User
+from contacts.actions.errors import InUseError
 from contacts.actions.texts import clean_name
+from contacts.actions.uses import refuse_used
 from contacts.models import DataType, ProfileField, ProfileFieldGroup, Subscription
 
 LONGEST_TEXT = 100_000
@@ -52,6 +54,18 @@ def update_field_group(
     group.save()
     record(verb="updated", noun="field group", object_id=group.pk, now=now, by=by)
     return group
+
+
+def delete_field_group(*, group: ProfileFieldGroup, now: datetime, by: Actor = None) -> None:
+    """
+    Delete a group without fields.
+
+    :raises InUseError: while it has some.
+    """
+    if ProfileField.objects.filter(group=group).exists():
+        raise InUseError(message=f"The group {group.name} has fields.")
+    record(verb="deleted", noun="field group", object_id=group.pk, now=now, by=by)
+    group.delete()
 
 
 def create_field(
@@ -113,6 +127,17 @@ def update_field(
     field.save()
     record(verb="updated", noun="profile field", object_id=field.pk, now=now, by=by)
     return field
+
+
+def delete_field(*, field: ProfileField, now: datetime, by: Actor = None) -> None:
+    """
+    Delete a profile field; what contacts have there is read no more.
+
+    :raises InUseError: while a segment or a live conversation names it.
+    """
+    refuse_used(field)
+    record(verb="deleted", noun="profile field", object_id=field.pk, now=now, by=by)
+    field.delete()
 
 
 def read_data_type(text: str) -> str:

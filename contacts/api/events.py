@@ -11,19 +11,24 @@ from accounts.models import List
 from accounts.wire import (
     Collection,
     Created,
+    Deleted,
     Frame,
     Id,
     InvalidParameterError,
     Resource,
+    Updated,
     WireIn,
     WireOut,
     WireRequest,
     created,
+    deleted,
     found,
+    updated,
 )
 from contacts import actions
+from contacts.actions import event_groups
 from contacts.api.reading import read_time
-from contacts.models import Contact, ExternalEvent, Subscription
+from contacts.models import Contact, EventGroup, ExternalEvent, Subscription
 
 events = Frame("/email/v1", integration="email", tag="Event")
 raising = Frame("/conductor/v1", integration="email", tag="Event")
@@ -67,7 +72,12 @@ def events_of(list_id: int) -> "QuerySet[ExternalEvent]":
 
 def event_out(event: ExternalEvent) -> EventOut:
     """Write an external event as the wire has it."""
-    return EventOut(event_id=event.pk, event_name=event.name, event_group_id=0, status=event.status)
+    return EventOut(
+        event_id=event.pk,
+        event_name=event.name,
+        event_group_id=event.group_id or 0,
+        status=event.status,
+    )
 
 
 @events.get(EVENTS, answer=Collection[EventOut], levels=LEVELS)
@@ -79,12 +89,12 @@ def all_events(request: WireRequest, list_id: Id) -> Collection[EventOut]:
 @events.post(EVENTS, levels=LEVELS)
 def create_event(request: WireRequest, list_id: Id, body: EventIn) -> Created:
     """Create an external event."""
-    if body.event_group_id:
-        raise InvalidParameterError("eventGroupId")
+    shown = found_list(list_id)
     made = actions.create_external_event(
-        list=found_list(list_id),
+        list=shown,
         name=body.event_name,
         status=body.status,
+        group=wanted_group(shown, body.event_group_id),
         now=request.now,
         by=request.client,
     )
@@ -95,6 +105,107 @@ def create_event(request: WireRequest, list_id: Id, body: EventIn) -> Created:
 def one_event(request: WireRequest, list_id: Id, event_id: Id) -> Resource[EventOut]:
     """Return an external event."""
     return Resource[EventOut](data=event_out(found(events_of(list_id), pk=event_id)))
+
+
+@events.put(EVENTS + "/{event_id}", answer=Updated, levels=LEVELS)
+def change_event(request: WireRequest, list_id: Id, event_id: Id, body: EventIn) -> Updated:
+    """Rename, block, free or move an external event."""
+    event = found(events_of(list_id), pk=event_id)
+    group = wanted_group(event.list, body.event_group_id)
+    actions.update_external_event(
+        external_event=event,
+        name=body.event_name,
+        status=body.status,
+        now=request.now,
+        by=request.client,
+    )
+    event_groups.put_into_group(external_event=event, group=group)
+    return updated(event_id)
+
+
+def wanted_group(shown: List, group_id: int) -> EventGroup | None:
+    """
+    Return a group of the list; none for 0.
+
+    :raises InvalidParameterError: naming `eventGroupId`, if the list has no such group.
+    """
+    if not group_id:
+        return None
+    group = EventGroup.objects.filter(list=shown, pk=group_id).first()
+    if group is None:
+        raise InvalidParameterError("eventGroupId")
+    return group
+
+
+class EventGroupIn(WireIn):
+    """A group of external events to be."""
+
+    event_group_name: str
+
+
+class EventGroupOut(WireOut):
+    """A drawer for external events."""
+
+    event_group_id: int
+    event_group_name: str
+
+
+GROUPS = "/List/{list_id}/EventGroup"
+
+
+def groups_of(list_id: int) -> "QuerySet[EventGroup]":
+    """Return the event groups of a list."""
+    return EventGroup.objects.filter(list=found_list(list_id)).order_by("pk")
+
+
+def group_out(group: EventGroup) -> EventGroupOut:
+    """Write a group as the wire has it."""
+    return EventGroupOut(event_group_id=group.pk, event_group_name=group.name)
+
+
+@events.get(GROUPS, answer=Collection[EventGroupOut], levels=LEVELS)
+def all_event_groups(request: WireRequest, list_id: Id) -> Collection[EventGroupOut]:
+    """Return the event groups of a list."""
+    return Collection[EventGroupOut](data=[group_out(group) for group in groups_of(list_id)])
+
+
+@events.post(GROUPS, levels=LEVELS)
+def create_event_group(request: WireRequest, list_id: Id, body: EventGroupIn) -> Created:
+    """Create an event group."""
+    made = event_groups.create_event_group(
+        list=found_list(list_id), name=body.event_group_name, now=request.now, by=request.client
+    )
+    return created(made.pk)
+
+
+@events.get(GROUPS + "/{event_group_id}", answer=Resource[EventGroupOut], levels=LEVELS)
+def one_event_group(
+    request: WireRequest, list_id: Id, event_group_id: Id
+) -> Resource[EventGroupOut]:
+    """Return an event group."""
+    return Resource[EventGroupOut](data=group_out(found(groups_of(list_id), pk=event_group_id)))
+
+
+@events.put(GROUPS + "/{event_group_id}", answer=Updated, levels=LEVELS)
+def rename_event_group(
+    request: WireRequest, list_id: Id, event_group_id: Id, body: EventGroupIn
+) -> Updated:
+    """Rename an event group."""
+    event_groups.rename_event_group(
+        group=found(groups_of(list_id), pk=event_group_id),
+        name=body.event_group_name,
+        now=request.now,
+        by=request.client,
+    )
+    return updated(event_group_id)
+
+
+@events.delete(GROUPS + "/{event_group_id}", levels=LEVELS)
+def delete_event_group(request: WireRequest, list_id: Id, event_group_id: Id) -> Deleted:
+    """Delete an event group that has no events."""
+    group = found(groups_of(list_id), pk=event_group_id)
+    event_groups.delete_event_group(group=group, now=request.now, by=request.client)
+    return deleted()
 
 
 @raising.post(EVENTS + "/Raise", levels=["Event"], names={"eventIds": "event"})

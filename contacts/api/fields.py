@@ -9,16 +9,21 @@ from accounts.api import found_list
 from accounts.wire import (
     Collection,
     Created,
+    Deleted,
     Frame,
     Id,
     Resource,
+    Updated,
     WireIn,
     WireOut,
     WireRequest,
     created,
+    deleted,
     found,
+    updated,
 )
 from contacts import actions
+from contacts.actions.fields import delete_field, delete_field_group
 from contacts.models import ProfileField, ProfileFieldGroup
 
 fields = Frame("/email/v1", integration="email", tag="SegmentationField")
@@ -124,6 +129,29 @@ def one_group(
     return Resource[GroupOut](data=group_out(group))
 
 
+@fields.put(GROUPS + "/{segmentation_field_group_id}", answer=Updated, levels=LEVELS)
+def change_group(
+    request: WireRequest, list_id: Id, segmentation_field_group_id: Id, body: GroupIn
+) -> Updated:
+    """Rename or move a group of profile fields."""
+    actions.update_field_group(
+        group=found(groups_of(list_id), pk=segmentation_field_group_id),
+        name=body.segmentation_field_group_name,
+        position=body.position,
+        now=request.now,
+        by=request.client,
+    )
+    return updated(segmentation_field_group_id)
+
+
+@fields.delete(GROUPS + "/{segmentation_field_group_id}", levels=LEVELS)
+def delete_group(request: WireRequest, list_id: Id, segmentation_field_group_id: Id) -> Deleted:
+    """Delete a group that has no fields."""
+    group = found(groups_of(list_id), pk=segmentation_field_group_id)
+    delete_field_group(group=group, now=request.now, by=request.client)
+    return deleted()
+
+
 @fields.get(FIELDS, answer=Collection[FieldOut], levels=LEVELS)
 def all_fields(
     request: WireRequest, list_id: Id, segmentation_field_group_id: Id
@@ -157,3 +185,36 @@ def one_field(
     """Return a profile field."""
     rows = fields_of(list_id, segmentation_field_group_id)
     return Resource[FieldOut](data=field_out(found(rows, pk=segmentation_field_id)))
+
+
+@fields.put(FIELDS + "/{segmentation_field_id}", answer=Updated, levels=LEVELS)
+def change_field(
+    request: WireRequest,
+    list_id: Id,
+    segmentation_field_group_id: Id,
+    segmentation_field_id: Id,
+    body: FieldIn,
+) -> Updated:
+    """Change a profile field; its type only while no contact has a value."""
+    rows = fields_of(list_id, segmentation_field_group_id)
+    actions.update_field(
+        field=found(rows, pk=segmentation_field_id),
+        name=body.segmentation_field_name,
+        data_type=body.data_type,
+        max_length=body.max_length,
+        position=body.position,
+        now=request.now,
+        by=request.client,
+    )
+    return updated(segmentation_field_id)
+
+
+@fields.delete(FIELDS + "/{segmentation_field_id}", levels=LEVELS)
+def delete_one_field(
+    request: WireRequest, list_id: Id, segmentation_field_group_id: Id, segmentation_field_id: Id
+) -> Deleted:
+    """Delete a profile field that no segment and no live conversation names."""
+    rows = fields_of(list_id, segmentation_field_group_id)
+    field = found(rows.select_related("group"), pk=segmentation_field_id)
+    delete_field(field=field, now=request.now, by=request.client)
+    return deleted()

@@ -2,7 +2,7 @@
 
 from contacts.models.contact import Contact, Subscription, SubscriptionState
 from contacts.models.erasure import Erasure
-from contacts.models.event import Event, EventKey, ExternalEvent, Intake, Listener
+from contacts.models.event import Event, EventGroup, EventKey, ExternalEvent, Intake, Listener
 from contacts.models.imports import Import, ImportReject
 from contacts.models.order import Order, OrderFact, OrderItem, OrderStatus, Product
 from contacts.models.profile import DataType, ProfileField, ProfileFieldGroup
@@ -13,6 +13,7 @@ __all__ = [
     "DataType",
     "Erasure",
     "Event",
+    "EventGroup",
     "EventKey",
     "ExternalEvent",
     "Import",

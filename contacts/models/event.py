@@ -14,10 +14,28 @@ class ExternalEventStatus(models.TextChoices):
     BLOCKED = "Blocked", "Blocked"
 
 
+class EventGroup(TenantModel):
+    """A drawer for the external events of a list."""
+
+    list = TenantForeignKey(List, on_delete=models.CASCADE, related_name="event_groups")
+    name = models.CharField(max_length=100)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("account", "list", "name", name="event_group_name_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ExternalEvent(TenantModel):
     """A named kind of event that an integration, an import or a marketer raises."""
 
     list = TenantForeignKey(List, on_delete=models.CASCADE, related_name="external_events")
+    group = TenantForeignKey(
+        EventGroup, on_delete=models.SET_NULL, null=True, blank=True, related_name="events"
+    )
     name = models.CharField(max_length=100)
     status = models.CharField(
         max_length=20, choices=ExternalEventStatus, default=ExternalEventStatus.ACTIVE

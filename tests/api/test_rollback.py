@@ -5,6 +5,7 @@ import pytest
 from accounts.tenancy import in_account, sql
 from accounts.wire.frame import Demands
 from conductor.api import api
+from contacts.models import Segment
 from messaging.models import CouponPool, ShortCode
 from tests.factories import (
     ExternalEventFactory,
@@ -18,6 +19,24 @@ PHONE = "12125552368"
 # What a route takes until, late, something in it is wrong.
 HALF_GOOD = {
     "POST /email/v1/List": {"listName": "Half", "folderId": 999999},
+    "PUT /email/v1/List/{list_id}": {"listName": "Half", "folderId": 999999},
+    "POST /email/v1/Folder": {"folderName": "x" * 121},
+    "PUT /email/v1/Folder/{folder_id}": {"folderName": "Half"},
+    "POST /email/v1/List/{list_id}/EventGroup": {"eventGroupName": "x" * 101},
+    "PUT /email/v1/List/{list_id}/EventGroup/{event_group_id}": {"eventGroupName": "Half"},
+    "DELETE /email/v1/List/{list_id}/EventGroup/{event_group_id}": None,
+    "PUT /email/v1/List/{list_id}/Event/{event_id}": {"eventName": "Half", "status": "Asleep"},
+    "PUT /email/v1/List/{list_id}/SegmentationFieldGroup/{segmentation_field_group_id}": {
+        "segmentationFieldGroupName": "x" * 101
+    },
+    "DELETE /email/v1/List/{list_id}/SegmentationFieldGroup/{segmentation_field_group_id}": None,
+    "PUT /email/v1/List/{list_id}/SegmentationFieldGroup/{segmentation_field_group_id}"
+    "/SegmentationField/{segmentation_field_id}": {
+        "segmentationFieldName": "Half",
+        "dataType": "Fraction",
+    },
+    "DELETE /email/v1/List/{list_id}/SegmentationFieldGroup/{segmentation_field_group_id}"
+    "/SegmentationField/{segmentation_field_id}": None,
     "POST /email/v1/List/{list_id}/SegmentationFieldGroup": {
         "segmentationFieldGroupName": "x" * 101
     },
@@ -67,6 +86,11 @@ HALF_GOOD = {
         "properties": {"bad": "\x00"},
     },
     "POST /conductor/v1/Erasure": {"emailAddress": "half@mail.example", "phoneNumber": "bad"},
+    "POST /conductor/v1/List/{list_id}/Event/Batch": {
+        "emailAddress": "half@mail.example",
+        "event": "{event_id}",
+        "createContact": True,
+    },
     "POST /conductor/v1/ShortCode": {
         "code": "77777",
         "country": "US",
@@ -164,6 +188,14 @@ def ids(acme, shop, now):
     with in_account(acme.pk):
         code: ShortCode = ShortCodeFactory.create(email_list=shop)
         field = ProfileFieldFactory.create(group__list=shop)
+        # What names the field keeps it from being deleted.
+        Segment.objects.create(
+            list=shop,
+            name="VIPs",
+            rule={"all": [{"field": f"{field.group.name}.{field.name}", "is": "vip"}]},
+            created_at=now,
+            modified_at=now,
+        )
         return {
             "list_id": shop.pk,
             "segmentation_field_group_id": field.group_id,
@@ -172,6 +204,8 @@ def ids(acme, shop, now):
             "sender_code_id": code.pk,
             "phone_list_id": PhoneListFactory.create(short_code=code).pk,
             "phone_number": PHONE,
+            "folder_id": 999999,
+            "event_group_id": 999999,
             "segment_id": 999999,
             "coupon_pool_id": CouponPool.objects.create(
                 name="Ten off", created_at=now, modified_at=now

@@ -1,0 +1,29 @@
+"""A profile field stays while a running version names it."""
+
+import pytest
+
+from contacts.actions.errors import InUseError
+from contacts.actions.fields import delete_field
+from contacts.models import ProfileField, ProfileFieldGroup
+from tests.factories import ProfileFieldFactory
+
+
+class TestDeleteField:
+    @pytest.fixture
+    def tier(self, world):
+        group = ProfileFieldGroup.objects.get(list=world.in_list, name="Profile")
+        return ProfileFieldFactory.create(group=group, name="Tier")
+
+    def test_is_refused_while_a_conversation_names_it(self, world, tier):
+        world.live("{key: who, filter: {any: [{field: Profile.Tier, is: gold}]}}")
+
+        with pytest.raises(InUseError, match=r"Profile\.Tier is used by C1\."):
+            delete_field(field=tier, now=world.now)
+
+    def test_takes_a_longer_name_for_another(self, world, tier):
+        world.live('{key: who, filter: {any: [{field: Profile.Tier, is: "profile.tiers"}]}}')
+        other = ProfileFieldFactory.create(group=tier.group, name="Tie")
+
+        delete_field(field=other, now=world.now)
+
+        assert not ProfileField.objects.filter(name="Tie").exists()
