@@ -5,14 +5,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from accounts.models import Account
+from accounts.tenancy import sql
+from conductor.engine.tick import TABLES
+from contacts.actions import crowd, orders, products
 from tests.engine.other_side import other_side
 from tests.stories.player import CAME_THROUGH, Ground
 
+STAGES = (crowd.MAKE_STAGE, orders.MAKE_STAGE, products.MAKE_STAGE)
+
 
 @pytest.fixture
-def ground(inside_acme: Account, settings: Any, tmp_path: Path) -> Iterator[Ground]:
+def working_tables(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Make the temporary tables for the whole session: not anew in each story."""
+    with django_db_blocker.unblock():
+        sql.execute_once(";".join(sql.statement("conductor.engine", name) for name in TABLES))
+        for stage in (sql.statement("conductor.engine", "create_alarm_changes"), *STAGES):
+            sql.execute(stage)
+
+
+@pytest.fixture
+def ground(
+    working_tables: None, inside_acme: Account, settings: Any, tmp_path: Path
+) -> Iterator[Ground]:
     """Lists, fields, events and messages of acme, and a shop that webhooks call."""
     settings.MEDIA_ROOT = tmp_path
     settings.OUTGOING_ALLOW = ["shop.example"]

@@ -119,8 +119,6 @@ class Ground:
         code = ShortCodeFactory(code=CODE, email_list=here)
         self.phone_list = PhoneListFactory(short_code=code, name=PHONE_LIST)
         SavedMessageFactory(list=here, name=MESSAGE)
-        # Its temporary tables outlive the stories.
-        run_tick(now=self.clock(), limit=1)
 
     @contextmanager
     def story(self, story: Story, *, often: bool = False) -> Iterator["Player"]:
@@ -155,8 +153,9 @@ class Player:
             self.segments[name] = create_segment(
                 list=ground.lists[LIST], name=name, kind=kind, rule=rule or {}, now=self.now
             )
+        told_of = str((story.conversations, story.acts))
         for name, about in POOLS.items():
-            if name in repr(story):
+            if name in told_of:
                 self._add_pool(name, about)
         for name, about in story.people.items():
             self._add_person(name, about)
