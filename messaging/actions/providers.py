@@ -70,7 +70,9 @@ def connect_provider(
     given = {name: value for name, value in (secrets or {}).items() if value}
     provider.settings = carrier.clean(settings)
     provider.secret = encrypt_all(
-        carrier.clean_secrets({**stored_secrets(provider, strict=False), **given})
+        carrier.clean_secrets(
+            {**stored_secrets(provider, strict=False), **given}, provider.settings
+        )
     )
     provider.rate_per_second = rate_per_second
     provider.concurrency = concurrency

@@ -38,6 +38,8 @@ class Outgoing:
     text: str = ""
     media_url: str = ""
     raw: bytes = b""
+    # An email's headers beside the usual ones; they stand in `raw` already.
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Outcome:
     provider_message_id: str = ""
     is_attempted: bool = True
     retry_after: float | None = None
+    # "hard" where there is nobody at the address.
+    bounce: str = ""
 
 
 class ProviderError(Exception):
@@ -105,6 +109,8 @@ class Carrier(ABC):
     idempotent: ClassVar[bool] = False
     batch_size: ClassVar[int] = 50
     connections: ClassVar[int] = 1
+    # So many messages are worth a connection of their own.
+    worth_connection: ClassVar[int] = 1
     calls_back: ClassVar[bool] = False
 
     def __init__(
@@ -129,7 +135,9 @@ class Carrier(ABC):
         return clean
 
     @classmethod
-    def clean_secrets(cls, secrets: Mapping[str, str]) -> dict[str, str]:
+    def clean_secrets(
+        cls, secrets: Mapping[str, str], settings: Mapping[str, Any]
+    ) -> dict[str, str]:
         """Return the secrets that are to be kept; `InvalidValueError` for unfit ones."""
         clean = {one.name: str(secrets.get(one.name) or "") for one in cls.fields if one.secret}
         for field in cls.fields:
@@ -140,6 +148,10 @@ class Carrier(ABC):
     def check(self) -> str:
         """Say what keeps the provider from working; "" where nothing does."""
         return ""
+
+    def records(self) -> list[tuple[str, str, str]]:
+        """Return the DNS records that its owner has to publish: name, type, value."""
+        return []
 
     @abstractmethod
     def carry(self, messages: Iterator[Outgoing], *, now: datetime) -> Iterator[Outcome]:
@@ -168,9 +180,8 @@ class Carrier(ABC):
             state = DeliveryState.DEFERRED if self.idempotent else DeliveryState.UNKNOWN
             return Outcome(message.delivery_id, state.value, "connection lost")
 
-        return spread(
-            carry, batch, threads=connections, stop=stop, broken=broken, known=ProviderError
-        )
+        threads = min(connections, -(-len(batch) // self.worth_connection))
+        return spread(carry, batch, threads=threads, stop=stop, broken=broken, known=ProviderError)
 
 
 def in_words(field: Field) -> str:

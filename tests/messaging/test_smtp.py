@@ -20,7 +20,7 @@ from accounts.tenancy import in_account
 from messaging import actions
 from messaging.models import Delivery, Provider
 from messaging.providers import Outgoing
-from messaging.providers.smtp import CONNECTIONS, Smtp
+from messaging.providers.smtp import POOL, Smtp
 from messaging.sending.heart import Heart
 from messaging.sending.sender import serve
 from tests.factories import CommittedMessageFactory, ListFactory, QueuedEmailFactory
@@ -75,9 +75,7 @@ def server(mailbox):
     controller = Controller(mailbox, hostname="127.0.0.1", port=free_port())
     controller.start()
     yield controller.port
-    for kept in CONNECTIONS.values():
-        kept.connection.close()
-    CONNECTIONS.clear()
+    POOL.clear()
     controller.stop()
 
 
@@ -122,7 +120,7 @@ class TestSend:
         message = message_from_bytes(raw, policy=policy.default)
         assert message["To"].addresses[0].addr_spec == to
         assert message["Subject"] == "Come back, Grace"
-        assert content(message, "html").strip() == "<p>Hi Grace</p>"
+        assert content(message, "html").startswith("<p>Hi Grace</p>")
 
     def test_keeps_the_connection_between_batches(self, mailbox, send):
         send("grace@mail.example")
@@ -166,13 +164,11 @@ class TestSend:
             assert (lost.state, lost.attempts) == ("unknown", 5)
         assert len(mailbox.mails) == 5
 
-    def test_a_server_that_shuts_down_first_costs_nothing(self, mailbox, send, acme):
+    def test_a_server_that_hangs_up_on_one_puts_off_that_one(self, mailbox, send, acme):
         found = send("busy@mail.example", "grace@mail.example")
 
         assert found["busy@mail.example"][0] == "deferred"
         assert found["grace@mail.example"] == ("sent", "")
-        with in_account(acme.pk):
-            assert Delivery.objects.get(address="busy@mail.example").attempts == 0
 
     def test_a_mail_from_nobody_is_not_sent(self, mailbox, send, acme, shop):
         with in_account(acme.pk):
@@ -204,7 +200,7 @@ class TestSend:
         (_, raw) = mailbox.mails[0]
         got = message_from_bytes(raw, policy=policy.default)
         assert got["Subject"] == "Grüße 👟"
-        assert got.get_content().replace("\r\n", "\n").rstrip("\n") == text.replace("\r\n", "\n")
+        assert got.get_content().replace("\r\n", "\n").startswith(text.replace("\r\n", "\n"))
 
 
 class TestNoServer:
@@ -324,7 +320,7 @@ class TestSecurity:
             raw=b"Subject: Hi\r\n\r\nHi",
         )
         (outcome,) = carrier.send([outgoing], now=now)
-        carrier.forget()
+        POOL.clear()
 
         assert outcome.state == "sent"
         assert len(mailbox.mails) == 1
@@ -383,7 +379,7 @@ class TestSetProviderCommand:
     def test_says_what_is_wrong(self, acme):
         with pytest.raises(CommandError, match="no account"):
             self.run("--account", "nobody", "sandbox")
-        with pytest.raises(CommandError, match="mail server"):
+        with pytest.raises(CommandError, match="Give the host"):
             self.run("--account", "acme-shoes", "smtp")
         with pytest.raises(CommandError, match="does not carry"):
             self.run("--account", "acme-shoes", "--channel", "sms", "smtp", "--host", "a.example")
