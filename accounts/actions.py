@@ -57,11 +57,14 @@ def create_account(
     owner_email: str,
     now: datetime,
     time_zone: str = "America/New_York",
+    postal_address: str = "",
     password: str | None = None,
     is_benchmark: bool = False,
 ) -> NewAccount:
     """
     Create an account and make `owner_email` its owner; the user is created if need be.
+
+    Without a postal address it publishes no emails but transactional ones.
 
     :raises InvalidValueError: for an empty name, an unknown zone, a bad address.
     """
@@ -88,6 +91,7 @@ def create_account(
             name=name,
             slug=free_slug(name),
             time_zone=time_zone,
+            postal_address=postal_address.strip(),
             is_benchmark=is_benchmark,
             created_at=now,
         )

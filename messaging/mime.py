@@ -43,6 +43,7 @@ class Envelope:
     to: str
     message_id: str
     at: datetime
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Skeleton:
@@ -66,6 +67,7 @@ class Skeleton:
                 f"Date: {format_datetime(envelope.at)}",
                 f"Message-ID: <{envelope.message_id}>",
                 self.shared,
+                *(f"{name}: {one_line(value)}" for name, value in envelope.headers),
             ]
         )
         return f"{head}\r\n".encode() + self.body(letter)

@@ -11,9 +11,18 @@ from accounts.models import List
 from accounts.tenancy import current_account_id
 from contacts.models import Contact, Subscription, SubscriptionState
 from messaging import rendering
+from messaging.models import CommittedMessage
+from messaging.models.message import Channel
 from messaging.segments import Segments, count_segments
 from messaging.sending.claim import PERSON, Claimed
-from messaging.sending.compose import EMAIL_PARTS, context_of, load_frame
+from messaging.sending.compose import (
+    EMAIL_PARTS,
+    Finisher,
+    context_of,
+    load_frame,
+    plan_for,
+    sources_of,
+)
 
 SAMPLE = {
     "email": "grace@mail.example",
@@ -35,6 +44,8 @@ class Preview:
 
     parts: dict[str, str] = field(default_factory=dict)
     fault: str = ""
+    # An email as it would go over the wire.
+    raw: bytes = b""
 
     @property
     def segments(self) -> Segments:
@@ -43,21 +54,37 @@ class Preview:
 
 
 def preview_email(
-    content: Mapping[str, str], *, in_list: List, contact: Contact | None, now: datetime
+    content: Mapping[str, str],
+    *,
+    in_list: List,
+    contact: Contact | None,
+    now: datetime,
+    transactional: bool = False,
 ) -> Preview:
     """
-    Fill an email in for a contact (a sample where there is none).
+    Fill an email in for a contact (a sample where there is none), as sending does.
 
-    `content`: subject, preheader, from_name, text and html or mjml.
+    `content`: name, subject, preheader, from_name, text and html or mjml. The HTML comes
+    with preheader, footer, links and pixel; the links work, and are nobody's.
     """
-    parts = {part: content.get(part, "") for part in EMAIL_PARTS}
+    parts = {part: content.get(part, "") for part in ("from_email", "reply_to", *EMAIL_PARTS)}
     if content.get("mjml", "").strip():
         try:
             parts["html"] = rendering.compile_mjml(content["mjml"])
         except rendering.TemplateFaultError as fault:
             return Preview(fault=f"The MJML does not compile: {fault}")
-    sources = {part: (parts[part], escaped) for part, escaped in EMAIL_PARTS.items()}
-    return filled(sources, in_list=in_list, contact=contact, now=now)
+    message = CommittedMessage(
+        list=in_list, channel=Channel.EMAIL, name=content.get("name", ""), content=parts
+    )
+    row = as_if_claimed(in_list, contact, channel=Channel.EMAIL)
+    frame = load_frame([row], account_id=current_account_id() or 0)
+    plan = plan_for(message, frame, transactional=transactional)
+    context = context_of(row, frame, now=now, plan=plan)
+    (result,) = rendering.render(sources_of(message, plan), [context])
+    if isinstance(result, rendering.TemplateFaultError):
+        return Preview(fault=in_words(result))
+    mail = Finisher(message, plan, now=now).email(row, result)
+    return Preview(parts={**result, "html": mail.html}, raw=mail.raw)
 
 
 def preview_sms(text: str, *, in_list: List, contact: Contact | None, now: datetime) -> Preview:
@@ -77,12 +104,17 @@ def filled(
     frame = load_frame([row], account_id=current_account_id() or 0)
     (result,) = rendering.render(sources, [context_of(row, frame, now=now)])
     if isinstance(result, rendering.TemplateFaultError):
-        where = f"The {result.part.replace('_', ' ')}" if result.part else "The message"
-        return Preview(fault=f"{where} does not compile: {result}")
+        return Preview(fault=in_words(result))
     return Preview(parts=result)
 
 
-def as_if_claimed(in_list: List, contact: Contact | None) -> Claimed:
+def in_words(fault: rendering.TemplateFaultError) -> str:
+    """Return a template's fault as a sentence."""
+    where = f"The {fault.part.replace('_', ' ')}" if fault.part else "The message"
+    return f"{where} does not compile: {fault}"
+
+
+def as_if_claimed(in_list: List, contact: Contact | None, *, channel: str = "") -> Claimed:
     """Return a contact as sending sees it."""
     subscription = (
         Subscription.objects.filter(list=in_list, contact=contact).first() if contact else None
@@ -90,8 +122,8 @@ def as_if_claimed(in_list: List, contact: Contact | None) -> Claimed:
     return Claimed(
         id=0,
         account_id=current_account_id() or 0,
-        channel="",
-        address="",
+        channel=channel,
+        address=person(contact)["email"] if channel == Channel.EMAIL else "",
         list_id=in_list.pk,
         contact_id=contact.pk if contact else None,
         message_id=0,

@@ -108,3 +108,24 @@ def _keys(kind: str) -> tuple[bytes, ...]:
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     purpose = f"conductor token {kind}".encode()
     return tuple(hmac.digest(force_bytes(secret), purpose, "sha256") for secret in secrets)
+
+
+class Signer:
+    """Signs many tokens that begin alike: what `sign` does, with the beginning done once."""
+
+    def __init__(self, kind: str, account_id: int, *numbers: int) -> None:
+        self.key = _keys(kind)[0]
+        self.count = len(numbers)
+        start = bytearray()
+        for number in (account_id, *numbers):
+            write_number(start, number)
+        self.start = bytes(start)
+
+    def sign(self, *numbers: int, text: str = "") -> str:
+        """Return the token of the numbers so far, these, and a text."""
+        body = bytearray([self.count + len(numbers)])
+        body += self.start
+        for number in numbers:
+            write_number(body, number)
+        body += text.encode()
+        return encoded(bytes(body) + seal(self.key, body))

@@ -116,7 +116,12 @@ def ada(db: None) -> User:
 @pytest.fixture
 def acme(ada: User, now: datetime) -> Account:
     """A shoe retailer; ada owns it."""
-    return actions.create_account(name="Acme Shoes", owner_email=ada.email, now=now).account
+    return actions.create_account(
+        name="Acme Shoes",
+        owner_email=ada.email,
+        postal_address="1 Main Street\nSpringfield, IL 62701",
+        now=now,
+    ).account
 
 
 @pytest.fixture

@@ -56,6 +56,9 @@ class List(TenantModel):
     enable_spam_score_personalization = models.BooleanField(default=False)
     enable_to_name_personalization = models.BooleanField(default=False)
     enable_universal_email_key_setting = models.BooleanField(default=False)
+    # Not the vendor's: whether opens and clicks of the list's emails are recorded.
+    track_opens = models.BooleanField(default=True, db_default=True)
+    track_clicks = models.BooleanField(default=True, db_default=True)
     created_at = models.DateTimeField()
 
     class Meta:

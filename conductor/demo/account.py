@@ -20,6 +20,7 @@ from contacts.models import Import
 
 NAME = "Acme Shoes"
 OWNER = "demo@acme-shoes.example"
+POSTAL_ADDRESS = "1 Main Street\nSpringfield, IL 62701"
 SHOPPERS = 10_000
 SEED = 1997
 DEMO_LOCK = 7_304
@@ -71,7 +72,12 @@ def _make(
     until = clock()
     opened = until - YEAR
     made = create_account(
-        name=NAME, owner_email=OWNER, now=opened, password=password, is_benchmark=True
+        name=NAME,
+        owner_email=OWNER,
+        postal_address=POSTAL_ADDRESS,
+        now=opened,
+        password=password,
+        is_benchmark=True,
     )
     with in_account(made.account.pk):
         place = history.open_shop(account_id=made.account.pk, owner=made.owner, now=opened)

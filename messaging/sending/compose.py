@@ -1,6 +1,5 @@
 """Fill claimed deliveries in: contexts, templates, MIME."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,11 +10,15 @@ from accounts.models import Account, List
 from contacts.durations import is_zone
 from contacts.models import ProfileField
 from messaging import rendering
+from messaging.actions.provider_events import digest
 from messaging.mime import Envelope, Letter, Skeleton, one_line, with_preheader
 from messaging.models import CommittedMessage
 from messaging.models.message import Channel
 from messaging.providers import Outgoing
 from messaging.sending.claim import Claimed
+from messaging.tracking.links import unsubscribe_url
+from messaging.tracking.plans import Plan, plan_of
+from messaging.tracking.rules import Rules, rules_of
 
 EMAIL_PARTS = {
     "subject": False,
@@ -37,12 +40,18 @@ class Refused:
 
 @dataclass(frozen=True)
 class Frame:
-    """What a batch has in common: messages, lists, fields by list, the account's zone."""
+    """What a batch has in common: messages, lists and their rules, fields by list, the account."""
 
     messages: Mapping[int, CommittedMessage]
     lists: Mapping[int, List]
+    rules: Mapping[int, Rules]
     fields: Mapping[int, list[tuple[str, str, str]]]  # list -> (id, group, field)
-    time_zone: str
+    account: Account
+
+    @property
+    def time_zone(self) -> str:
+        """The account's zone."""
+        return self.account.time_zone
 
 
 def load_frame(claimed: Iterable[Claimed], *, account_id: int) -> Frame:
@@ -52,11 +61,14 @@ def load_frame(claimed: Iterable[Claimed], *, account_id: int) -> Frame:
     fields = defaultdict(list)
     for field in ProfileField.objects.filter(list__in=lists).select_related("group"):
         fields[field.list_id].append((str(field.pk), field.group.name, field.name))
+    account = Account.objects.get(pk=account_id)
+    found = List.objects.in_bulk(lists)
     return Frame(
         messages=CommittedMessage.objects.in_bulk({row.message_id for row in rows}),
-        lists=List.objects.in_bulk(lists),
+        lists=found,
+        rules={pk: rules_of(one, account) for pk, one in found.items()},
         fields=dict(fields),
-        time_zone=Account.objects.get(pk=account_id).time_zone,
+        account=account,
     )
 
 
@@ -66,14 +78,15 @@ def compose(
     """Fill every delivery in, message by message; what cannot be filled in is refused."""
     by_message = defaultdict(list)
     for row in claimed:
-        by_message[row.message_id].append(row)
+        by_message[row.message_id, row.is_transactional].append(row)
     ready: list[Outgoing] = []
     refused: list[Refused] = []
-    for message_id, rows in by_message.items():
+    for (message_id, is_transactional), rows in by_message.items():
         message = frame.messages[message_id]
-        contexts = [context_of(row, frame, now=now) for row in rows]
-        filled = rendering.render(sources_of(message), contexts)
-        finish = Finisher(message, now=now)
+        plan = plan_for(message, frame, transactional=is_transactional)
+        contexts = [context_of(row, frame, now=now, plan=plan) for row in rows]
+        filled = rendering.render(sources_of(message, plan), contexts)
+        finish = Finisher(message, plan, now=now)
         for row, parts in zip(rows, filled, strict=True):
             if isinstance(parts, rendering.TemplateFaultError):
                 refused.append(Refused(row.id, template_error(parts)))
@@ -83,11 +96,21 @@ def compose(
     return ready, refused
 
 
-def sources_of(message: CommittedMessage) -> dict[str, tuple[str, bool]]:
-    """Return a message's templates: part -> (source, escaped as HTML)."""
+def plan_for(message: CommittedMessage, frame: Frame, *, transactional: bool) -> Plan | None:
+    """Return an email made ready for its list; None for a text message."""
     if message.channel == Channel.SMS:
-        return {"text": (message.content["text"], False)}
-    return {part: (message.content.get(part, ""), html) for part, html in EMAIL_PARTS.items()}
+        return None
+    return plan_of(
+        message.content,
+        name=message.name,
+        rules=frame.rules[message.list_id],
+        transactional=transactional,
+    )
+
+
+def sources_of(message: CommittedMessage, plan: Plan | None) -> Mapping[str, tuple[str, bool]]:
+    """Return a message's templates: part -> (source, escaped as HTML)."""
+    return plan.sources if plan is not None else {"text": (message.content["text"], False)}
 
 
 def template_error(fault: rendering.TemplateFaultError) -> str:
@@ -95,7 +118,9 @@ def template_error(fault: rendering.TemplateFaultError) -> str:
     return f"template error (line {fault.line})" if fault.line else "template error"
 
 
-def context_of(row: Claimed, frame: Frame, *, now: datetime) -> dict[str, Any]:
+def context_of(
+    row: Claimed, frame: Frame, *, now: datetime, plan: Plan | None = None
+) -> dict[str, Any]:
     """Return what a template sees of one contact."""
     in_list = frame.lists[row.list_id]
     own_zone = row.contact.get("time_zone", "")
@@ -105,8 +130,13 @@ def context_of(row: Claimed, frame: Frame, *, now: datetime) -> dict[str, Any]:
         "fields": profile_fields(row.profile, frame.fields.get(row.list_id, [])),
         "list": {"id": in_list.pk, "name": in_list.name},
         "event": row.event,
+        "account": {
+            "name": frame.account.name,
+            "postal_address": frame.account.postal_address,
+        },
         "now": now.isoformat(),
         "time_zone": zone,
+        **(plan.addresses(row.account_id, row.id) if plan is not None else {}),
     }
 
 
@@ -127,8 +157,9 @@ def profile_fields(
 class Finisher:
     """Turns the filled-in parts of one message into what a provider is handed."""
 
-    def __init__(self, message: CommittedMessage, *, now: datetime) -> None:
+    def __init__(self, message: CommittedMessage, plan: Plan | None, *, now: datetime) -> None:
         self.message = message
+        self.plan = plan
         self.now = now
         content = message.content
         self.from_email = content.get("from_email", "")
@@ -166,8 +197,11 @@ class Finisher:
 
     def email(self, row: Claimed, parts: dict[str, str]) -> Outgoing:
         """Return an email with its MIME."""
-        html = with_preheader(parts["html"], parts["preheader"])
-        envelope = Envelope(to=row.address, message_id=self.message_id(row), at=self.now)
+        html = self.finished(row, parts)
+        headers = self.headers(row)
+        envelope = Envelope(
+            to=row.address, message_id=self.message_id(row), at=self.now, headers=headers
+        )
         letter = Letter(
             subject=parts["subject"], from_name=parts["from_name"], html=html, text=parts["text"]
         )
@@ -181,14 +215,32 @@ class Finisher:
             contact_id=row.contact_id,
             subject=one_line(parts["subject"]),
             preheader=one_line(parts["preheader"]),
-            html=parts["html"],
+            html=html,
             text=parts["text"],
             raw=self.skeleton.fill(letter, envelope),
+            headers=headers,
+        )
+
+    def finished(self, row: Claimed, parts: dict[str, str]) -> str:
+        """Return an email's HTML as it goes out: preheader, links, pixel."""
+        html = with_preheader(parts["html"], parts["preheader"])
+        if self.plan is None:
+            return html
+        return self.plan.fill(
+            html, account_id=row.account_id, message_id=row.message_id, delivery_id=row.id
+        )
+
+    def headers(self, row: Claimed) -> tuple[tuple[str, str], ...]:
+        """Return the headers by which mail programs take somebody off the list."""
+        plan = self.plan
+        if plan is None or row.is_transactional or not plan.rules.has_removal_header:
+            return ()
+        return (
+            ("List-Unsubscribe", f"<{unsubscribe_url(row.account_id, row.id)}>"),
+            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         )
 
     def message_id(self, row: Claimed) -> str:
         """Return the same Message-ID for the same delivery, whoever sends it."""
-        seed = f"{row.account_id}:{row.id}"
-        digest = hashlib.sha256(seed.encode()).hexdigest()[:16]
         domain = self.from_email.rpartition("@")[2] or "conductor.invalid"
-        return f"{row.id}.{digest}@{domain}"
+        return f"{row.id}.{digest(row.account_id, row.id)}@{domain}"

@@ -20,7 +20,6 @@ from contacts.models import ProfileField
 from messaging import actions
 from messaging.actions.messages import CONTENT
 from messaging.forms import TEST_ID, SavedMessageForm, TestForm, message_initial
-from messaging.mime import with_preheader
 from messaging.models import SavedMessage
 from messaging.previews import Preview, chosen_contact, contact_choices, preview_email
 
@@ -166,7 +165,8 @@ def saved_preview(
 def content_of(saved: SavedMessage) -> dict[str, str]:
     """Return the parts of a stored message; its HTML is compiled already."""
     return {
-        name: getattr(saved, name) for name in ("subject", "preheader", "from_name", "html", "text")
+        name: getattr(saved, name)
+        for name in ("name", "subject", "preheader", "from_name", "html", "text")
     }
 
 
@@ -202,7 +202,7 @@ def mail_page(shown: Preview) -> HttpResponse:
     if shown.fault:
         html = PLAIN.format(text=escape(shown.fault))
     elif shown.parts.get("html"):
-        html = with_preheader(shown.parts["html"], shown.parts.get("preheader", ""))
+        html = shown.parts["html"]
     else:
         html = PLAIN.format(text=escape(shown.parts.get("text", "")))
     return framed(html)

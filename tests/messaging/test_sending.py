@@ -53,7 +53,7 @@ class TestServe:
             delivery.refresh_from_db()
             assert (delivery.state, delivery.sent_at) == ("sent", now)
             message = SandboxMessage.objects.get()
-            assert message.html == "<p>Hi Grace</p>"
+            assert message.html.startswith("<p>Hi Grace</p>")
             assert message.subject == "Come back, Grace"
             assert message.sender == "Acme <shop@acme.example>"
             assert b"Message-ID: <" in message.mime
@@ -95,7 +95,7 @@ class TestServe:
         turn()
 
         with in_account(acme.pk):
-            assert SandboxMessage.objects.get().text == (
+            assert SandboxMessage.objects.get().text.startswith(
                 f"42 December 9, 1906 $1,234.50 {group.list.name} 07:00 none"
             )
 
@@ -416,7 +416,8 @@ class TestSendTest:
             assert (delivery.state, delivery.is_test) == ("sent", True)
             assert delivery.enrollment_id is None
             sent = SandboxMessage.objects.get()
-            assert (sent.address, sent.html) == ("ada@acme.example", "<p>Hi Grace</p>")
+            assert sent.address == "ada@acme.example"
+            assert sent.html.startswith("<p>Hi Grace</p>")
 
     def test_spares_who_has_unsubscribed(self, acme, now):
         with in_account(acme.pk):
