@@ -95,6 +95,7 @@ CLAIMED = """
         delivery.message_id,
         delivery.event_properties,
         delivery.resend_unknown,
+        delivery.is_transactional,
         delivery.attempts,
         delivery.provider,
         asked.email,
@@ -146,6 +147,7 @@ class Claimed:
     resend_unknown: bool
     attempts: int
     provider: str = ""
+    is_transactional: bool = False
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,7 @@ def as_claimed(row: dict[str, Any]) -> Claimed:
         resend_unknown=row["resend_unknown"],
         attempts=row["attempts"],
         provider=row["provider"],
+        is_transactional=row["is_transactional"],
     )
 
 
