@@ -176,16 +176,19 @@ def _exits(
     place: int,
     steps: dict[str, StepNode],
 ) -> list[Exit]:
-    """Return the ways out that do not lead straight down."""
+    """Return the ways out that do not lead straight down; of a decision, all of them."""
+    decides = step.kind in {"if", "split"} and len(leads) > 1
     below = thread.steps[place + 1].key if place + 1 < len(thread.steps) else None
     found = []
     for name, target in leads.items():
-        if target == below or (name == "next" and target is None):
+        if not decides and (target == below or (name == "next" and target is None)):
             continue
         if target is None and getattr(step.config, "to", None) == "":
             continue  # a go-to whose target is still to be chosen: its problem says so
         title = "ends" if target is None else "a step that is not there"
-        if target in steps:
+        if target is not None and target == below:
+            title = "goes on"
+        elif target in steps:
             title = card_text(steps[target], steps)
         found.append(Exit(name, name.replace("_", " "), target or "", title))
     return found

@@ -291,6 +291,7 @@ class Editor {
     this.form = textarea.form;
     this.catalog = JSON.parse(this.form.dataset.catalog);
     this.root = { group: "all", rows: [] };
+    this.places = new Map(); // of each row its <li>
     this.rows = make("div", { class: "rule-rows" });
     this.said = make("p", { class: "rule-said", "aria-live": "polite" });
     const id = textarea.id;
@@ -381,14 +382,30 @@ class Editor {
       : sentence && `In words: ${sentence}.`;
   }
 
+  // Drawn anew, with the focus on the control that had it.
   draw() {
+    const active = this.rows.contains(document.activeElement) ? document.activeElement : null;
+    const item = active?.closest("li");
+    const [node] = [...this.places].find(([, place]) => place === item) ?? [];
+    this.places = new Map();
     this.rows.replaceChildren(this.group(this.root, null));
+    const controls = $$("[aria-label]", this.places.get(node) ?? make("i"));
+    controls.find((one) => one.ariaLabel === active.ariaLabel)?.focus();
+  }
+
+  // To a group's row, where it has one, else to what adds the first.
+  focusRow(node, place) {
+    const row = this.places.get(node.rows[place]);
+    const group = this.places.get(node) ?? this.rows;
+    (row ? $("select, input, button", row) : $(".rule-foot select", group))?.focus();
   }
 
   group(node, parent) {
-    const rows = node.rows.map((row) =>
-      make("li", {}, row.group ? this.group(row, node) : this.row(row, node)),
-    );
+    const rows = node.rows.map((row) => {
+      const item = make("li", {}, row.group ? this.group(row, node) : this.row(row, node));
+      this.places.set(row, item);
+      return item;
+    });
     const head = choose("How the conditions combine", GROUPS, node.group, (value) => {
       node.group = value;
       this.changed();
@@ -407,11 +424,19 @@ class Editor {
     // Outside of a conversation nobody has entered one.
     const kinds = KINDS.filter(([kind]) => kind !== "entry" || this.catalog.threads);
     const options = [["", "Add a condition"], ...kinds];
-    return choose("Add a condition", options, "", (kind) => {
+    const adder = choose("Add a condition", options, "", (kind) => {
       if (!kind) return;
       node.rows.push(fresh(kind, this.catalog));
       this.changed({ redraw: true });
+      this.focusRow(node, node.rows.length - 1);
     });
+    // An arrow key would take the first kind at once: it opens the choices instead.
+    adder.addEventListener("keydown", (event) => {
+      if (!["ArrowDown", "ArrowUp"].includes(event.key) || !adder.showPicker) return;
+      event.preventDefault();
+      adder.showPicker();
+    });
+    return adder;
   }
 
   grouper(node) {
@@ -420,6 +445,7 @@ class Editor {
       onclick: () => {
         node.rows.push({ group: "any", rows: [] });
         this.changed({ redraw: true });
+        this.focusRow(node, node.rows.length - 1);
       },
     });
   }
@@ -428,8 +454,10 @@ class Editor {
     return make("button", {
       type: "button", class: "btn btn-quiet btn-small btn-icon", "aria-label": label, text: "×",
       onclick: () => {
-        parent.rows.splice(parent.rows.indexOf(node), 1);
+        const place = parent.rows.indexOf(node);
+        parent.rows.splice(place, 1);
         this.changed({ redraw: true });
+        this.focusRow(parent, Math.min(place, parent.rows.length - 1));
       },
     });
   }

@@ -1,5 +1,6 @@
 """The panels of decisions: filter, go to, if/then, multivariate test, wait for."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -63,10 +64,49 @@ class GoToForm(StepForm):
         return {name: value for name, value in given.items() if value}
 
 
-class IfForm(StepForm):
-    """Branches, asked in order: the first that a contact matches is taken."""
+class WaysForm(StepForm):
+    """Ways with names of the marketer's own, each with the step that it leads to beside it."""
 
     template = "conversations/panels/rows.html"
+    shows_exits = True
+    count: int
+
+    def way(self, number: int) -> str:
+        """Return the name that was given to a way; "" for one that is not used."""
+        raise NotImplementedError
+
+    def offer_way(self, number: int, name: str) -> None:
+        """Add the drop-down of the step that a way leads to."""
+        self.fields[f"to_{number}"] = forms.ChoiceField(
+            required=False,
+            label="goes on to",
+            choices=[("", "The next step"), *self.place.targets()],
+            initial=self.place.step.exits.get(name, ""),
+        )
+
+    def named(self) -> Sequence[str]:
+        """Return the names that the step's ways have had until now."""
+        raise NotImplementedError
+
+    def exit_defaults(self) -> dict[str, str]:
+        """Return the other exits."""
+        return {
+            name: target
+            for name, target in super().exit_defaults().items()
+            if name not in self.named()
+        }
+
+    def exits(self) -> dict[str, str]:
+        """Return the redirected exits: the ways' as they are called now, and the others."""
+        given = {self.way(number): self.cleaned_data[f"to_{number}"] for number in range(self.count)}
+        others = {
+            name: target for name, target in super().exits().items() if name not in self.named()
+        }
+        return {**others, **{name: target for name, target in given.items() if name and target}}
+
+
+class IfForm(WaysForm):
+    """Branches, asked in order: the first that a contact matches is taken."""
 
     def __init__(self, data: Any, *, place: Any) -> None:
         present = len(place.step.config.branches)
@@ -85,6 +125,18 @@ class IfForm(StepForm):
             self.fields[f"filter_{number}"] = RuleField(
                 label="is for contacts who match", required=False
             )
+            names = self.named()
+            self.offer_way(number, names[number] if number < len(names) else "")
+
+    def named(self) -> Sequence[str]:
+        """Return the branches' names."""
+        return [branch.name for branch in self.place.step.config.branches]
+
+    def way(self, number: int) -> str:
+        """Return a branch's name; one without has its number's."""
+        name: str = self.cleaned_data[f"branch_{number}"].strip()
+        is_used = name or self.cleaned_data[f"filter_{number}"]
+        return (name or f"branch {number + 1}") if is_used else ""
 
     def read(self, config: Any) -> dict[str, Any]:
         """Return the branches' names and rules."""
@@ -96,12 +148,12 @@ class IfForm(StepForm):
 
     def settings(self) -> Any:
         """Return the branches that have a name or a rule."""
-        branches = []
-        for number in range(self.count):
-            name = self.cleaned_data[f"branch_{number}"].strip()
-            rule = self.cleaned_data[f"filter_{number}"]
-            if name or rule:
-                branches.append({"name": name or f"branch {number + 1}", "filter": rule})
+        branches = [
+            {"name": name, "filter": self.cleaned_data[f"filter_{number}"]}
+            for number in range(self.count)
+            for name in [self.way(number)]
+            if name
+        ]
         return {"branches": branches} if branches else {}
 
     @property
@@ -114,10 +166,9 @@ class IfForm(StepForm):
         return found
 
 
-class SplitForm(StepForm):
+class SplitForm(WaysForm):
     """Groups by chance, and where a contact's group is kept."""
 
-    template = "conversations/panels/rows.html"
     fault_fields = {"": "weight_0", "groups": "weight_0", "store": "store"}
 
     store = forms.ChoiceField(
@@ -145,9 +196,20 @@ class SplitForm(StepForm):
                 required=False,
                 help_text="All shares add up to 100." if number == 0 else "",
             )
+            names = self.named()
+            self.offer_way(number, names[number] if number < len(names) else "")
         self.fields["store"] = store
         names = [name for name, _ in self.place.fields(["Text", "RadioButton"])]
         self.choose("store", names, [self.place.step.config.store], none="Do not keep it")
+
+    def named(self) -> Sequence[str]:
+        """Return the groups' names."""
+        return [group.name for group in self.place.step.config.groups]
+
+    def way(self, number: int) -> str:
+        """Return a group's name."""
+        name: str = self.cleaned_data[f"group_{number}"].strip()
+        return name
 
     def read(self, config: Any) -> dict[str, Any]:
         """Return the groups and the field."""
@@ -162,12 +224,10 @@ class SplitForm(StepForm):
     def settings(self) -> Any:
         """Return the groups that have a name."""
         groups = [
-            {
-                "name": self.cleaned_data[f"group_{number}"].strip(),
-                "weight": self.cleaned_data[f"weight_{number}"] or 0,
-            }
+            {"name": name, "weight": self.cleaned_data[f"weight_{number}"] or 0}
             for number in range(self.count)
-            if self.cleaned_data[f"group_{number}"].strip()
+            for name in [self.way(number)]
+            if name
         ]
         written: dict[str, Any] = {"groups": groups} if groups else {}
         if self.cleaned_data["store"]:

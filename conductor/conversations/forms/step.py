@@ -130,6 +130,8 @@ class StepForm(forms.Form):
     template: ClassVar[str] = ""
     # Which fields show only while another holds a value: {field: "mode=for|until"}.
     shown_by: Mapping[str, str] = {}
+    # Whether the ways out are what this step is for.
+    shows_exits: ClassVar[bool] = False
     # Where a fault's path is not the field's name: {path within the settings: field}.
     fault_fields: ClassVar[Mapping[str, str]] = {}
 
@@ -202,6 +204,11 @@ class StepForm(forms.Form):
         """The drop-downs of the exits."""
         return [self[name] for name in self.fields if name.startswith("exit_")]
 
+    @property
+    def opens_exits(self) -> bool:
+        """Whether the drop-downs of the exits are shown at once."""
+        return self.shows_exits or any(field.value() for field in self.exit_fields)
+
     def exits(self) -> dict[str, str]:
         """Return the redirected exits; those that the panel does not show stay."""
         given = {
@@ -224,6 +231,7 @@ class StepForm(forms.Form):
 
 EXIT_LABELS = {
     "next": "Then",
+    "else": "Everybody else",
     "otherwise": "Those who do not match",
     "past": "If the moment has passed",
     "no_date": "If there is no date",

@@ -92,8 +92,13 @@ def step(
     if form.is_valid() and _changed(request, opened, place, form):
         committed = request.POST.get("commit") == "latest"
         opened.done("Message committed to the conversation." if committed else "Step updated.")
-        return opened.to("step", thread, key) if committed else opened.to("thread", thread)
+        return opened.to("step", thread, key) if committed else _card(opened, thread, key)
     return panel(opened, thread, place, form, status=422)
+
+
+def _card(opened: Opened, slug: str, key: str) -> HttpResponse:
+    """Go back to the thread with a step's card in sight and in focus."""
+    return redirect(f"{opened.url('thread', slug)}#step-{key}")
 
 
 def place_of(opened: Opened, slug: str, key: str) -> Place:
@@ -224,6 +229,8 @@ def remove(
     """Remove a step; the toast brings it back."""
     opened = open_conversation(request, list_id, conversation_id)
     place = place_of(opened, thread, key)
+    keys = [found.key for found in opened.thread(thread).steps]
+    before = keys[max(keys.index(key) - 1, 0)]
     try:
         editing.remove_step(
             conversation=opened.conversation,
@@ -237,7 +244,8 @@ def remove(
     else:
         text = f"{place.step.type.label} removed."
         messages.success(request, text, extra_tags=f"{opened.undo_tag()}?thread={thread}")
-    return opened.to("thread", thread)
+        return _card(opened, thread, before)
+    return _card(opened, thread, key)
 
 
 @require_POST
