@@ -6,13 +6,14 @@ from accounts.actions import InvalidValueError
 from accounts.api import found_list
 from accounts.models import List
 from accounts.wire import Created, Frame, Id, InvalidParameterError, WireIn, WireRequest, created
-from contacts import actions
 from contacts.actions.batches import keep_remarks
 from contacts.actions.customers import Outcome, Remark
+from contacts.actions.profiles import set_profiles
 from contacts.api.contacts import CONTACTS, FieldValueIn
 from contacts.identity import normalise_email
-from contacts.models import ProfileField, Subscription, SubscriptionState
+from contacts.models import ProfileField, SubscriptionState
 from contacts.models.imports import ImportKind
+from contacts.values import Value, clean_value
 
 profiles = Frame("/email/v1", integration="email", tag="Contact")
 
@@ -43,16 +44,37 @@ def save_values(request: WireRequest, list_id: Id, body: list[ContactValuesIn]) 
     the whole.
     """
     shown = found_list(list_id)
-    check_fields(shown, body)
+    fields = wanted_fields(shown, body)
     outcome = Outcome()
-    # In the order of the addresses: two batches then lock the same contacts alike.
-    for place in sorted(range(len(body)), key=lambda place: body[place].email_address.lower()):
-        save_row(request, shown, body[place], place, outcome)
-    rows = [row.model_dump(by_alias=True) for row in body]
+    taken: dict[int, tuple[str, dict[int, Value | None]]] = {}
+    places: dict[str, int] = {}
+    for place, row in enumerate(body):
+        try:
+            email_norm = normalise_email(row.email_address)
+            profile = {key: clean_value(fields[key], raw) for key, raw in row.profile.items()}
+        except InvalidValueError as refused:
+            outcome.rejects.append(Remark(place, refused.field, refused.message))
+            continue
+        # Of one address the later rows win, as if each came by itself.
+        first = places.setdefault(email_norm, place)
+        taken[place] = (email_norm, profile) if first == place else (email_norm, {})
+        if first != place:
+            taken[first][1].update(profile)
+    written = set_profiles(
+        list=shown,
+        profiles={place: taken[place] for place in places.values()},
+        now=request.now,
+        states=TAKEN_FROM,
+    )
+    for place, (email_norm, _) in taken.items():
+        if places[email_norm] not in written.found:
+            outcome.rejects.append(Remark(place, "emailAddress", NOBODY))
+    outcome.updated = written.changed
+    outcome.unchanged = len(body) - written.changed - len(outcome.rejects)
     keep_remarks(
         kind=ImportKind.CONTACTS.value,
         outcome=outcome,
-        rows=rows,
+        rows=[row.model_dump(by_alias=True) for row in body] if outcome.rejects else body,
         list=shown,
         now=request.now,
         by=request.client,
@@ -60,35 +82,14 @@ def save_values(request: WireRequest, list_id: Id, body: list[ContactValuesIn]) 
     return created("")
 
 
-def check_fields(shown: List, body: list[ContactValuesIn]) -> None:
+def wanted_fields(shown: List, body: list[ContactValuesIn]) -> dict[int, ProfileField]:
     """
-    Refuse fields that the list has not.
+    Return the fields that are named, by id.
 
-    :raises InvalidParameterError: naming `segmentationFieldId`.
+    :raises InvalidParameterError: naming `segmentationFieldId`, for one that the list has not.
     """
     wanted = {field_id for row in body for field_id in row.profile}
-    if ProfileField.objects.filter(list=shown, pk__in=wanted).count() < len(wanted):
+    fields = ProfileField.objects.filter(list=shown).in_bulk(wanted)
+    if len(fields) < len(wanted):
         raise InvalidParameterError("segmentationFieldId")
-
-
-def save_row(
-    request: WireRequest, shown: List, row: ContactValuesIn, place: int, outcome: Outcome
-) -> None:
-    """Set the values of one contact, or say why not."""
-    try:
-        email_norm = normalise_email(row.email_address)
-        subscription = Subscription.objects.filter(
-            list=shown, contact__email_norm=email_norm, state__in=TAKEN_FROM
-        ).first()
-        if subscription is None:
-            raise InvalidValueError("emailAddress", NOBODY)
-        result = actions.set_profile(
-            subscription=subscription, profile=row.profile, now=request.now
-        )
-    except InvalidValueError as refused:
-        outcome.rejects.append(Remark(place, refused.field, refused.message))
-        return
-    if result.changed:
-        outcome.updated += 1
-    else:
-        outcome.unchanged += 1
+    return fields

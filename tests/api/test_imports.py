@@ -18,6 +18,7 @@ from contacts.models import (
     Order,
     OrderItem,
     Product,
+    Subscription,
 )
 from tests.api.conftest import connect
 from tests.factories import (
@@ -211,6 +212,59 @@ class TestSegmentsRoute:
             assert Intake.objects.count() == 1
             reject = ImportReject.objects.get()
             assert (reject.line, reject.reason) == (3, "The address is not on the list.")
+
+    def test_takes_thousands_and_tells_of_what_changed(self, wire, base, acme, shop, field):
+        with in_account(acme.pk):
+            Listener.objects.create(conversation_id=1, list=shop, kind="profile_updated")
+            for number in range(30):
+                SubscriptionFactory.create(
+                    list=shop,
+                    contact__email=f"p{number}@mail.example",
+                    # The first ten have it already.
+                    profile={str(field.pk): "on"} if number < 10 else {},
+                    state="Unsubscribed" if number >= 28 else "Subscribed",
+                )
+
+        wire.post(
+            f"{base}/Contact/SegmentationField",
+            [
+                {
+                    "emailAddress": f"P{number % 2500}@mail.example",
+                    "segmentationFieldValues": [{"segmentationFieldId": field.pk, "value": "on"}],
+                }
+                for number in range(3000)
+            ],
+        )
+
+        with in_account(acme.pk):
+            told = Intake.objects.order_by("id")
+            assert len(told) == 18
+            assert {tuple(row.properties["fields"]) for row in told} == {(str(field.pk),)}
+            assert Subscription.objects.filter(**{f"profile__{field.pk}": "on"}).count() == 28
+            counts = Import.objects.get().counts
+            assert counts["updated"] == 18
+            assert (
+                counts["processed"] == counts["updated"] + counts["unchanged"] + counts["rejected"]
+            )
+
+    def test_lets_the_later_row_of_an_address_win(self, wire, base, acme, shop, field):
+        with in_account(acme.pk):
+            person = SubscriptionFactory.create(list=shop, contact__email="grace@mail.example")
+
+        wire.post(
+            f"{base}/Contact/SegmentationField",
+            [
+                {
+                    "emailAddress": "grace@mail.example",
+                    "segmentationFieldValues": [{"segmentationFieldId": field.pk, "value": value}],
+                }
+                for value in ("on", "off", "on", "off")
+            ],
+        )
+
+        with in_account(acme.pk):
+            person.refresh_from_db()
+            assert person.profile == {str(field.pk): "off"}
 
     def test_refuses_a_field_that_the_list_has_not(self, wire, base, acme):
         body = [
