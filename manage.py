@@ -31,7 +31,7 @@ def main() -> None:
 def enter_environment() -> None:
     """Go on with the Python of `.venv`, whichever Python was called."""
     python = ENVIRONMENT / "bin" / "python"
-    if Path(sys.prefix).resolve() == ENVIRONMENT or not python.exists():
+    if Path(sys.prefix).resolve() == ENVIRONMENT.resolve() or not python.exists():
         return
     os.execv(python, [str(python), *sys.argv])  # noqa: S606 - no shell is wanted
 
