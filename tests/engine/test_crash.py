@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from conductor.postgres.embedded import embedded_cluster
-from tests.platform.installation import Installation, manage, up
+from tests.platform.installation import Installation, make_ready, manage, up
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +66,7 @@ def installation() -> Iterator[Installation]:
     """A bin/up on data of its own."""
     place = Path(tempfile.mkdtemp(prefix="conductor-crash-", dir="/tmp"))
     place.chmod(0o755)
+    make_ready(place / "data")
     with up(place / "data") as running:
         running.wait_until_ok()
         yield running

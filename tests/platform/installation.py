@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -12,11 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, LiteralString
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 
-from conductor.data_directory import CODE
+from conductor.data_directory import CODE, locked
 from conductor.postgres.embedded import embedded_cluster
+from conductor.postgres.temporary import PREFIX
 
 
 def clean_environment(data: Path | None) -> dict[str, str]:
@@ -39,6 +42,29 @@ def manage(data: Path, *arguments: str, code: Path = CODE) -> "subprocess.Comple
         timeout=300,
         check=False,
     )
+
+
+def make_ready(data: Path) -> None:
+    """
+    Make a data directory that is migrated already: for tests of what comes after that.
+
+    The first who asks migrates one, beside the temporary cluster of this run and gone with
+    it; the others copy it. On another server than that nothing happens: bin/up does it.
+    """
+    socket = parse_qs(urlsplit(os.environ.get("DATABASE_URL", "")).query).get("host", [""])[0]
+    place = Path(socket).parent
+    if not place.name.startswith(PREFIX):
+        return
+    ready, unfinished = place / "ready", place / "unfinished"
+    with locked(place / "ready.lock"):
+        if not ready.exists():
+            shutil.rmtree(unfinished, ignore_errors=True)
+            done = manage(unfinished, "migrate", "-v", "0")
+            assert done.returncode == 0, done.stderr
+            unfinished.rename(ready)
+    data.mkdir(parents=True, exist_ok=True)
+    # The server's user owns its part of it.
+    subprocess.run(["cp", "-a", f"{ready}/.", data], check=True)
 
 
 def query(data: Path, statement: str) -> list[list[Any]]:

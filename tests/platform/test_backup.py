@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -10,8 +11,10 @@ import pytest
 
 from conductor.data_directory import CODE
 from conductor.postgres.cluster import Cluster
+from conductor.postgres.embedded import embedded_cluster
+from conductor.postgres.sizing import temporary_settings
 from conductor.postgres.temporary import temporary_cluster
-from tests.platform.installation import clean_environment
+from tests.platform.installation import clean_environment, make_ready
 
 MAKE_ACCOUNTS = """
 from django.utils import timezone
@@ -24,11 +27,16 @@ for name in ("Acme", "Globex"):
 @pytest.fixture(scope="module")
 def cluster(module_data: Path) -> Iterator[Cluster]:
     """A cluster with two accounts, whose database these tests may replace."""
-    with temporary_cluster() as started:
+    make_ready(module_data)
+    started = replace(embedded_cluster(module_data), settings=temporary_settings())
+    started.start()
+    try:
         for arguments in (["migrate", "-v", "0"], ["shell", "-v", "0", "-c", MAKE_ACCOUNTS]):
             done = manage(started, module_data, *arguments)
             assert done.returncode == 0, done.stderr
         yield started
+    finally:
+        started.stop(seconds=2)
 
 
 @pytest.fixture(scope="module")

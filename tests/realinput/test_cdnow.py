@@ -34,7 +34,7 @@ from messaging.actions import create_phone_list, create_short_code
 from messaging.models import Delivery, SandboxMessage
 from messaging.sending.heart import Heart
 from messaging.sending.sender import serve
-from tests.platform.installation import manage, up
+from tests.platform.installation import make_ready, manage, up
 from tests.realinput.purchases import (
     Purchase,
     address,
@@ -257,6 +257,7 @@ class TestOverHttpAlone:
         customers = customers_of(lines)
         expected = lapsed_by_hand(path, today)
         texted = set(customers[::TEXTED])
+        make_ready(data)
         with up(data) as installation:
             installation.wait_until_ok()
             shop = self.connect(data, installation.run["url"], zone)
