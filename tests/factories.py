@@ -306,6 +306,7 @@ class QueuedTextFactory(QueuedEmailFactory):
     channel = "sms"
     phone_list = factory.SubFactory(PhoneListFactory)
     list = factory.SelfAttribute("phone_list.short_code.email_list")
+    is_transactional = factory.LazyAttribute(lambda made: made.phone_list.kind == "Transactional")
     address = factory.LazyAttribute(
         lambda made: PhoneSubscriptionFactory(phone_list=made.phone_list).phone_e164
     )

@@ -25,6 +25,7 @@ from contacts.actions import facts
 from contacts.durations import InvalidDurationError, is_zone, parse_duration
 from contacts.filters import Heard, saved
 from contacts.models import ExternalEvent, ProfileField, Segment
+from messaging.eligibility import OF_THIS_TICK
 from messaging.models import CouponPool, PhoneList, SavedMessage, ShortCode, SmsMessage
 
 KEY_PATTERN = r"[a-z][a-z0-9_-]{0,62}"
@@ -199,6 +200,11 @@ class Arrivals(Protocol):
     @property
     def settings(self) -> Mapping[str, Any]:
         """The step's compiled settings."""
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """The tick's time."""
         ...
 
     @property
@@ -524,9 +530,35 @@ class SendConfig(StepConfig):
     unknown: Literal["park", "resend"] = "park"
 
 
+# The conversation of the step, for what counts by campaign.
+CONVERSATION = """(
+    SELECT version.conversation_id FROM conversations_version AS version
+    WHERE version.id = %(version_id)s
+)"""
+
+
 def send_settings() -> Any:
     """Return the default of a message step's `send`."""
     return Field(default_factory=SendConfig)
+
+
+def asked_of_all(send: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a message step asks `messaging.eligibility` of everybody: see Policy.email."""
+    return {
+        "skips_quiet": "TRUE" if send["quiet_hours"] == "skip" else "FALSE",
+        "waits_for_cap": "TRUE" if send["cap"] == "defer" else "FALSE",
+        "ticked": OF_THIS_TICK,
+        "conversation": CONVERSATION,
+    }
+
+
+def sending(send: Mapping[str, Any]) -> dict[str, bool]:
+    """Return the same as parameters of the outbox: it is asked again at the claim."""
+    return {
+        "resend_unknown": send["unknown"] == "resend",
+        "skips_quiet": send["quiet_hours"] == "skip",
+        "waits_for_cap": send["cap"] == "defer",
+    }
 
 
 def empty(path: str, text: str) -> StepProblem:

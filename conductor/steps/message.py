@@ -12,6 +12,7 @@ from pydantic import StringConstraints
 from accounts.actions import InvalidValueError
 from conductor.steps import (
     HERE,
+    THESE,
     Arrivals,
     MessageUse,
     Names,
@@ -20,18 +21,21 @@ from conductor.steps import (
     StepConfig,
     StepProblem,
     StepType,
+    asked_of_all,
     empty,
     send_settings,
+    sending,
     unknown,
 )
 from messaging import eligibility
 from messaging.actions.messages import check_email
 
 # Whoever has vanished from the list meanwhile still gets a row, with the reason.
-WRITE_EMAILS = f"""
+WRITE_EMAILS = """
     INSERT INTO outbox (
-        enrollment_id, version_id, contact_id, channel, message_id, address, reason, thread,
-        step_key, visit_number, is_transactional, resend_unknown
+        enrollment_id, version_id, contact_id, channel, message_id, address, reason, held_reason,
+        held_until, thread, step_key, visit_number, is_transactional, resend_unknown,
+        waits_for_cap, skips_quiet
     )
     SELECT
         arrivals.enrollment_id,
@@ -40,17 +44,22 @@ WRITE_EMAILS = f"""
         'email',
         %(message_id)s,
         coalesce(contact.email_norm, ''),
-        {eligibility.email_refusal()},
+        {refusal},
+        {held_reason},
+        {held_until},
         %(thread)s,
         arrivals.step_key,
         arrivals.visit_number,
         %(transactional)s,
-        %(resend_unknown)s
+        %(resend_unknown)s,
+        %(waits_for_cap)s,
+        %(skips_quiet)s
     FROM arrivals
     LEFT JOIN contacts_subscription AS subscription
         ON subscription.id = arrivals.subscription_id
     LEFT JOIN contacts_contact AS contact ON contact.id = arrivals.contact_id
-    WHERE {HERE}
+    {joins}
+    WHERE {here}
 """
 OVERRIDES = ("subject", "preheader", "from_name", "from_email", "reply_to")
 
@@ -107,13 +116,26 @@ class Message(StepType[MessageConfig]):
         return {"transactional": config.transactional, "send": config.send.model_dump()}
 
     def execute(self, arrivals: Arrivals) -> None:
-        """Write a delivery for each contact, queued or skipped with its reason."""
+        """Write a delivery for each contact: queued, deferred or skipped with its reason."""
+        settings = arrivals.settings
+        verdict = eligibility.load_policy(now=arrivals.now).email(
+            # A test run sends when it is run.
+            transactional=settings["transactional"] or arrivals.is_rehearsal,
+            **asked_of_all(settings["send"]),
+        )
         arrivals.run(
-            WRITE_EMAILS,
-            message_id=arrivals.settings["committed_id"],
+            WRITE_EMAILS.format(
+                refusal=verdict.refusal,
+                held_reason=verdict.held_reason,
+                held_until=verdict.held_until,
+                joins=verdict.joins,
+                here=THESE if verdict.holds else HERE,
+            ),
+            message_id=settings["committed_id"],
             thread=arrivals.thread,
-            transactional=arrivals.settings["transactional"],
-            resend_unknown=arrivals.settings["send"]["unknown"] == "resend",
+            transactional=settings["transactional"],
+            **sending(settings["send"]),
+            **verdict.params,
         )
 
     def message(self, config: MessageConfig) -> MessageUse:

@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints
 from accounts.actions import InvalidValueError
 from conductor.steps import (
     HERE,
+    THESE,
     Arrivals,
     MessageUse,
     Names,
@@ -22,9 +23,11 @@ from conductor.steps import (
     StepConfig,
     StepProblem,
     StepType,
+    asked_of_all,
     empty,
     fields_here,
     send_settings,
+    sending,
     unknown,
 )
 from contacts.identity import normalise_phone
@@ -34,10 +37,11 @@ from messaging.models import PhoneList, ShortCode
 
 # A number that has a consent was read when the consent was given: it stands as it is
 # written. The others are `unread` until Python has read them.
-WRITE_TEXTS = f"""
+WRITE_TEXTS = """
     INSERT INTO outbox (
         enrollment_id, version_id, contact_id, channel, phone_list_id, message_id, address,
-        reason, thread, step_key, visit_number, is_transactional, resend_unknown
+        reason, held_reason, held_until, thread, step_key, visit_number, is_transactional,
+        resend_unknown, waits_for_cap, skips_quiet
     )
     SELECT
         arrivals.enrollment_id,
@@ -51,13 +55,17 @@ WRITE_TEXTS = f"""
             WHEN contact.id IS NULL THEN 'contact deleted'
             WHEN number.written = '' THEN 'missing address'
             WHEN phone_subscription.id IS NULL THEN 'unread'
-            ELSE {eligibility.sms_refusal()}
+            ELSE {refusal}
         END,
+        {held_reason},
+        {held_until},
         %(thread)s,
         arrivals.step_key,
         arrivals.visit_number,
         %(transactional)s,
-        %(resend_unknown)s
+        %(resend_unknown)s,
+        %(waits_for_cap)s,
+        %(skips_quiet)s
     FROM arrivals
     LEFT JOIN contacts_contact AS contact ON contact.id = arrivals.contact_id
     LEFT JOIN contacts_subscription AS subscription
@@ -76,7 +84,8 @@ WRITE_TEXTS = f"""
         ON
             phone_subscription.phone_list_id = %(phone_list_id)s
             AND phone_subscription.phone_e164 = number.written
-    WHERE {HERE}
+    {joins}
+    WHERE {here}
 """
 
 OUT_HERE = (
@@ -88,17 +97,36 @@ OUT_HERE = (
 READ_NUMBERS = f"""
     UPDATE outbox
     SET
-        address = CASE WHEN number.e164 = '' THEN number.written ELSE number.e164 END,
-        reason = CASE
-            WHEN number.e164 = '' THEN 'invalid address'
-            ELSE {eligibility.sms_refusal()}
-        END
-    FROM jsonb_each_text(%(numbers)s::jsonb) AS number (written, e164)
-    LEFT JOIN messaging_phonesubscription AS phone_subscription
-        ON
-            phone_subscription.phone_list_id = %(phone_list_id)s
-            AND phone_subscription.phone_e164 = number.e164
-    WHERE {OUT_HERE} AND outbox.address = number.written
+        address = read.address,
+        reason = read.reason,
+        held_reason = read.held_reason,
+        held_until = read.held_until
+    FROM (
+        SELECT
+            outbox.enrollment_id,
+            outbox.visit_number,
+            CASE WHEN number.e164 = '' THEN number.written ELSE number.e164 END AS address,
+            CASE
+                WHEN number.e164 = '' THEN 'invalid address'
+                ELSE {{refusal}}
+            END AS reason,
+            {{held_reason}} AS held_reason,
+            {{held_until}} AS held_until
+        FROM outbox
+        INNER JOIN jsonb_each_text(%(numbers)s::jsonb) AS number (written, e164)
+            ON outbox.address = number.written
+        LEFT JOIN contacts_contact AS contact ON contact.id = outbox.contact_id
+        LEFT JOIN messaging_phonesubscription AS phone_subscription
+            ON
+                phone_subscription.phone_list_id = %(phone_list_id)s
+                AND phone_subscription.phone_e164 = number.e164
+        {{joins}}
+        WHERE {OUT_HERE}
+    ) AS read
+    WHERE
+        outbox.enrollment_id = read.enrollment_id
+        AND outbox.visit_number = read.visit_number
+        AND {OUT_HERE}
 """
 
 END_WITHOUT_NUMBER = f"""
@@ -208,22 +236,36 @@ class MobileMessage(StepType[MobileMessageConfig]):
         field = settings["phone_field_id"]
         if field is not None and not fields_here(arrivals, [field]):
             return
+        verdict = eligibility.load_policy(now=arrivals.now).sms(
+            # A test run sends when it is run.
+            transactional=settings["transactional"] or arrivals.is_rehearsal,
+            **asked_of_all(settings["send"]),
+        )
+        asked = {
+            "refusal": verdict.refusal,
+            "held_reason": verdict.held_reason,
+            "held_until": verdict.held_until,
+            "joins": verdict.joins,
+            "here": THESE if verdict.holds else HERE,
+        }
         arrivals.run(
-            WRITE_TEXTS,
+            WRITE_TEXTS.format(**asked),
             phone_field="" if field is None else str(field),
             phone_list_id=settings["phone_list_id"],
             message_id=settings["committed_id"],
             thread=arrivals.thread,
             transactional=settings["transactional"],
-            resend_unknown=settings["send"]["unknown"] == "resend",
+            **sending(settings["send"]),
+            **verdict.params,
         )
         unread = arrivals.fetch(f"SELECT DISTINCT outbox.address FROM outbox WHERE {OUT_HERE}")
         if unread:
             numbers = {row[0]: read_number(row[0], settings["country"]) for row in unread}
             arrivals.run(
-                READ_NUMBERS,
+                READ_NUMBERS.format(**asked),
                 numbers=json.dumps(numbers),
                 phone_list_id=settings["phone_list_id"],
+                **verdict.params,
             )
         if settings["invalid_number"] == "terminate":
             arrivals.run(END_WITHOUT_NUMBER)

@@ -30,13 +30,15 @@ from messaging.actions.providers import (
     set_provider,
 )
 from messaging.actions.receipts import record_receipts, tell_of_deliveries
-from messaging.actions.replies import is_stop, opt_out
+from messaging.actions.replies import answer_by_hand, is_stop, opt_out, take_inbound
+from messaging.actions.reply_texts import reply_text, set_replies
 from messaging.actions.suppressions import release, suppress
 from messaging.actions.trials import send_test_email, send_test_sms
 
 __all__ = [
     "Consent",
     "PhoneCounts",
+    "answer_by_hand",
     "carrier_for",
     "carrier_of",
     "commit_email",
@@ -54,14 +56,17 @@ __all__ = [
     "pause_provider",
     "record_receipts",
     "release",
+    "reply_text",
     "resume_provider",
     "save_message",
     "send_test_email",
     "send_test_sms",
     "set_provider",
+    "set_replies",
     "subscribe_phone",
     "subscribe_phones",
     "suppress",
+    "take_inbound",
     "tell_of_deliveries",
     "unsubscribe_phone",
     "update_phone_list",

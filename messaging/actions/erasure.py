@@ -72,6 +72,13 @@ FORGET = (
     WHERE consent.contact_id = ANY(%(ids)s::bigint[]) OR consent.phone_e164 = ANY(%(phones)s::text[])
     """,
     """
+    DELETE FROM messaging_inboundtext AS inbound
+    WHERE inbound.contact_id = ANY(%(ids)s::bigint[]) OR inbound.phone_e164 = ANY(%(phones)s::text[])
+    """,
+    """
+    DELETE FROM messaging_consentchange AS change WHERE change.phone_e164 = ANY(%(phones)s::text[])
+    """,
+    """
     DELETE FROM messaging_suppression AS suppression
     WHERE (suppression.channel = 'email' AND suppression.address = ANY(%(emails)s::text[]))
         OR (suppression.channel = 'sms' AND suppression.address = ANY(%(phones)s::text[]))

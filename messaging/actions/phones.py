@@ -12,7 +12,10 @@ from accounts.models import ApiClient, List, User
 from accounts.tenancy import sql
 from contacts.actions import facts
 from contacts.models import Contact, ProfileField
+from messaging.actions.answers import queue_reply
+from messaging.actions.ledger import note_changes
 from messaging.actions.messages import checked_name
+from messaging.actions.reply_texts import reply_text
 from messaging.models import PhoneList, PhoneSubscription, ShortCode
 from messaging.models.sms import MessageType, PhoneSubscriptionState, both_types
 
@@ -241,8 +244,34 @@ def subscribe_phone(
     subscription.consent_ip = consent.ip
     subscription.updated_at = now
     subscription.save()
+    note_changes(
+        ids=[subscription.pk],
+        what="subscribed",
+        source=consent.source,
+        text=consent.text,
+        ip=consent.ip,
+        at=consent.at,
+        now=now,
+    )
+    ask_phone(subscription, now=now)
     record(verb="subscribed", noun="phone", object_id=subscription.pk, now=now, by=by)
     return subscription
+
+
+def ask_phone(subscription: PhoneSubscription, *, now: datetime) -> None:
+    """Ask a number what its list wants to know first: that it agrees, how old its owner is."""
+    if subscription.state != PhoneSubscriptionState.PENDING:
+        return
+    phone_list = subscription.phone_list
+    kind = "confirm" if subscription.pending_double_opt_in else "age"
+    queue_reply(
+        short_code=phone_list.short_code,
+        phone_e164=subscription.phone_e164,
+        text=reply_text(phone_list.short_code, kind, age=phone_list.minimum_age),
+        contact=subscription.contact,
+        phone_list=phone_list,
+        now=now,
+    )
 
 
 def revives(subscription: PhoneSubscription, consent: Consent) -> bool:
@@ -264,8 +293,8 @@ def subscribe_phones(
     """
     Record one consent for many numbers (E.164, `contact_ids` in the same order).
 
-    For imports: numbers that are there already keep their state, opt-outs stay opted out.
-    One statement a call; 100,000 numbers are fine.
+    For imports: numbers that are there already keep their state, opt-outs stay opted out, and
+    nobody is asked to confirm. One statement and one for the ledger; 100,000 numbers are fine.
 
     :raises InvalidValueError: for a consent without source or wording.
     """
@@ -287,7 +316,16 @@ def subscribe_phones(
         ip=consent.ip,
         now=now,
     )
-    subscribed, already, opted_out = row or (0, 0, 0)
+    subscribed, already, opted_out, ids = row or (0, 0, 0, [])
+    note_changes(
+        ids=ids,
+        what="subscribed",
+        source=consent.source,
+        text=consent.text,
+        ip=consent.ip,
+        at=consent.at,
+        now=now,
+    )
     return PhoneCounts(subscribed, already, opted_out)
 
 
@@ -317,6 +355,7 @@ def unsubscribe_phone(
     subscription.opt_out_reason = reason[:40]
     subscription.updated_at = now
     subscription.save()
+    note_changes(ids=[subscription.pk], what="opted out", source=reason, now=now)
     if subscription.contact_id is not None:
         facts.announce_contact(
             kind=facts.STOPPED,
@@ -344,6 +383,7 @@ def deactivate_phones(*, phones: Sequence[str], now: datetime) -> int:
         now=now,
     )
     ids = [row[0] for row in rows]
+    note_changes(ids=ids, what="opted out", source="Deactivated", now=now)
     if ids:
         facts.announce_many(ENDED, ids=ids, now=now)
         record(verb="deactivated", noun="phones", now=now, detail={"consents": len(ids)})

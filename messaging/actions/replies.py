@@ -1,32 +1,77 @@
-"""What a phone answers: STOP ends every phone list of the short code."""
+"""
+What a phone answers: STOP ends every phone list of the short code, and each text is answered.
 
-import unicodedata
-from datetime import datetime
+A text is taken once, whatever its provider repeats. What it means is decided by the words
+alone; the reply is queued in the same transaction, in the urgent lane, and goes whether or
+not the number has agreed to anything: it is the answer to a text, one for each, and a few an
+hour at most, so that two machines do not talk for ever.
+"""
 
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from django.db import IntegrityError, transaction
+
+from accounts.actions import InvalidValueError, record
 from accounts.models import ApiClient, User
-from messaging.actions.phones import unsubscribe_phone
-from messaging.models import PhoneSubscription, ShortCode
+from accounts.tenancy import current_account_id, sql
+from contacts.identity import read_date
+from contacts.models import Contact
+from messaging.actions.answers import queue_reply
+from messaging.actions.ledger import note_changes
+from messaging.actions.phones import checked_e164, unsubscribe_phone
+from messaging.actions.receipts import record_receipts
+from messaging.actions.reply_texts import reply_text
+from messaging.law.keywords import HELP, START, STOP, YES, bare
+from messaging.models import (
+    REPLY,
+    Delivery,
+    InboundText,
+    Meaning,
+    PhoneSubscription,
+    ReceiptKind,
+    ShortCode,
+)
 from messaging.models.sms import PhoneSubscriptionState
 
-STOP_WORDS = {
-    *("STOP", "END", "CANCEL", "UNSUBSCRIBE", "QUIT", "LEAVE", "FIN"),
-    *("ARRET", "ANNULER", "QUITTER", "DESABONNER"),
-}
+MOST_REPLIES = 5  # an hour, to one number
+LOOP_WINDOW = timedelta(hours=1)
+LONGEST_TEXT = 1600
+MOST_MEDIA = 10
+OLDEST = 120  # years
+BY_PHONE = "text message"  # the source of what a phone says itself
+# Numbers of one short code are served one after the other.
+IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%(number)s, 7))"
+# Whoever writes STOP ends the lists that it is not on, too: no later file brings it there.
+STAY_OUT = """
+INSERT INTO messaging_phonesubscription (
+    phone_list_id, phone_e164, contact_id, state, pending_double_opt_in, pending_age_gate,
+    unsubscribed_at, opt_out_reason, consent_source, consent_text, consent_ip, updated_at
+)
+SELECT
+    phone_list.id, %(phone)s, %(contact_id)s::bigint, 'Unsubscribed', FALSE, FALSE, %(now)s,
+    'Campaign', '', '', '', %(now)s
+FROM messaging_phonelist AS phone_list
+WHERE phone_list.short_code_id = %(short_code_id)s
+ON CONFLICT (account_id, phone_list_id, phone_e164) DO NOTHING
+RETURNING id
+"""
 
 
-def is_stop(text: str) -> bool:
+def is_stop(text: str, *, aliases: Sequence[str] = ()) -> bool:
     """Say whether a reply is one of the stop words, whatever its case and accents."""
-    bare = unicodedata.normalize("NFKD", text.strip().strip(".!\"'"))
-    return "".join(c for c in bare if not unicodedata.combining(c)).upper() in STOP_WORDS
+    word = bare(text)
+    return word in STOP or word in aliases
 
 
 def opt_out(
     *, short_code: ShortCode, phone_e164: str, now: datetime, by: User | ApiClient | None = None
 ) -> int:
     """
-    End a number's consent to every phone list of a short code; return to how many.
+    End a number's consent to every phone list of a short code; return how many it had.
 
-    Whoever writes STOP answers a number, and cannot know which of its lists wrote.
+    Whoever writes STOP answers a number, and cannot know which of its lists wrote. The
+    lists that it is not on it stays off.
     """
     found = PhoneSubscription.objects.filter(
         phone_list__short_code=short_code, phone_e164=phone_e164
@@ -40,4 +85,294 @@ def opt_out(
             now=now,
             by=by,
         )
+    rows = sql.fetch_all(
+        STAY_OUT,
+        phone=phone_e164,
+        contact_id=None,
+        short_code_id=short_code.pk,
+        now=now,
+    )
+    note_changes(ids=[row[0] for row in rows], what="opted out", source=BY_PHONE, now=now)
     return len(standing)
+
+
+def take_inbound(
+    *,
+    short_code: ShortCode,
+    phone_e164: str,
+    text: str,
+    provider: str,
+    provider_message_id: str,
+    now: datetime,
+    media: Sequence[str] = (),
+) -> InboundText:
+    """
+    Take a text that a phone sent to a short code, act on it and queue the answer.
+
+    Idempotent by (provider, provider_message_id); "" is a message of its own each time.
+    Conversations that wait for a reply hear of it.
+
+    :raises InvalidValueError: field `phone`, for a sender that is no E.164 number.
+    """
+    checked_e164(phone_e164)
+    sql.fetch_value(IN_TURN, number=f"{current_account_id()}:{short_code.pk}:{phone_e164}")
+    text = text.replace("\0", "")[:LONGEST_TEXT]
+    contact = contact_of(short_code, phone_e164)
+    try:
+        with transaction.atomic():
+            inbound = InboundText.objects.create(
+                short_code=short_code,
+                phone_e164=phone_e164,
+                contact=contact,
+                text=text,
+                media=[url[:500] for url in media][:MOST_MEDIA],
+                meaning=Meaning.UNKNOWN,
+                provider=provider[:40],
+                provider_message_id=provider_message_id[:200],
+                received_at=now,
+            )
+    except IntegrityError:
+        return InboundText.objects.get(
+            provider=provider[:40], provider_message_id=provider_message_id[:200]
+        )
+    note_reply(short_code, phone_e164, contact, text, now)
+    kind = act(inbound, now)
+    answer(inbound, kind, now)
+    inbound.save(update_fields=["meaning", "reply_id", "silence"])
+    return inbound
+
+
+def contact_of(short_code: ShortCode, phone_e164: str) -> Contact | None:
+    """Return whom a number is: by its consent to the short code, else by the contact's phone."""
+    known = (
+        PhoneSubscription.objects.filter(
+            phone_list__short_code=short_code, phone_e164=phone_e164, contact__isnull=False
+        )
+        .select_related("contact")
+        .first()
+    )
+    return known.contact if known else Contact.objects.filter(phone_e164=phone_e164).first()
+
+
+def note_reply(
+    short_code: ShortCode, phone_e164: str, contact: Contact | None, text: str, now: datetime
+) -> bool:
+    """Note a reply to the last text that a number got of a short code; say whether there is one."""
+    if contact is None or not text.strip():
+        return False
+    last = (
+        Delivery.objects.filter(
+            contact=contact,
+            channel="sms",
+            address=phone_e164,
+            phone_list__short_code=short_code,
+            state__in=["sent", "unknown"],
+        )
+        .exclude(step_key=REPLY)
+        .order_by("-pk")
+        .first()
+    )
+    if last is None:
+        return False
+    record_receipts(delivery=last, kind=ReceiptKind.REPLIED.value, now=now, detail={"text": text})
+    return True
+
+
+def act(inbound: InboundText, now: datetime) -> str:
+    """Do what a text says; return the kind of reply. Its meaning is set."""
+    word = bare(inbound.text)
+    code = inbound.short_code
+    if word in STOP or word in code.stop_words:
+        opt_out(short_code=code, phone_e164=inbound.phone_e164, now=now)
+        inbound.meaning = Meaning.STOP
+        return "stop"
+    rows = list(
+        PhoneSubscription.objects.select_for_update(of=("self",))
+        .filter(phone_list__short_code=code, phone_e164=inbound.phone_e164)
+        .select_related("phone_list")
+        .order_by("pk")
+    )
+    if word in HELP:
+        inbound.meaning = Meaning.HELP
+        return "help"
+    if word in START:
+        return start_again(inbound, rows, now)
+    return confirm(inbound, rows, word, now) or ask_again(inbound, rows)
+
+
+def start_again(inbound: InboundText, rows: Sequence[PhoneSubscription], now: datetime) -> str:
+    """Undo what a STOP ended: the consents that were there."""
+    inbound.meaning = Meaning.START
+    ended = [
+        row
+        for row in rows
+        if row.state == PhoneSubscriptionState.UNSUBSCRIBED
+        and row.opt_out_reason == "Campaign"
+        and row.consent_source
+    ]
+    for row in ended:
+        row.unsubscribed_at, row.opt_out_reason = None, ""
+        settle(row, now)
+    note_changes(
+        ids=[row.pk for row in ended], what="started", source=BY_PHONE, text=inbound.text, now=now
+    )
+    if ended:
+        return "start"
+    is_on = any(row.state == PhoneSubscriptionState.SUBSCRIBED for row in rows)
+    return "existing" if is_on else "help"
+
+
+def confirm(
+    inbound: InboundText, rows: Sequence[PhoneSubscription], word: str, now: datetime
+) -> str:
+    """Take a text as the answer to a question that was asked; "" if it is none."""
+    asked = [row for row in rows if row.pending_double_opt_in]
+    if asked and word in YES:
+        inbound.meaning = Meaning.CONFIRMED
+        return pass_gate(inbound, asked, "confirmed opt-in", now, pending_double_opt_in=False)
+    gated = [row for row in rows if row.pending_age_gate and not row.pending_double_opt_in]
+    if not gated:
+        return ""
+    born = birthday(inbound.text, inbound.short_code.country, now)
+    if born is None and word not in YES:
+        return ""
+    if born is not None and age_at(born, now) < youngest(gated):
+        return refuse_young(inbound, gated, now)
+    inbound.meaning = Meaning.OF_AGE
+    return pass_gate(inbound, gated, "confirmed age", now, pending_age_gate=False)
+
+
+def pass_gate(
+    inbound: InboundText,
+    rows: Sequence[PhoneSubscription],
+    what: str,
+    now: datetime,
+    **gate: bool,
+) -> str:
+    """Open one gate of some consents; return what is said next."""
+    for row in rows:
+        for name, value in gate.items():
+            setattr(row, name, value)
+        settle(row, now)
+    note_changes(
+        ids=[row.pk for row in rows], what=what, source=BY_PHONE, text=inbound.text, now=now
+    )
+    return "age" if any(row.pending_age_gate for row in rows) else "confirmed"
+
+
+def settle(row: PhoneSubscription, now: datetime) -> None:
+    """Store a consent as its gates have it."""
+    pending = row.pending_double_opt_in or row.pending_age_gate
+    row.state = PhoneSubscriptionState.PENDING if pending else PhoneSubscriptionState.SUBSCRIBED
+    if not pending:
+        row.pending_at = None
+        row.subscribed_at = row.subscribed_at or now
+    row.updated_at = now
+    row.save()
+
+
+def refuse_young(inbound: InboundText, rows: Sequence[PhoneSubscription], now: datetime) -> str:
+    """End the consents of somebody who is too young for their lists."""
+    inbound.meaning = Meaning.UNDER_AGE
+    for row in rows:
+        unsubscribe_phone(
+            phone_list=row.phone_list, phone_e164=row.phone_e164, reason="Admin", now=now
+        )
+    return "under_age"
+
+
+def ask_again(inbound: InboundText, rows: Sequence[PhoneSubscription]) -> str:
+    """Return the reply to a text that means nothing: the open question, if there is one."""
+    inbound.meaning = Meaning.UNKNOWN
+    if bare(inbound.text) in YES and any(row.state == "Subscribed" for row in rows):
+        return "existing"
+    if any(row.pending_double_opt_in for row in rows):
+        return "confirm"
+    return "age" if any(row.pending_age_gate for row in rows) else "unknown"
+
+
+def birthday(text: str, country: str, now: datetime) -> date | None:
+    """Read a birthday as it is written in a country; None for what is none."""
+    words = text.strip().replace(".", "/")
+    if country not in {"US", "CA"}:
+        day, slash, rest = words.partition("/")
+        month, second, year = rest.partition("/")
+        words = f"{month}/{day}/{year}" if slash and second else words
+    try:
+        born = read_date(words)
+    except InvalidValueError:
+        return None
+    return born if 0 <= age_at(born, now) <= OLDEST else None
+
+
+def age_at(born: date, now: datetime) -> int:
+    """Return somebody's age in years."""
+    today = now.date()
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def youngest(rows: Sequence[PhoneSubscription]) -> int:
+    """Return the age that all of these lists allow."""
+    return max((row.phone_list.minimum_age for row in rows), default=18)
+
+
+def answer(inbound: InboundText, kind: str, now: datetime) -> None:
+    """Queue the reply to a text, unless the number has had enough of them."""
+    since = now - LOOP_WINDOW
+    earlier = InboundText.objects.filter(
+        short_code=inbound.short_code,
+        phone_e164=inbound.phone_e164,
+        received_at__gt=since,
+        reply_id__isnull=False,
+    ).count()
+    if earlier >= MOST_REPLIES:
+        inbound.silence = "enough replies for an hour"
+        return
+    gated = PhoneSubscription.objects.filter(
+        phone_list__short_code=inbound.short_code, phone_e164=inbound.phone_e164
+    ).select_related("phone_list")
+    age = youngest([row for row in gated if row.phone_list.require_age_gate])
+    reply = queue_reply(
+        short_code=inbound.short_code,
+        phone_e164=inbound.phone_e164,
+        text=reply_text(inbound.short_code, kind, age=age),
+        contact=inbound.contact,
+        now=now,
+    )
+    inbound.reply_id = reply.pk if reply else None
+    inbound.silence = "" if reply else "the short code has no phone list"
+
+
+def answer_by_hand(
+    *,
+    short_code: ShortCode,
+    phone_e164: str,
+    text: str,
+    now: datetime,
+    by: User | ApiClient | None = None,
+) -> Delivery:
+    """
+    Queue what a marketer writes to somebody who wrote to the short code.
+
+    :raises InvalidValueError: field `text` for an empty or faulty one, `phone` for a number
+        that has opted out or never wrote.
+    """
+    if not text.strip():
+        raise InvalidValueError("text", "Write something.")
+    rows = PhoneSubscription.objects.filter(
+        phone_list__short_code=short_code, phone_e164=phone_e164
+    )
+    standing = list(rows.values_list("state", flat=True))
+    if standing and set(standing) == {PhoneSubscriptionState.UNSUBSCRIBED.value}:
+        raise InvalidValueError("text", f"{phone_e164} has opted out of {short_code.code}.")
+    wrote = InboundText.objects.filter(short_code=short_code, phone_e164=phone_e164)
+    if not standing and not wrote.exists():
+        raise InvalidValueError("text", f"{phone_e164} never wrote to {short_code.code}.")
+    contact = contact_of(short_code, phone_e164)
+    delivery = queue_reply(
+        short_code=short_code, phone_e164=phone_e164, text=text, contact=contact, now=now
+    )
+    if delivery is None:
+        raise InvalidValueError("text", f"{short_code.code} has no phone list.")
+    record(verb="answered", noun="phone", object_id=delivery.pk, now=now, by=by)
+    return delivery

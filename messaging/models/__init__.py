@@ -1,19 +1,40 @@
 """What we say: messages, short codes, phone lists; and what became of it: deliveries."""
 
 from messaging.models.coupon import CouponCode, CouponPool, PoolKind
-from messaging.models.delivery import Delivery, DeliveryState, SandboxMessage, SendingTurn
+from messaging.models.delivery import (
+    REPLY,
+    Delivery,
+    DeliveryState,
+    SandboxMessage,
+    SendingTurn,
+)
+from messaging.models.inbound import ConsentChange, InboundText, Meaning
 from messaging.models.message import CommittedMessage, SavedMessage
 from messaging.models.provider import Provider
 from messaging.models.receipt import ProviderNotice, Receipt, ReceiptKind
+from messaging.models.rules import (
+    CapChannel,
+    CapPeriod,
+    FrequencyCap,
+    SendingRules,
+    SentCount,
+)
 from messaging.models.sms import PhoneList, PhoneSubscription, ShortCode, SmsMessage
 from messaging.models.suppression import Suppression, SuppressionReason
 
 __all__ = [
+    "REPLY",
+    "CapChannel",
+    "CapPeriod",
     "CommittedMessage",
+    "ConsentChange",
     "CouponCode",
     "CouponPool",
     "Delivery",
     "DeliveryState",
+    "FrequencyCap",
+    "InboundText",
+    "Meaning",
     "PhoneList",
     "PhoneSubscription",
     "PoolKind",
@@ -23,7 +44,9 @@ __all__ = [
     "ReceiptKind",
     "SandboxMessage",
     "SavedMessage",
+    "SendingRules",
     "SendingTurn",
+    "SentCount",
     "ShortCode",
     "SmsMessage",
     "Suppression",

@@ -12,6 +12,9 @@ from contacts.models import Contact
 from messaging.models.message import Channel, CommittedMessage
 from messaging.models.sms import PhoneList
 
+# The step of what answers a text: none, and of no conversation.
+REPLY = ">reply"
+
 
 class DeliveryState(models.TextChoices):
     """Where a delivery stands (architecture, section 6)."""

@@ -33,6 +33,12 @@ class ShortCode(TenantModel):
     message_types = ArrayField(
         models.CharField(max_length=20, choices=MessageType), default=both_types
     )
+    # Whom HELP names: a number, an address or a page.
+    care_contact = models.CharField(max_length=120, blank=True, default="")
+    # Beyond those that everybody has; see messaging/law/keywords.py.
+    stop_words = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    # What the phone is answered, by kind of reply; what is not here is the default's.
+    replies = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -51,6 +57,7 @@ class PhoneList(TenantModel):
     is_active = models.BooleanField(default=True)
     require_double_opt_in = models.BooleanField(default=False)
     require_age_gate = models.BooleanField(default=False)
+    minimum_age = models.PositiveSmallIntegerField(default=18)
     message_limit = models.IntegerField(default=0)
     message_limit_time_frame = models.CharField(max_length=20, blank=True, default="")
     created_at = models.DateTimeField()

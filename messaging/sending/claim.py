@@ -1,13 +1,14 @@
 """Claim queued deliveries, ask again whether they may be sent, settle what died."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts.tenancy import sql
+from accounts.tenancy import current_account_id, sql
 from messaging.actions.receipts import tell_of_deliveries
-from messaging.eligibility import email_refusal, sms_refusal
+from messaging.eligibility import QUEUED_BEFORE, Policy, Reason, Verdict, load_policy
+from messaging.models.delivery import REPLY
 from messaging.providers import carriers
 from messaging.sending.lanes import Lane
 
@@ -15,7 +16,10 @@ DEAD_SECONDS = 60
 GIVEN_UP_AFTER = timedelta(days=3)
 MOST_ATTEMPTS = 5
 
-# claim: turn queued deliveries into `sending`, or `skipped` with why not.
+# What answers a text that somebody sent goes to whoever sent it: it is at no step.
+IS_REPLY = f"(delivery.enrollment_id IS NULL AND delivery.step_key = '{REPLY}')"
+
+# claim: turn queued deliveries into `sending`, `deferred` (until when, why) or `skipped` (why).
 #
 # Params  now timestamptz, sender text, channel text, provider text, most int (rows)
 # Returns what a sender needs of the deliveries that are now `sending`
@@ -31,7 +35,7 @@ DUE = """
 """
 
 # asked: the person, and why they may not be written to, if so.
-ASKED = f"""
+ASKED = """
     SELECT
         delivery.id,
         contact.email,
@@ -48,12 +52,11 @@ ASKED = f"""
         short_code.code AS short_code,
         CASE
             WHEN delivery.message_id IS NULL THEN 'template error (no message)'
-            WHEN delivery.channel = 'email' AND delivery.is_test THEN NULL
-            WHEN delivery.channel = 'email' THEN {email_refusal()}
-            WHEN contact.id IS NULL AND NOT delivery.is_test THEN 'contact deleted'
-            WHEN NOT phone_list.is_active THEN 'no consent for this list/purpose'
-            ELSE {sms_refusal()}
-        END AS refusal
+            {exempt}
+            ELSE {refusal}
+        END AS refusal,
+        {held_reason} AS held_reason,
+        {held_until} AS held_until
     FROM due
     INNER JOIN messaging_delivery AS delivery ON due.id = delivery.id
     LEFT JOIN contacts_contact AS contact ON delivery.contact_id = contact.id
@@ -64,14 +67,35 @@ ASKED = f"""
     LEFT JOIN messaging_phonesubscription AS phone_subscription
         ON delivery.phone_list_id = phone_subscription.phone_list_id
         AND delivery.address = phone_subscription.phone_e164
+    {joins}
 """
+EXEMPT = {
+    "email": "WHEN delivery.is_test THEN NULL",
+    "sms": f"""WHEN {IS_REPLY} THEN NULL
+            WHEN contact.id IS NULL AND NOT delivery.is_test THEN 'contact deleted'
+            WHEN NOT phone_list.is_active THEN 'no consent for this list/purpose'""",
+}
 
 CLAIMED = """
     UPDATE messaging_delivery AS delivery
     SET
-        state = CASE WHEN asked.refusal IS NULL THEN 'sending' ELSE 'skipped' END,
-        reason = coalesce(asked.refusal, ''),
-        attempts = delivery.attempts + 1,
+        state = CASE
+            WHEN asked.refusal IS NOT NULL THEN 'skipped'
+            WHEN asked.held_until IS NOT NULL THEN 'deferred'
+            ELSE 'sending'
+        END,
+        reason = coalesce(
+            asked.refusal, CASE WHEN asked.held_until IS NOT NULL THEN asked.held_reason END, ''
+        ),
+        not_before = CASE
+            WHEN asked.refusal IS NULL THEN coalesce(asked.held_until, delivery.not_before)
+            ELSE delivery.not_before
+        END,
+        -- What is held has not been attempted.
+        attempts = CASE
+            WHEN asked.refusal IS NULL AND asked.held_until IS NOT NULL THEN delivery.attempts
+            ELSE delivery.attempts + 1
+        END,
         claimed_by = %(sender)s,
         claimed_at = %(now)s,
         -- A test run's messages stay in the house, whatever carries the others.
@@ -112,16 +136,29 @@ CLAIMED = """
         asked.short_code
 """
 
-CLAIM = f"""
-WITH due AS MATERIALIZED ({DUE}),
+CLAIM = """
+WITH due AS MATERIALIZED ({due}),
 
-asked AS MATERIALIZED ({ASKED}),
+asked AS MATERIALIZED ({asked}),
 
-claimed AS ({CLAIMED})
+claimed AS ({claimed})
 
 SELECT claimed.* FROM claimed ORDER BY claimed.id
 """
-CLAIM_OF = {lane: CLAIM.replace("{lane}", lane.condition) for lane in Lane}
+# An account with caps or a limit claims one batch after the other, so that each sees what the
+# one before it has taken: at the claim a message passes only while those that were sent in the
+# period and those that were queued before it are fewer than the cap.
+IN_TURN = "SELECT pg_advisory_xact_lock(hashtext('messaging.claim'), %(account_id)s::integer)"
+COUNT_SENT = """
+INSERT INTO messaging_sentcount (day, number)
+VALUES ((%(now)s::timestamptz AT TIME ZONE %(zone)s)::date, %(number)s)
+ON CONFLICT (account_id, day) DO UPDATE SET number = messaging_sentcount.number + excluded.number
+"""
+TOMORROW = """local_instant(
+            date_trunc('day', %(now)s::timestamptz AT TIME ZONE %(account_zone)s)
+                + interval '1 day',
+            %(account_zone)s
+        )"""
 
 PERSON = (
     *("email", "first_name", "last_name", "birthday", "postal_code"),
@@ -198,12 +235,64 @@ def claim(
 
     Eligibility is asked again: consent can be withdrawn between step and sending.
     """
+    policy = load_policy(now=now)
+    if policy.is_serial and lane is Lane.BULK:
+        sql.fetch_value(IN_TURN, account_id=current_account_id())
+        policy = load_policy(now=now)
+    verdict = verdict_of(policy, channel, lane)
+    if policy.most_a_day and lane is Lane.BULK:
+        left = policy.most_a_day - policy.sent_today
+        verdict = over_limit(verdict, policy) if left <= 0 else verdict
+        most = most if left <= 0 else min(most, left)
     rows = sql.fetch_dicts(
-        CLAIM_OF[lane], channel=channel, provider=provider, sender=sender, most=most, now=now
+        claim_statement(channel, lane, verdict),
+        channel=channel,
+        provider=provider,
+        sender=sender,
+        most=most,
+        now=now,
+        **verdict.params,
     )
+    sending = [row for row in rows if row["state"] == "sending"]
+    if policy.most_a_day and lane is Lane.BULK and sending:
+        sql.execute(COUNT_SENT, now=now, zone=policy.zone, number=len(sending))
     # What is not sent is told of here, the rest when its batch is written down.
     tell_of_deliveries(ids=[row["id"] for row in rows if row["state"] != "sending"], now=now)
-    return Claim(len(rows), [as_claimed(row) for row in rows if row["state"] == "sending"])
+    return Claim(len(rows), [as_claimed(row) for row in sending])
+
+
+def verdict_of(policy: Policy, channel: str, lane: Lane) -> Verdict:
+    """Return what is asked again of the queued messages of a channel and lane."""
+    ask = policy.email if channel == "email" else policy.sms
+    return ask(
+        transactional=lane is Lane.URGENT,
+        skips_quiet="delivery.skips_quiet",
+        waits_for_cap="delivery.waits_for_cap",
+        before=QUEUED_BEFORE,
+        conversation="delivery.conversation_id",
+    )
+
+
+def over_limit(verdict: Verdict, policy: Policy) -> Verdict:
+    """Hold everybody until tomorrow: the account has sent what it may today."""
+    return replace(
+        verdict,
+        held_reason=f"'{Reason.OVER_ACCOUNT_LIMIT}'",
+        held_until=TOMORROW,
+        params={**verdict.params, "account_zone": policy.zone},
+    )
+
+
+def claim_statement(channel: str, lane: Lane, verdict: Verdict) -> str:
+    """Return the statement of a claim."""
+    asked = ASKED.format(
+        exempt=EXEMPT[channel],
+        refusal=verdict.refusal,
+        held_reason=verdict.held_reason,
+        held_until=verdict.held_until,
+        joins=verdict.joins,
+    )
+    return CLAIM.format(due=DUE.format(lane=lane.condition), asked=asked, claimed=CLAIMED)
 
 
 def as_claimed(row: dict[str, Any]) -> Claimed:

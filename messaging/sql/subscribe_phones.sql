@@ -3,7 +3,7 @@
 -- Params  phones text[] (E.164), contact_ids bigint[] (same order, null: by number), phone_list_id,
 --         state, pending_double_opt_in, pending_age_gate, pending_at, subscribed_at,
 --         source, text, at, ip, now
--- Returns one row: how many were added, were there already, had opted out
+-- Returns one row: how many were added, were there already, had opted out; the added ids
 -- Index   messaging_phonesubscription (account_id, phone_list_id, phone_e164), contact_phone_once_per_account
 WITH given AS MATERIALIZED (
     SELECT DISTINCT ON (pairs.phone_e164)
@@ -54,5 +54,6 @@ added AS (
 SELECT
     (SELECT count(*) FROM added) AS subscribed,
     count(*) FILTER (WHERE standing.state <> 'Unsubscribed') AS already_subscribed,
-    count(*) FILTER (WHERE standing.state = 'Unsubscribed') AS previously_unsubscribed
+    count(*) FILTER (WHERE standing.state = 'Unsubscribed') AS previously_unsubscribed,
+    ARRAY(SELECT added.id FROM added) AS added_ids
 FROM standing;

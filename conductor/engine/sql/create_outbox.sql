@@ -12,9 +12,13 @@ CREATE TEMP TABLE IF NOT EXISTS outbox (
     message_id bigint NOT NULL,
     address text NOT NULL,
     reason text,
+    held_reason text,
+    held_until timestamptz,
     thread text NOT NULL,
     step_key text NOT NULL,
     visit_number integer NOT NULL,
     is_transactional boolean NOT NULL,
-    resend_unknown boolean NOT NULL
+    resend_unknown boolean NOT NULL,
+    waits_for_cap boolean NOT NULL DEFAULT FALSE,
+    skips_quiet boolean NOT NULL DEFAULT FALSE
 ) ON COMMIT DELETE ROWS;

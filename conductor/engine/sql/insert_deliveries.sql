@@ -6,8 +6,8 @@
 INSERT INTO messaging_delivery (
     channel, list_id, contact_id, subscription_id, phone_list_id, message_id, address, state,
     reason, conversation_id, version_id, enrollment_id, thread, step_key, visit_number,
-    event_properties, is_transactional, is_test, resend_unknown, queued_at, claimed_by,
-    provider, provider_message_id
+    event_properties, is_transactional, is_test, resend_unknown, waits_for_cap, skips_quiet,
+    queued_at, not_before, claimed_by, provider, provider_message_id
 )
 SELECT
     outbox.channel,
@@ -17,8 +17,12 @@ SELECT
     outbox.phone_list_id,
     outbox.message_id,
     outbox.address,
-    CASE WHEN outbox.reason IS NULL THEN 'queued' ELSE 'skipped' END,
-    coalesce(outbox.reason, ''),
+    CASE
+        WHEN outbox.reason IS NOT NULL THEN 'skipped'
+        WHEN outbox.held_until IS NOT NULL THEN 'deferred'
+        ELSE 'queued'
+    END,
+    coalesce(outbox.reason, outbox.held_reason, ''),
     enrolled.conversation_id,
     enrolled.version_id,
     outbox.enrollment_id,
@@ -29,7 +33,10 @@ SELECT
     outbox.is_transactional,
     FALSE,
     outbox.resend_unknown,
+    outbox.waits_for_cap,
+    outbox.skips_quiet,
     %(now)s,
+    CASE WHEN outbox.reason IS NULL THEN outbox.held_until END,
     '',
     '',
     ''
