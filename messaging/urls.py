@@ -2,11 +2,13 @@
 
 from django.urls import path
 
+from messaging.hooks import views as hooks
 from messaging.views import (
     apps,
     coupons,
     deliveries,
     phone_lists,
+    public,
     sandbox,
     saved_messages,
     short_codes,
@@ -26,6 +28,10 @@ SUPPRESSIONS = "a/<slug:account>/suppressions/"
 
 app_name = "messaging"
 urlpatterns = [
+    # Recipients': `messaging.tracking.links` writes them into messages.
+    path("m/u/<str:token>", public.leave, name="public_unsubscribe"),
+    path("m/p/<str:token>", public.preferences, name="public_preferences"),
+    path("m/b/<str:token>", public.in_browser, name="public_message"),
     path(SAVED, saved_messages.saved_messages, name="saved_messages"),
     path(f"{SAVED}new/", saved_messages.new_message, name="new_message"),
     path(f"{SAVED}preview/", saved_messages.preview, name="preview_email"),
@@ -80,6 +86,7 @@ urlpatterns = [
         suppressions.address_problems,
         name="address_problems",
     ),
+    path("hooks/<slug:kind>/<slug:key>/", hooks.hear, name="hook"),
     path("a/<slug:account>/integrations/apps/", apps.apps, name="apps"),
     path("a/<slug:account>/integrations/apps/test/", apps.test_app, name="test_app"),
 ]

@@ -214,7 +214,15 @@ def carrier_for(provider: Provider) -> Carrier:
 
     :raises ProviderError: if those cannot be read.
     """
-    return carriers()[provider.kind](provider.settings, stored_secrets(provider))
+    carrier = carriers()[provider.kind](provider.settings, stored_secrets(provider))
+    carrier.callback = callback_of(provider)
+    return carrier
+
+
+def callback_of(provider: Provider) -> str:
+    """Return the address that a provider calls back, which is a secret of its own."""
+    key = f"{provider.account_id}-{provider.pk}-{provider.hook_key}"
+    return f"{site.PUBLIC_URL}/hooks/{provider.kind}/{key}/"
 
 
 def carriage_of(channel: str, *, now: datetime) -> Carriage | None:

@@ -15,11 +15,17 @@ from datetime import datetime
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest
 
 from accounts.actions import InvalidValueError
 from messaging.models import DeliveryState
-from messaging.providers.spread import Share, spread
+from messaging.transports.spread import Share, spread
+
+if TYPE_CHECKING:
+    from messaging.transports.calls import Heard
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,8 @@ class Carrier(ABC):
     ) -> None:
         self.settings = settings
         self.secrets = dict(secrets or {})
+        # Where it calls us back; known once its row is.
+        self.callback = ""
 
     @classmethod
     def clean(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,6 +170,14 @@ class Carrier(ABC):
 
         :raises ProviderError: if nothing more can be handed over now.
         """
+
+    def hear(self, request: HttpRequest, *, now: datetime) -> "Heard":
+        """
+        Return what a call of the provider says, once it has been found genuine.
+
+        :raises SuspiciousOperation: for one that is forged, or cannot be read.
+        """
+        raise SuspiciousOperation(f"{self.label} makes no calls.")
 
     def send(
         self,

@@ -23,8 +23,8 @@ from typing import Any
 from accounts.actions import InvalidValueError
 from messaging import tokens
 from messaging.providers import Carrier, Field, Outcome, Outgoing, ProviderError, ThrottledError
-from messaging.providers.dkim import Signer, UnfitKeyError, make_key
-from messaging.providers.smtp_line import (
+from messaging.transports.dkim import Signer, UnfitKeyError, make_key
+from messaging.transports.smtp_line import (
     SHUTS_DOWN,
     Line,
     LineBrokenError,

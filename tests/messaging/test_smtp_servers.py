@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from messaging.providers import Outgoing, ThrottledError
 from messaging.providers.smtp import POOL, Smtp
-from messaging.providers.smtp_line import Reply, fit, is_about_us, is_hard_bounce, stuffed
+from messaging.transports.smtp_line import Reply, fit, is_about_us, is_hard_bounce, stuffed
 from tests.messaging.counterparts.sink import running_sink
 
 MAIL = (

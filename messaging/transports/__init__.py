@@ -1,0 +1,1 @@
+"""What several providers are made of: lines of SMTP, kept HTTP connections, signatures, callbacks."""
