@@ -1,6 +1,7 @@
 -- insert_visits: write every visit that ended in this tick, and how many left by each exit.
 --
 -- Whom a step could not find, because the contact is gone, ended there.
+-- Ids follow the way that each contact took: within a tick nothing else tells it.
 --
 -- Params  now timestamptz, programs json [{version_id, conversation_id}]
 -- Returns how many visits ended
@@ -35,6 +36,7 @@ WITH ended AS (
                 WHERE subscription.id = arrivals.subscription_id
             ) IS NULL
         )
+    ORDER BY arrivals.wave
     RETURNING conversation_id, version_id, step_key, exit
 ),
 
