@@ -130,6 +130,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "conductor.health.HealthMiddleware",
+    "messaging.views.door.TrackingDoor",
     "conductor.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "accounts.middleware.SecurityHeaders",

@@ -150,12 +150,15 @@ class Written:
     contact_id: int | None
 
 
-def write_receipts(came_back: Sequence[CameBack], *, now: datetime) -> list[Written]:
+def write_receipts(
+    came_back: Sequence[CameBack], *, now: datetime, too_soon: float = 0.0
+) -> list[Written]:
     """
     Note what came back of many deliveries, and tell who listens: a few statements in all.
 
     Left out are those of deliveries that are gone or never left, and what is beyond
-    `MOST_OF_A_KIND` of one delivery. Times of ours that lie ahead of `now` become `now`.
+    `MOST_OF_A_KIND` of one delivery. Times of ours that lie ahead of `now` become `now`. Opens
+    and clicks less than `too_soon` seconds after sending are a machine's.
     """
     if not came_back:
         return []
@@ -166,6 +169,7 @@ def write_receipts(came_back: Sequence[CameBack], *, now: datetime) -> list[Writ
         times=[one.occurred_at for one in came_back],
         details=[json.dumps(dict(one.detail)) for one in came_back],
         most=MOST_OF_A_KIND,
+        too_soon=too_soon,
         now=now,
     )
     written = [Written(*row) for row in rows]

@@ -1,7 +1,8 @@
 -- write_receipts: note what came back of many deliveries.
 --
 -- Params  delivery_ids bigint[], kinds text[], times timestamptz[], details text[] (JSON objects;
---         all in the same order), most int (of one kind a delivery keeps no more), now timestamptz
+--         all in the same order), most int (of one kind a delivery keeps no more), now timestamptz,
+--         too_soon float8 (seconds after sending within which nobody has read anything)
 -- Returns id, delivery_id, kind and contact_id of each receipt that was written
 -- Index   messaging_delivery (primary key), messaging_receipt (account_id, delivery_id)
 WITH given AS MATERIALIZED (
@@ -28,7 +29,13 @@ SELECT
     delivery.list_id,
     delivery.contact_id,
     delivery.channel,
-    given.kind,
+    CASE
+        WHEN given.occurred_at >= delivery.sent_at + make_interval(secs => %(too_soon)s) THEN given.kind
+        WHEN delivery.sent_at IS NULL OR %(too_soon)s <= 0 THEN given.kind
+        WHEN given.kind = 'clicked' THEN 'scanned'
+        WHEN given.kind = 'opened' THEN 'prefetched'
+        ELSE given.kind
+    END,
     given.occurred_at,
     %(now)s,
     given.detail

@@ -6,5 +6,6 @@ Links of messages: written once per message, filled in per recipient, recorded w
 * `links`: the short signed addresses, and what they lead to
 * `machines`: who followed: a person, a mail program's proxy, a scanner
 * `hits`: opens and clicks written down in groups, before they are answered
-* `door`: answers opens and clicks, ahead of all other middleware
+
+`messaging.views.door` answers opens and clicks, ahead of all other middleware.
 """
