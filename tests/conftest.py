@@ -1,5 +1,6 @@
 """The fixed cast, and a database whose suite runs as the plain role."""
 
+import gc
 import os
 import time
 from collections.abc import Iterator
@@ -93,6 +94,14 @@ def drop_database(owner_url: str, name: str) -> None:
             except psycopg.errors.InsufficientPrivilege:
                 time.sleep(0.2)
         connection.execute(drop)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def seldom_collected() -> None:
+    """Keep the garbage collector from looking through all that was loaded, again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,5 +1,8 @@
 """`manage.py migrate`: as the owner of the database, never as the plain role."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -37,9 +40,23 @@ class Command(migrate.Command):
         looks_only = options["plan"] or options["check_unapplied"]
         if not looks_only:
             prepare(alias)
-        super().handle(*args, **options)
+        with seldom_collected():
+            super().handle(*args, **options)
         if not options["app_label"] and not looks_only:
             make_partitions(now=timezone.now())
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Collect garbage seldom: Django makes all models anew at each step, which it looks through."""
+    former = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(100_000, 5, 5)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*former)
+        gc.unfreeze()
 
 
 def prepare(alias: str) -> None:
