@@ -1,7 +1,7 @@
 """Messages as one contact would see them, before anything is sent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from accounts.models import List
 from accounts.tenancy import current_account_id
 from contacts.models import Contact, Subscription, SubscriptionState
 from messaging import rendering
-from messaging.models import CommittedMessage
+from messaging.models import CommittedMessage, Delivery
 from messaging.models.message import Channel
 from messaging.segments import Segments, count_segments
 from messaging.sending.claim import PERSON, Claimed
@@ -83,7 +83,7 @@ def preview_email(
     (result,) = rendering.render(sources_of(message, plan), [context])
     if isinstance(result, rendering.TemplateFaultError):
         return Preview(fault=in_words(result))
-    mail = Finisher(message, plan, now=now).email(row, result)
+    mail = Finisher(message, plan, frame.rules[in_list.pk], now=now).email(row, result)
     return Preview(parts={**result, "html": mail.html}, raw=mail.raw)
 
 
@@ -144,6 +144,32 @@ def person(contact: Contact | None) -> dict[str, Any]:
     values["birthday"] = contact.birthday.isoformat() if contact.birthday else ""
     values["email"] = contact.email or contact.email_norm
     return {**values, "phone": contact.phone_e164}
+
+
+def as_it_was_sent(delivery: Delivery, *, now: datetime) -> dict[str, str] | None:
+    """
+    Return an email's parts as its recipient may read them in a browser.
+
+    Its words are those of then; what it says of the recipient is as of now. None where a
+    template fails.
+    """
+    row = replace(
+        as_if_claimed(delivery.list, delivery.contact, channel=Channel.EMAIL),
+        id=delivery.pk,
+        address=delivery.address,
+        message_id=delivery.message_id,
+        event=dict(delivery.event_properties),
+        is_transactional=delivery.is_transactional,
+    )
+    frame = load_frame([row], account_id=delivery.account_id)
+    message = frame.messages[row.message_id]
+    plan = plan_for(message, frame, transactional=row.is_transactional)
+    context = context_of(row, frame, now=now, plan=plan)
+    (result,) = rendering.render(sources_of(message, plan), [context])
+    if isinstance(result, rendering.TemplateFaultError):
+        return None
+    finish = Finisher(message, plan, frame.rules[delivery.list_id], now=now)
+    return {**result, "html": finish.finished(row, result)}
 
 
 def contact_choices(in_list: List) -> list[tuple[str, str]]:

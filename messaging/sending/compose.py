@@ -19,6 +19,7 @@ from messaging.sending.claim import Claimed
 from messaging.tracking.links import unsubscribe_url
 from messaging.tracking.plans import Plan, plan_of
 from messaging.tracking.rules import Rules, rules_of
+from messaging.tracking.texts import with_short_links
 
 EMAIL_PARTS = {
     "subject": False,
@@ -86,7 +87,7 @@ def compose(
         plan = plan_for(message, frame, transactional=is_transactional)
         contexts = [context_of(row, frame, now=now, plan=plan) for row in rows]
         filled = rendering.render(sources_of(message, plan), contexts)
-        finish = Finisher(message, plan, now=now)
+        finish = Finisher(message, plan, frame.rules[message.list_id], now=now)
         for row, parts in zip(rows, filled, strict=True):
             if isinstance(parts, rendering.TemplateFaultError):
                 refused.append(Refused(row.id, template_error(parts)))
@@ -157,9 +158,12 @@ def profile_fields(
 class Finisher:
     """Turns the filled-in parts of one message into what a provider is handed."""
 
-    def __init__(self, message: CommittedMessage, plan: Plan | None, *, now: datetime) -> None:
+    def __init__(
+        self, message: CommittedMessage, plan: Plan | None, rules: Rules, *, now: datetime
+    ) -> None:
         self.message = message
         self.plan = plan
+        self.rules = rules
         self.now = now
         content = message.content
         self.from_email = content.get("from_email", "")
@@ -191,8 +195,21 @@ class Finisher:
             address=row.address,
             sender=row.short_code,
             contact_id=row.contact_id,
-            text=text,
+            text=self.with_short_links(row, text),
             media_url=self.message.content.get("media_url", ""),
+        )
+
+    def with_short_links(self, row: Claimed, text: str) -> str:
+        """Return a text whose links are ours, where its list counts clicks."""
+        if not self.rules.tracks_clicks:
+            return text
+        return with_short_links(
+            text,
+            self.message.content,
+            base=self.rules.base,
+            account_id=row.account_id,
+            delivery_id=row.id,
+            message_id=row.message_id,
         )
 
     def email(self, row: Claimed, parts: dict[str, str]) -> Outgoing:
