@@ -8,7 +8,7 @@ from accounts.tenancy import sql
 from conductor.conversations.models import Enrollment, Visit
 from contacts.models import Subscription
 from messaging.models import Delivery
-from tests.stories.player import Ground
+from tests.stories.player import Ground, telling
 from tests.stories.story import Story
 from tests.stories.test_found import conversation
 
@@ -40,7 +40,7 @@ class TestPlayer:
         ],
     )
     def test_finds(self, ground: Ground, fault: str, part: str) -> None:
-        with ground.story(STORY) as player:
+        with telling(ground, STORY) as player:
             player.play()
             spoil(fault)
 
