@@ -22,13 +22,15 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.oracle.acts import Segment
 from tests.oracle.conversations import Conversation, Enrollment, Refusal, Step
+from tests.oracle.outcomes import End, Leave, Stay
 from tests.oracle.people import Fact, Person
 from tests.oracle.rules import Asked
-from tests.oracle.steps import End, Leave, Stay, has_happened, read_by_rule, run_step
+from tests.oracle.steps import read_by_rule, run_step
+from tests.oracle.things import Segment
 from tests.oracle.timers import Timers, UndefinedOrderError
 from tests.oracle.times import after, moment_of, span
+from tests.oracle.waits import has_happened
 
 MOST_VISITS = 100
 DEEPEST = 10

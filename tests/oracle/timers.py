@@ -5,12 +5,13 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.oracle.acts import Acts, Segment
+from tests.oracle.acts import Acts
 from tests.oracle.conversations import Conversation, Step, Version
 from tests.oracle.people import Fact, Person
 from tests.oracle.rules import Asked
-from tests.oracle.steps import as_date
+from tests.oracle.things import Segment
 from tests.oracle.times import anniversary, clock, instant, shifted_date, span
+from tests.oracle.waits import as_date
 
 
 class UndefinedOrderError(Exception):

@@ -13,8 +13,8 @@ from messaging.actions.coupons import create_pool
 from messaging.models import CouponCode
 from tests.engine.other_side import Handler, answer
 from tests.factories import ContactFactory, SubscriptionFactory
-from tests.oracle.acts import Pool, Segment
 from tests.oracle.people import Person, Standing
+from tests.oracle.things import Pool, Segment
 from tests.oracle.times import after, span
 from tests.stories.acts import Acts
 from tests.stories.comparing import compare

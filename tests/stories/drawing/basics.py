@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.oracle.acts import Segment
+from tests.oracle.things import Segment
 from tests.stories.story import LIST
 
 Draw = Any
