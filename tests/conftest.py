@@ -18,6 +18,7 @@ from accounts import actions
 from accounts.models import Account, Role, User
 from accounts.tenancy import in_account
 from accounts.tenancy.partitions import make_partitions
+from tests.mother import Mother
 
 OWNER_ONLY = "The tests need DATABASE_OWNER_URL: run them through bin/test."
 
@@ -108,6 +109,14 @@ def seldom_collected() -> None:
 def quick_passwords() -> None:
     """Hash passwords quickly: scrypt's slowness is for the real world."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session")
+def mother(django_db_setup: None) -> Iterator[Mother]:
+    """Who runs programs in processes of their own, on this worker's database."""
+    one = Mother()
+    yield one
+    one.end()
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 """
-A caller that kills itself with SIGKILL at a named point: `python dying_caller.py POINT`.
+A caller that kills itself with SIGKILL at a named point: run by `Mother` with POINT.
 
 What it does until then is the real thing: its own process, its own connections. POINT is one
 of claimed (committed, nothing sent), called (answered, nothing written down), written.
@@ -11,12 +11,9 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-import django
+from django.conf import settings
 
-django.setup()
-
-
-from conductor.engine import calls  # noqa: E402
+from conductor.engine import calls
 
 
 def die(*_arguments: Any, **_named: Any) -> None:
@@ -29,6 +26,7 @@ def shop(host: str, _port: int) -> list[str]:
     return ["127.0.0.1"] if host == "shop.example" else []
 
 
+settings.OUTGOING_ALLOW = ["shop.example"]
 point = sys.argv[1]
 if point in {"claimed", "called"}:
     setattr(calls, {"claimed": "start", "called": "write_down"}[point], die)

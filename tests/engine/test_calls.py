@@ -1,9 +1,6 @@
 """Callers: side by side, fair, killed; slow and hostile servers hold up nobody else."""
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -11,7 +8,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.db import connections
@@ -26,6 +22,7 @@ from conductor.engine.requests import MOST_ATTEMPTS, Claimed, claim
 from tests.engine import other_side as behaviour
 from tests.engine.other_side import Names, OtherSide, answer, other_side
 from tests.engine.world import World
+from tests.mother import Mother
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -282,29 +279,6 @@ class TestCaller:
         assert len(keys) == len(set(keys)) == 60
 
 
-def run_caller(point: str, shop: OtherSide) -> tuple[int, str]:
-    """Run a caller of its own that dies at a point, on this test's database."""
-    url = urlsplit(os.environ["DATABASE_URL"])
-    here = urlunsplit(url._replace(path=f"/{connections['default'].settings_dict['NAME']}"))
-    root = Path(__file__).resolve().parents[2]
-    environment = {
-        **os.environ,
-        "DATABASE_URL": here,
-        "DJANGO_SETTINGS_MODULE": "conductor.settings",
-        "PYTHONPATH": str(root),
-        "CONDUCTOR_OUTGOING_ALLOW": "shop.example",
-    }
-    ended = subprocess.run(
-        [sys.executable, str(CALLER), point],
-        env=environment,
-        cwd=root,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    return ended.returncode, ended.stderr.decode()
-
-
 class TestKilled:
     @pytest.mark.parametrize(
         ("point", "calls_before", "calls_after"),
@@ -315,6 +289,7 @@ class TestKilled:
         acme: Account,
         shop: OtherSide,
         names: Names,
+        mother: Mother,
         point: str,
         calls_before: int,
         calls_after: int,
@@ -322,7 +297,7 @@ class TestKilled:
         now = datetime.now(UTC)
         world = queue(acme, shop, now - timedelta(seconds=1), "/", people=4)
 
-        code, said = run_caller(point, shop)
+        code, said = mother.run(CALLER.read_text(), point)
         assert code == -signal.SIGKILL, said
         assert len(shop.heard) == calls_before
         later = datetime.now(UTC)

@@ -1,14 +1,10 @@
 """What kills its worker is found within a few attempts, and nobody else is kept waiting."""
 
-import os
-import subprocess
-import sys
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from django.db import connections
 
 from accounts.models import Account
 from accounts.tenancy import in_account
@@ -16,6 +12,7 @@ from conductor.conversations.models import Enrollment, Trace, Turn
 from conductor.engine import turns
 from conductor.engine.watch import learn
 from tests.engine.world import World, check_conservation
+from tests.mother import Mother
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,8 +21,7 @@ ASK = "{key: ask, filter: {field: Profile.Points, at_least: 1}}"
 WAIT = "{key: pause, wait: {for: P1D}}"
 # A worker that falls down dead where a filter step is run for one of the doomed.
 WORKER = """
-import os, sys, django
-django.setup()
+import os, sys
 from datetime import datetime, timedelta
 from conductor.engine import turns
 from conductor.steps import HERE
@@ -53,32 +49,42 @@ sys.exit(0 if done is not None else 4)
 """
 
 
-def work(account: Account, now: datetime, doomed: list[int], deadly: str = "") -> int:
-    """Serve an account in a process of its own; return how it ended."""
-    environment = dict(os.environ)
-    parts = urlsplit(environment["DATABASE_URL"])
-    name = connections["default"].settings_dict["NAME"]
-    environment["DATABASE_URL"] = urlunsplit(parts._replace(path=f"/{name}"))
-    environment["DJANGO_SETTINGS_MODULE"] = "conductor.settings"
-    words = [
-        str(account.pk),
-        now.isoformat(),
-        ",".join(map(str, doomed)),
-        *([deadly] * bool(deadly)),
-    ]
-    return subprocess.run(
-        [sys.executable, "-c", WORKER, *words], env=environment, check=False, capture_output=True
-    ).returncode
+@dataclass
+class Workers:
+    """Serve accounts in processes of their own."""
+
+    mother: Mother
+
+    def work(self, account: Account, now: datetime, doomed: list[int], deadly: str = "") -> int:
+        """Serve an account once; return how the process ended."""
+        words = [
+            str(account.pk),
+            now.isoformat(),
+            ",".join(map(str, doomed)),
+            *([deadly] * bool(deadly)),
+        ]
+        return self.mother.run(WORKER, *words)[0]
+
+    def work_through(
+        self,
+        account: Account,
+        now: datetime,
+        doomed: list[int],
+        *,
+        deadly: str = "",
+        most: int = 8,
+    ) -> int:
+        """Serve an account until an attempt lives; return how many have died."""
+        for died in range(most):
+            if self.work(account, now + died * timedelta(seconds=2), doomed, deadly) == 0:
+                return died
+        raise AssertionError("Every attempt has died.")
 
 
-def work_through(
-    account: Account, now: datetime, doomed: list[int], *, deadly: str = "", most: int = 8
-) -> int:
-    """Serve an account until an attempt lives; return how many have died."""
-    for died in range(most):
-        if work(account, now + died * timedelta(seconds=2), doomed, deadly) == 0:
-            return died
-    raise AssertionError("Every attempt has died.")
+@pytest.fixture
+def workers(mother: Mother) -> Workers:
+    """Workers that may die."""
+    return Workers(mother)
 
 
 def set_up(account: Account, now: datetime, steps: str, size: int) -> tuple[World, list[Any]]:
@@ -94,11 +100,11 @@ def set_up(account: Account, now: datetime, steps: str, size: int) -> tuple[Worl
 
 class TestStep:
     def test_that_kills_for_one_is_isolated_after_three_attempts(
-        self, acme: Account, now: datetime
+        self, acme: Account, workers: Workers, now: datetime
     ) -> None:
         world, people = set_up(acme, now, ASK, 20)
 
-        died = work_through(acme, now + DAY, [people[7].pk])
+        died = workers.work_through(acme, now + DAY, [people[7].pk])
 
         assert died == 3
         with in_account(acme.pk):
@@ -109,10 +115,12 @@ class TestStep:
             assert Turn.objects.get().attempts == 0
             check_conservation(place.conversation_id)
 
-    def test_that_kills_for_everybody_is_barred(self, acme: Account, now: datetime) -> None:
+    def test_that_kills_for_everybody_is_barred(
+        self, acme: Account, workers: Workers, now: datetime
+    ) -> None:
         world, people = set_up(acme, now, ASK, 10)
 
-        died = work_through(acme, now + DAY, [person.pk for person in people])
+        died = workers.work_through(acme, now + DAY, [person.pk for person in people])
 
         assert died == 4
         with in_account(acme.pk):
@@ -120,14 +128,16 @@ class TestStep:
             assert held.count() == 10
             check_conservation(world.place(people[0]).conversation_id)
 
-    def test_is_found_for_those_who_enter(self, acme: Account, now: datetime) -> None:
+    def test_is_found_for_those_who_enter(
+        self, acme: Account, workers: Workers, now: datetime
+    ) -> None:
         with in_account(acme.pk):
             world = World(now)
             world.live(ASK)
             people = [world.person(profile={"Points": 3}) for _ in range(5)]
             world.happen(*people)
 
-        died = work_through(acme, now, [people[2].pk])
+        died = workers.work_through(acme, now, [people[2].pk])
 
         assert died == 3
         with in_account(acme.pk):
@@ -138,7 +148,7 @@ class TestStep:
 
 class TestRule:
     def test_of_a_trigger_that_kills_its_session_refuses_the_fact(
-        self, acme: Account, now: datetime
+        self, acme: Account, workers: Workers, now: datetime
     ) -> None:
         start = (
             "{key: start, trigger: {external_event: Order Imported, "
@@ -150,7 +160,7 @@ class TestRule:
             people = [world.person(profile={"Points": 3}) for _ in range(5)]
             world.happen(*people)
 
-        died = work_through(acme, now, [], deadly=str(people[3].pk))
+        died = workers.work_through(acme, now, [], deadly=str(people[3].pk))
 
         assert died == 3
         with in_account(acme.pk):

@@ -1,5 +1,5 @@
 """
-A sender that kills itself with SIGKILL at a named point: `python dying_sender.py POINT`.
+A sender that kills itself with SIGKILL at a named point: run by `Mother` with POINT.
 
 What it does until then is the real thing: the task `send`, its own process, its own
 connections. POINT is one of claiming, claimed, composed, handed (after the second
@@ -11,12 +11,8 @@ import signal
 import sys
 from typing import Any
 
-import django
-
-django.setup()
-
-from messaging import tasks  # noqa: E402
-from messaging.sending import sender  # noqa: E402
+from messaging import tasks
+from messaging.sending import sender
 
 POINTS = {
     "claiming": "load_frame",  # within the claim's transaction

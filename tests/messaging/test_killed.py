@@ -1,17 +1,11 @@
 """kill -9 of the sender at every point: nothing twice, nothing lost."""
 
-import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from django.conf import settings
-from django.db import connections
 
 from accounts.models import Heartbeat
 from accounts.tenancy import in_account
@@ -29,25 +23,10 @@ SENDER = Path(__file__).with_name("dying_sender.py")
 MAILS = 5
 
 
-def run_sender(point):
+@pytest.fixture
+def run_sender(mother):
     """Run a sender of its own that dies at a point, on this test's database."""
-    url = urlsplit(os.environ["DATABASE_URL"])
-    here = urlunsplit(url._replace(path=f"/{connections['default'].settings_dict['NAME']}"))
-    environment = {
-        **os.environ,
-        "DATABASE_URL": here,
-        "DJANGO_SETTINGS_MODULE": "conductor.settings",
-        "PYTHONPATH": str(settings.BASE_DIR),
-    }
-    ended = subprocess.run(
-        [sys.executable, str(SENDER), point],
-        env=environment,
-        cwd=settings.BASE_DIR,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    return ended.returncode, ended.stderr.decode()
+    return lambda point: mother.run(SENDER.read_text(), point)
 
 
 def serve_later(account, seconds):
@@ -71,7 +50,7 @@ def queued(acme):
 
 class TestSandbox:
     @pytest.mark.parametrize("point", POINTS)
-    def test_sends_each_once_after_a_minute(self, acme, queued, point):
+    def test_sends_each_once_after_a_minute(self, acme, queued, run_sender, point):
         code, said = run_sender(point)
         assert code == -signal.SIGKILL, said
 
@@ -86,7 +65,7 @@ class TestSandbox:
             sent = SandboxMessage.objects.values_list("delivery_id", flat=True)
             assert sorted(sent) == sorted(one.pk for one in queued)
 
-    def test_nothing_is_left_behind_by_a_sender_that_lives(self, acme, queued):
+    def test_nothing_is_left_behind_by_a_sender_that_lives(self, acme, queued, run_sender):
         code, said = run_sender("nowhere")
 
         assert code == 0, said
@@ -123,7 +102,7 @@ class TestSmtp:
         ],
     )
     def test_sends_nothing_twice_and_parks_what_nobody_knows(
-        self, acme, queued, mailbox, point, before, states
+        self, acme, queued, mailbox, run_sender, point, before, states
     ):
         code, said = run_sender(point)
         assert code == -signal.SIGKILL, said
@@ -135,7 +114,7 @@ class TestSmtp:
             assert Counter(Delivery.objects.values_list("state", flat=True)) == states
         assert max(Counter(to for to, _ in mailbox.mails).values(), default=0) <= 1
 
-    def test_sends_again_where_the_step_says_so(self, acme, queued, mailbox):
+    def test_sends_again_where_the_step_says_so(self, acme, queued, mailbox, run_sender):
         with in_account(acme.pk):
             Delivery.objects.update(resend_unknown=True)
         run_sender("claimed")
