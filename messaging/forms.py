@@ -1,4 +1,4 @@
-"""Forms for messages, short codes, phone lists, consents and providers."""
+"""Forms for messages, short codes, phone lists and consents."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,8 +8,8 @@ from django import forms
 from contacts.models import ProfileField
 from messaging.models import PhoneList, SavedMessage, ShortCode, SmsMessage
 from messaging.models.sms import MessageType
-from messaging.providers import carriers
 
+USUAL_AGE = 18
 CODE = {"class": "code", "spellcheck": "false", "rows": 18}
 
 
@@ -177,6 +177,13 @@ class PhoneListForm(forms.Form):
     require_age_gate = forms.BooleanField(
         required=False, label="Age gate", help_text="A number is pending until its age is known."
     )
+    minimum_age = forms.IntegerField(
+        min_value=13, max_value=99, initial=18, required=False, label="Minimum age"
+    )
+
+    def clean_minimum_age(self) -> int:
+        """Return the age; the usual one where none is given."""
+        return int(self.cleaned_data["minimum_age"] or USUAL_AGE)
 
 
 def phone_list_initial(phone_list: PhoneList | None) -> dict[str, Any]:
@@ -236,40 +243,3 @@ def sms_message_initial(message: SmsMessage | None) -> dict[str, Any]:
     if message is None:
         return {}
     return {"name": message.name, "text": message.text, "media_url": message.media_url}
-
-
-class ProviderForm(forms.Form):
-    """Who carries email: the sandbox, or a mail server."""
-
-    kind = forms.ChoiceField(widget=forms.RadioSelect, label="Email is carried by")
-    host = forms.CharField(max_length=253, required=False, label="Host")
-    port = forms.IntegerField(
-        required=False, min_value=1, max_value=65535, help_text="Empty: the usual one."
-    )
-    security = forms.ChoiceField(
-        choices=[("starttls", "STARTTLS"), ("tls", "TLS"), ("none", "None")], required=False
-    )
-    user = forms.CharField(max_length=254, required=False)
-    password = forms.CharField(
-        max_length=500,
-        required=False,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Kept encrypted. Empty: the one that is stored.",
-    )
-
-    def __init__(self, *args: Any, channel: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        kind = self.fields["kind"]
-        assert isinstance(kind, forms.ChoiceField)  # noqa: S101 - declared above
-        kind.choices = [
-            (carrier.kind, carrier.label)
-            for carrier in carriers().values()
-            if channel in carrier.channels
-        ]
-
-    def settings(self) -> dict[str, Any]:
-        """Return the settings of the chosen provider."""
-        if self.cleaned_data["kind"] == "sandbox":
-            return {}
-        return {name: self.cleaned_data[name] for name in ("host", "port", "security", "user")}

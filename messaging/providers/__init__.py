@@ -106,6 +106,8 @@ class Carrier(ABC):
     `connections` is how many it uses at once unless its owner says otherwise.
     """
 
+    # Pages show providers that nobody has connected.
+    do_not_call_in_templates: ClassVar[bool] = True
     kind: ClassVar[str]
     label: ClassVar[str]
     channels: ClassVar[tuple[str, ...]]

@@ -46,7 +46,7 @@ class HttpSms(SmsCarrier):
     kind = "http_sms"
     label = "HTTP gateway"
     about = "Any SMS gateway with an HTTP API; you say what a call looks like."
-    icon = "api"
+    icon = "webhook"
     fields = (
         Field(
             "url",

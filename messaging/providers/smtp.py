@@ -55,7 +55,7 @@ class Smtp(Carrier):
     kind = "smtp"
     label = "SMTP server"
     about = "Your own mail server, or the SMTP relay of any provider."
-    icon = "server"
+    icon = "send"
     channels = ("email",)
     batch_size = 500
     connections = 4

@@ -67,7 +67,7 @@ def free_connections(provider: Provider, carrier: Carrier, *, lane: Lane, now: d
     held = living(provider.leases, now)
     free = limit - sum(count for count, _ in held.values())
     if lane is Lane.URGENT:
-        return min(free, max(1, limit // 2))
+        return free
     if limit == 1:
         return 0 if free and sql.fetch_value(WAITING, channel=provider.channel) else free
     return free - 1 if not any(name.endswith(Lane.URGENT) for name in held) else free

@@ -1,6 +1,7 @@
 """One account's turn: settle, claim, fill in, hand over, write down."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -61,25 +62,39 @@ class Batch:
 
 
 class Pace:
-    """How many messages of a channel this process hands over in a second, as last seen."""
+    """
+    How long a message keeps a connection busy, as this process last saw it, by channel.
+
+    A batch is cut so that all connections together take about a second for it, and takes
+    no more of them than that needs: a fast server's are left to other senders.
+    """
 
     def __init__(self) -> None:
-        self.rates: dict[tuple[int, str, str], float] = {}
+        self.seconds: dict[tuple[int, str, str], float] = {}
 
-    def most(self, key: tuple[int, str, str], batch_size: int) -> int:
-        """Return how many to claim for a batch of about a second."""
-        rate = self.rates.get(key)
-        if rate is None:
-            return batch_size
-        return max(min(FEWEST, batch_size), min(batch_size, int(rate * AIM_SECONDS)))
+    def most(self, key: tuple[int, str, str], carrier: Carrier, connections: int) -> int:
+        """Return how many messages to claim."""
+        each = self.seconds.get(key)
+        if each is None:
+            return carrier.batch_size
+        fits = int(connections * AIM_SECONDS / each)
+        return max(min(FEWEST, carrier.batch_size), min(carrier.batch_size, fits))
 
-    def learn(self, key: tuple[int, str, str], handed: Handed) -> None:
-        """Remember a batch's pace."""
-        if len(self.rates) > 10_000:
-            self.rates.clear()
+    def connections(self, key: tuple[int, str, str], messages: int, free: int) -> int:
+        """Return how many connections a batch is worth."""
+        each = self.seconds.get(key)
+        if each is None:
+            return free
+        return max(1, min(free, math.ceil(messages * each / AIM_SECONDS)))
+
+    def learn(self, key: tuple[int, str, str], handed: Handed, connections: int) -> None:
+        """Remember a batch's pace; a few messages say nothing of it."""
+        if len(self.seconds) > 10_000:
+            self.seconds.clear()
         tried = sum(one.is_attempted for one in handed.outcomes)
-        if tried:
-            self.rates[key] = tried / max(handed.seconds, 0.001)
+        if tried >= FEWEST or handed.seconds > AIM_SECONDS:
+            each = handed.seconds * min(connections, max(tried, 1)) / max(tried, 1)
+            self.seconds[key] = max(each, 0.0001)
 
 
 PACE = Pace()
@@ -127,7 +142,7 @@ def send_batch(
             carrier, ready, heart=heart, now=now, connections=batch.granted.connections
         )
         if kind == batch.carriage.carrier.kind:
-            PACE.learn((account_id, channel, kind), handed)
+            PACE.learn((account_id, channel, kind), handed, batch.granted.connections)
             left = handed
         handed.outcomes += [Outcome(one.delivery_id, "failed", one.reason) for one in refused]
         write_down(account_id, rows, handed, heart=heart, now=clock())
@@ -152,10 +167,11 @@ def claim_batch(
     if carriage is None:
         return None
     carrier, provider = carriage.carrier, carriage.provider
-    most = PACE.most((account_id, channel, carrier.kind), carrier.batch_size)
-    granted = Allowance(most, most_connections(provider, carrier))
+    key = (account_id, channel, carrier.kind)
+    limit = most_connections(provider, carrier)
+    granted = Allowance(PACE.most(key, carrier, limit), limit)
     if provider is not None:
-        granted = allowance(provider, carrier, lane=lane, most=most, now=now)
+        granted = allowance(provider, carrier, lane=lane, most=granted.messages, now=now)
     if not granted.messages:
         return None
     claimed = claim(
@@ -168,12 +184,14 @@ def claim_batch(
     )
     if not claimed.seen:
         return None
+    connections = PACE.connections(key, len(claimed.sending), granted.connections)
+    granted = Allowance(granted.messages, connections)
     if provider is not None:
         take(
             provider,
             holder=f"{heart.sender} {lane}",
             messages=len(claimed.sending),
-            connections=granted.connections,
+            connections=connections,
             now=now,
         )
     frame = load_frame(claimed.sending, account_id=account_id)

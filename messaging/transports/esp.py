@@ -81,7 +81,7 @@ class EspCarrier(Carrier):
     """
 
     channels = ("email",)
-    icon = "mail-forward"
+    icon = "mail"
     batch_size = 400
     connections = 20
     calls_back = True

@@ -42,7 +42,7 @@ def scripted(acme, now, monkeypatch):
     """Acme's email goes by a scripted provider."""
     monkeypatch.setitem(carriers(), "scripted", Scripted)
     monkeypatch.setattr(Scripted, "got", [])
-    PACE.rates.clear()
+    PACE.seconds.clear()
     with in_account(acme.pk):
         return Provider.objects.create(
             channel="email", kind="scripted", is_default=True, updated_at=now

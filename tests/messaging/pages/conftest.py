@@ -6,10 +6,14 @@ import pytest
 from django.urls import reverse
 
 from accounts.tenancy import in_account
+from messaging.actions.address_files import import_addresses
 from messaging.actions.coupon_codes import import_codes
 from messaging.actions.coupons import create_pool
+from messaging.actions.rules import add_cap
+from messaging.actions.suppressions import suppress
 from messaging.models import (
     SandboxMessage,
+    Suppression,
 )
 from tests.factories import (
     ListFactory,
@@ -31,7 +35,13 @@ def shop(acme, now):
         code = ShortCodeFactory.create(code="54321", email_list=customers)
         phones = PhoneListFactory.create(short_code=code, name="Transactional")
         pool = create_pool(name="Welcome 10", now=now)
+        suppress(channel="email", addresses=["kay@mail.example"], reason="manual", now=now)
         return {
+            "suppression": Suppression.objects.get(),
+            "cap": add_cap(channel="any", period="week", most=100, now=now),
+            "addresses": import_addresses(
+                kind="suppressions", file=b"ed@mail.example", file_name="stop.csv", now=now
+            ),
             "pool": pool,
             "codes": import_codes(pool=pool, file=b"A1", file_name="codes.csv", now=now),
             "list": customers,
@@ -53,7 +63,7 @@ def page(shop):
     """Return the address of a page by its name."""
 
     def address(view, **kwargs):
-        if view not in {"apps", "test_app"}:
+        if view not in {"app", "apps"} and not view.endswith("_app"):
             kwargs["list_id"] = shop["list"].pk
         return reverse(f"messaging:{view}", kwargs={"account": "acme-shoes", **kwargs})
 

@@ -1,8 +1,9 @@
 """
-`manage.py benchmark import|segment|engine|parked|small|kinds|plans [--size N]`: a JSON line a figure.
+`manage.py benchmark SUBJECT [--size N]`: a JSON line a figure; `--help` names the subjects.
 
 Runs in an account of its own, flagged so that pulse and workers pass it over; it is
-removed at the end, after Ctrl-C too. Each figure stands beside what plain SQL reaches on
+removed at the end, after Ctrl-C too. Only `fairness` and `segments_entered` are worked by
+the cluster that runs. Each figure stands beside what plain SQL reaches on
 the same machine: `ratio` is ours by that limit, 1.0 is the limit itself.
 """
 
@@ -20,6 +21,7 @@ from django.utils import timezone
 
 from accounts.commands import SentenceCommand
 from conductor.engine.benchmark_account import BenchmarkRunsError, benchmark_account
+from conductor.engine.benchmark_running import NotRunningError
 
 MEASURES = {
     "import": "contacts.imports.benchmark",
@@ -29,19 +31,24 @@ MEASURES = {
     "small": "conductor.engine.benchmark_small",
     "plans": "conductor.engine.benchmark_plans",
     "kinds": "conductor.engine.benchmark_kinds",
+    "deliver": "conductor.engine.benchmark_deliver",
+    "fairness": "conductor.engine.benchmark_fairness",
+    "segments_entered": "conductor.engine.benchmark_segments",
 }
 
 
 class Command(SentenceCommand):
     """Measure, print, leave nothing behind."""
 
-    help = "Measure imports, segments and the engine on this machine, against plain SQL."
+    help = "Measure imports, segments, the engine and sending on this machine, against plain SQL."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take what to measure, how much of it, and the seed of what is made up."""
         parser.add_argument("subject", choices=sorted(MEASURES))
         parser.add_argument("--size", type=int, help="how many rows, contacts or subscriptions")
         parser.add_argument("--seed", type=int, default=1, help="the same seed, the same people")
+
+        parser.add_argument("--bulk", type=int, help="deliver: what an urgent message overtakes")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Print a JSON line per figure on stdout; everything else goes to stderr."""
@@ -50,6 +57,8 @@ class Command(SentenceCommand):
             raise CommandError("--size is between 1 and 10,000,000.")
         measure = importlib.import_module(MEASURES[options["subject"]]).measure
         given = {"seed": options["seed"]} | ({} if size is None else {"size": size})
+        if options["bulk"] is not None and options["subject"] == "deliver":
+            given["bulk"] = options["bulk"]
         now = timezone.now()
         try:
             with unwinding_signals(), benchmark_account(now=now) as account:
@@ -57,7 +66,7 @@ class Command(SentenceCommand):
                     self.stdout.write(json.dumps(figure))
                     self.stdout.flush()
                 print("Removing the benchmark's account ...", file=sys.stderr)
-        except BenchmarkRunsError as runs:
+        except (BenchmarkRunsError, NotRunningError) as runs:
             raise CommandError(str(runs)) from runs
         except KeyboardInterrupt:
             raise CommandError(
