@@ -4,6 +4,7 @@ from conductor.conversations.forms.heading import (
     ConversationForm,
     FileForm,
     SettingsForm,
+    ThreadForm,
     settings_initial,
 )
 from conductor.conversations.forms.kinds import form_of
@@ -14,6 +15,7 @@ __all__ = [
     "FileForm",
     "SettingsForm",
     "StepForm",
+    "ThreadForm",
     "form_of",
     "settings_initial",
 ]

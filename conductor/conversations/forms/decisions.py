@@ -98,7 +98,9 @@ class WaysForm(StepForm):
 
     def exits(self) -> dict[str, str]:
         """Return the redirected exits: the ways' as they are called now, and the others."""
-        given = {self.way(number): self.cleaned_data[f"to_{number}"] for number in range(self.count)}
+        given = {
+            self.way(number): self.cleaned_data[f"to_{number}"] for number in range(self.count)
+        }
         others = {
             name: target for name, target in super().exits().items() if name not in self.named()
         }

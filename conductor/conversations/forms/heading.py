@@ -30,6 +30,19 @@ class ConversationForm(forms.Form):
     )
 
 
+class ThreadForm(forms.Form):
+    """What a thread is called."""
+
+    name = forms.CharField(
+        max_length=120,
+        error_messages={"required": "Give the thread a name."},
+        widget=forms.TextInput(attrs={"autofocus": True}),
+    )
+
+    def __init__(self, data: Any = None, *, prefix_of_ids: str, name: str = "") -> None:
+        super().__init__(data, auto_id=f"{prefix_of_ids}-%s", initial={"name": name})
+
+
 class FileForm(forms.Form):
     """A conversation file."""
 

@@ -1,12 +1,15 @@
 """The builder: a thread on its canvas, tabs, live numbers, settings, undo."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.actions import InvalidValueError
 from accounts.forms import show_refusal
@@ -15,7 +18,7 @@ from conductor.conversations import editing
 from conductor.conversations.actions import ConversationChangedError
 from conductor.conversations.actions.drafts import undo as undo_edit
 from conductor.conversations.drawing import cards, slug_of, thread_slugs, thread_tabs
-from conductor.conversations.forms import SettingsForm, settings_initial
+from conductor.conversations.forms import SettingsForm, ThreadForm, settings_initial
 from conductor.conversations.forms.catalog import rule_catalog
 from conductor.conversations.models import Revision
 from conductor.conversations.reading import MalformedConversationError
@@ -87,6 +90,8 @@ def canvas(opened: Opened, slug: str, *, selected: str = "") -> dict[str, Any]:
         "held_count": held_in(opened.conversation).count() if summary else 0,
         "remark_count": len(remarks(opened.conversation)) if summary else 0,
         "selected": selected,
+        "new_thread_form": _new_form(),
+        "rename_thread_form": _rename_form(name=found.name if found else ""),
         "may_undo": Revision.objects.filter(conversation=opened.conversation).exists(),
     }
 
@@ -106,26 +111,21 @@ def counts(
 @require_POST
 @requires("edit")
 def new_thread(request: AccountRequest, list_id: int, conversation_id: int) -> HttpResponse:
-    """Add a thread."""
+    """Add a thread; a refused name stays in its dialog."""
     opened = open_conversation(request, list_id, conversation_id)
-    name = " ".join(request.POST.get("name", "").split())
-    try:
-        editing.add_thread(
-            conversation=opened.conversation,
-            name=name,
-            now=clock(),
-            revision=revision_of(request),
-            by=request.user,
-        )
-    except InvalidValueError as refused:
-        messages.error(request, refused.message)
-        return opened.to("conversation")
-    except ConversationChangedError:
-        messages.error(request, CHANGED)
-        return opened.to("conversation")
-    fresh = open_conversation(request, list_id, conversation_id)
-    fresh.done(f"Thread {name} added.")
-    return fresh.to("thread", slug_of(fresh.document, name))
+    form = _new_form(request.POST)
+    if form.is_valid():
+        name = " ".join(form.cleaned_data["name"].split())
+        with _beside_name(form):
+            editing.add_thread(
+                conversation=opened.conversation,
+                name=name,
+                now=clock(),
+                revision=revision_of(request),
+                by=request.user,
+            )
+            return _named(opened, name, f"Thread {name} added.")
+    return _refused(opened, "", "new_thread_form", form)
 
 
 @require_POST
@@ -133,23 +133,57 @@ def new_thread(request: AccountRequest, list_id: int, conversation_id: int) -> H
 def rename_thread(
     request: AccountRequest, list_id: int, conversation_id: int, thread: str
 ) -> HttpResponse:
-    """Rename a thread."""
+    """Rename a thread; a refused name stays in its dialog."""
     opened = open_conversation(request, list_id, conversation_id)
+    form = _rename_form(request.POST)
+    if form.is_valid():
+        with _beside_name(form):
+            name = editing.rename_thread(
+                conversation=opened.conversation,
+                thread=opened.thread(thread).name,
+                name=form.cleaned_data["name"],
+                now=clock(),
+                revision=revision_of(request),
+                by=request.user,
+            )
+            return _named(opened, name, "Thread renamed.")
+    return _refused(opened, thread, "rename_thread_form", form)
+
+
+def _new_form(data: Any = None) -> ThreadForm:
+    return ThreadForm(data, prefix_of_ids="new-thread")
+
+
+def _rename_form(data: Any = None, *, name: str = "") -> ThreadForm:
+    return ThreadForm(data, prefix_of_ids="rename-thread", name=name)
+
+
+@contextmanager
+def _beside_name(form: ThreadForm) -> Iterator[None]:
+    """Put a refusal beside the name."""
     try:
-        name = editing.rename_thread(
-            conversation=opened.conversation,
-            thread=opened.thread(thread).name,
-            name=request.POST.get("name", ""),
-            now=clock(),
-            revision=revision_of(request),
-            by=request.user,
-        )
+        yield
     except (InvalidValueError, ConversationChangedError) as refused:
-        messages.error(request, getattr(refused, "message", CHANGED))
-        return opened.to("thread", thread)
-    fresh = open_conversation(request, list_id, conversation_id)
-    fresh.done("Thread renamed.")
-    return fresh.to("thread", slug_of(fresh.document, name))
+        form.add_error("name", getattr(refused, "message", CHANGED))
+
+
+def _named(opened: Opened, name: str, text: str) -> HttpResponse:
+    """Say what was done, and show the thread under its name."""
+    request = opened.request
+    fresh = open_conversation(request, opened.in_list.pk, opened.conversation.pk)
+    fresh.done(text)
+    where = fresh.url("thread", slug_of(fresh.document, name))
+    return HttpResponseClientRedirect(where) if request.htmx else redirect(where)
+
+
+def _refused(opened: Opened, slug: str, name: str, form: ThreadForm) -> HttpResponse:
+    """Answer with the dialog's form and its error: alone, or in its dialog on the canvas."""
+    if opened.request.htmx:
+        context = {**opened.context(now=clock()), "thread_slug": slug, name: form}
+        return render(opened.request, f"conversations/builder.html#{name}", context, status=422)
+    shown = slug or next(iter(thread_slugs(opened.document)), "")
+    context = {**canvas(opened, shown), name: form, "shown": name}
+    return render(opened.request, "conversations/builder.html", context, status=422)
 
 
 @require_POST

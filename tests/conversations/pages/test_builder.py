@@ -3,118 +3,10 @@
 import re
 
 import pytest
-from django.urls import reverse
 
 from accounts.tenancy import in_account
-from conductor.conversations import actions
-from conductor.conversations.models import Conversation, Enrollment, Tally, Version
-from tests.factories import (
-    ExternalEventFactory,
-    ListFactory,
-    PhoneListFactory,
-    ProfileFieldFactory,
-    ProfileFieldGroupFactory,
-    SavedMessageFactory,
-    ShortCodeFactory,
-    SmsMessageFactory,
-    SubscriptionFactory,
-)
-
-
-@pytest.fixture
-def customers(acme):
-    """A list with all that the Winback thread names."""
-    with in_account(acme.pk):
-        customers = ListFactory.create(name="Store Customers")
-        ExternalEventFactory.create(list=customers, name="Order Imported")
-        group = ProfileFieldGroupFactory.create(list=customers, name="Profile")
-        ProfileFieldFactory.create(group=group, name="Mobile", data_type="Text")
-        ProfileFieldFactory.create(group=group, name="Born", data_type="Date")
-        ProfileFieldFactory.create(group=group, name="Points", data_type="Numeric")
-        code = ShortCodeFactory.create(code="54321", email_list=customers)
-        ShortCodeFactory.create(code="99999", email_list=customers, message_types=["Marketing"])
-        phones = PhoneListFactory.create(short_code=code, name="Transactional")
-        SmsMessageFactory.create(phone_list=phones, name="Winback text")
-        SavedMessageFactory.create(list=customers, name="We miss you")
-        SubscriptionFactory.create(list=customers, contact__first_name="Grace")
-        return customers
-
-
-@pytest.fixture
-def drawn(acme, customers, client, mia):
-    """A conversation with one thread, Winback, as mia created it."""
-    client.force_login(mia)
-    client.post(
-        reverse("conversations:new_conversation", args=["acme-shoes", customers.pk]),
-        {"name": "Post Purchase", "description": "", "thread": "Winback"},
-    )
-    with in_account(acme.pk):
-        return Conversation.objects.get()
-
-
-class Drawer:
-    """Clicks through the builder of a conversation."""
-
-    def __init__(self, client, conversation):
-        self.client, self.conversation = client, conversation
-
-    def url(self, name, /, *args):
-        return reverse(
-            f"conversations:{name}",
-            args=["acme-shoes", self.conversation.list_id, self.conversation.pk, *args],
-        )
-
-    def fresh(self):
-        with in_account(self.conversation.account_id):
-            return Conversation.objects.get(pk=self.conversation.pk)
-
-    def steps(self):
-        return self.fresh().draft["threads"][0]["steps"]
-
-    def key(self, kind):
-        return next(step["key"] for step in self.steps() if kind in step)
-
-    def post(self, name, /, *args, **data):
-        data.setdefault("revision", self.fresh().revision)
-        return self.client.post(self.url(name, *args), data)
-
-    def add(self, kind, after):
-        response = self.post("add_step", "winback", after, kind=kind)
-        assert response.status_code == 302
-        return response.headers["Location"].rstrip("/").rpartition("/")[2]
-
-    def update(self, key, /, **data):
-        return self.post("step", "winback", key, **data)
-
-
-@pytest.fixture
-def drawer(client, drawn):
-    return Drawer(client, drawn)
-
-
-MOBILE = {
-    "kind": "Transactional",
-    "short_code": "54321",
-    "phone_list": "Transactional",
-    "sms_message": "Winback text",
-    "phone_field": "Profile.Mobile",
-    "invalid_number": "pass",
-}
-
-
-def draw_winback(drawer):
-    """Draw the whole Winback thread; return the keys in order."""
-    start = drawer.key("trigger")
-    drawer.update(start, kind="external_event", events=["Order Imported"])
-    lapsed = drawer.add("filter", start)
-    drawer.update(lapsed, rule="not: {purchase: {within: P60D}}", name="No order for 60 days")
-    text = drawer.add("mobile_message", lapsed)
-    drawer.update(text, **MOBILE)
-    pause = drawer.add("wait", text)
-    drawer.update(pause, mode="for", amount="3", unit="days")
-    mail = drawer.add("message", pause)
-    drawer.update(mail, saved_message="We miss you", commit="latest")
-    return [start, lapsed, text, pause, mail]
+from conductor.conversations.models import Conversation
+from tests.conversations.pages.drawer import MOBILE, draw_winback
 
 
 class TestBuilder:
@@ -282,6 +174,27 @@ class TestBuilder:
         drawer.post("remove_thread", "thank-you")
         assert len(drawer.fresh().draft["threads"]) == 2
 
+    @pytest.mark.parametrize(
+        ("name", "args", "typed", "said"),
+        [
+            ("new_thread", (), "Winback", "already"),
+            ("new_thread", (), " ", "Give the thread a name."),
+            ("rename_thread", ("winback",), "x" * 121, "120"),
+        ],
+    )
+    @pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
+    def test_a_refused_thread_keeps_what_was_typed(self, drawer, name, args, typed, said, headers):
+        data = {"name": typed, "revision": drawer.fresh().revision}
+
+        answer = drawer.client.post(drawer.url(name, *args), data, headers=headers)
+
+        field = f"{name.replace('_', '-')}-name"
+        assert answer.status_code == 422
+        assert f'id="{field}_error"' in answer.text
+        assert said in answer.text
+        assert f'value="{typed}"' in answer.text
+        assert ("<html" in answer.text) is (not headers)
+
     def test_the_chooser_finds_steps_by_their_other_names(self, drawer):
         text = drawer.client.get(drawer.url("chooser", "winback", drawer.key("trigger"))).text
 
@@ -406,219 +319,18 @@ class TestBuilder:
             assert re.search(r"<script(?![^>]*\ssrc=)", text) is None, page
             assert re.search(r"\s(style|on[a-z]+)=", text) is None, page
 
+    def test_each_way_of_a_decision_leads_to_a_step_of_its_own(self, drawer):
+        start = drawer.key("trigger")
+        which = drawer.add("if", start)
+        mail = drawer.add("message", which)
+        given = {"branch_0": "large", "filter_0": "{contact: email, contains: a}"}
 
-class TestListing:
-    def test_lists_status_and_counts(self, drawer):
-        draw_winback(drawer)
-        drawer.post("publication")
-        page = reverse(
-            "conversations:conversations", args=["acme-shoes", drawer.conversation.list_id]
-        )
+        drawer.update(which, **given, to_0=mail, exit_else=drawer.key("terminate"))
+        renamed = {**given, "branch_0": "great", "to_0": mail}
+        drawer.update(which, **renamed, exit_else=drawer.key("terminate"))
 
-        text = drawer.client.get(page).text
-
-        assert "Post Purchase" in text
-        assert "Active" in text
-        assert "Winback" in text
-
-    def test_copies_exports_and_brings_back(self, drawer):
-        draw_winback(drawer)
-        list_id = drawer.conversation.list_id
-
-        drawer.post("duplicate")
-        file = drawer.client.get(drawer.url("export"))
-        as_json = drawer.client.get(drawer.url("export") + "?format=json")
-
-        assert "conversation: Post Purchase" in file.text
-        assert as_json.headers["Content-Type"].startswith("application/json")
-        with in_account(drawer.conversation.account_id):
-            assert Conversation.objects.filter(name="Copy of Post Purchase").exists()
-
-        from django.core.files.uploadedfile import SimpleUploadedFile
-
-        other = file.content.replace(b"conversation: Post Purchase", b"conversation: Other")
-        response = drawer.client.post(
-            reverse("conversations:import_conversation", args=["acme-shoes", list_id]),
-            {"file": SimpleUploadedFile("other.yaml", other)},
-        )
-        assert response.status_code == 302
-        with in_account(drawer.conversation.account_id):
-            assert Conversation.objects.filter(name="Other").exists()
-
-    def test_a_malformed_file_is_told_with_its_places(self, client, mia, customers):
-        from django.core.files.uploadedfile import SimpleUploadedFile
-
-        client.force_login(mia)
-        bad = (
-            b"conversation: X\nthreads:\n  - thread: T\n    steps: [{key: a, wait: {for: soon}}]\n"
-        )
-
-        response = client.post(
-            reverse("conversations:import_conversation", args=["acme-shoes", customers.pk]),
-            {"file": SimpleUploadedFile("bad.yaml", bad)},
-        )
-
-        assert response.status_code == 422
-        assert "threads[0].steps[0].wait.for" in response.text
-
-    def test_only_a_draft_is_deleted(self, drawer, acme):
-        draw_winback(drawer)
-        drawer.post("publication")
-
-        drawer.post("delete")
-        with in_account(acme.pk):
-            assert Version.objects.exists()
-            kept = Conversation.objects.get()
-            copy = actions.duplicate_conversation(conversation=kept, now=kept.created_at, by=None)
-        Drawer(drawer.client, copy).post("delete")
-
-        with in_account(acme.pk):
-            assert list(Conversation.objects.all()) == [kept]
-
-    def test_a_taken_name_is_refused(self, drawer, mia):
-        response = drawer.client.post(
-            reverse(
-                "conversations:new_conversation", args=["acme-shoes", drawer.conversation.list_id]
-            ),
-            {"name": "Post Purchase", "thread": "A"},
-        )
-
-        assert response.status_code == 422
-
-
-class TestRules:
-    def ask(self, client, customers, rule):
-        page = reverse("conversations:check_rule", args=["acme-shoes", customers.pk])
-        return client.post(page, {"rule": rule}).json()
-
-    def test_a_rule_is_read_written_and_said(self, client, mia, customers):
-        client.force_login(mia)
-
-        answer = self.ask(client, customers, '{"not": {"purchase": {"within": "P60D"}}}')
-
-        assert answer["rule"] == {"not": {"purchase": {"within": "P60D"}}}
-        assert answer["text"] == "not: {purchase: {within: P60D}}\n"
-        assert answer["sentence"] == "no order in the last 60 days"
-        assert answer["problems"] == []
-
-    @pytest.mark.parametrize(
-        ("rule", "path"),
-        [
-            ("{", ""),
-            ("purchase: {within: x}", "purchase.within"),
-            ("field: Profile.Nothing\nis: x", "field"),
-        ],
-    )
-    def test_says_what_is_wrong(self, client, mia, customers, rule, path):
-        client.force_login(mia)
-
-        assert self.ask(client, customers, rule)["problems"][0]["path"] == path
-
-
-class TestHeld:
-    @pytest.fixture
-    def held(self, drawer, acme):
-        """Grace, held at the filter."""
-        keys = draw_winback(drawer)
-        drawer.post("publication")
-        with in_account(acme.pk):
-            conversation = Conversation.objects.select_related("published").get()
-            person = conversation.list.subscriptions.get()
-            return Enrollment.objects.create(
-                conversation=conversation,
-                version=conversation.published,
-                list_id=conversation.list_id,
-                subscription_id=person.pk,
-                contact_id=person.contact_id,
-                entry_number=1,
-                entry_kind="external_event",
-                entry_thread="Winback",
-                entered_at=conversation.created_at,
-                arrived_at=conversation.created_at,
-                step_key=keys[1],
-                held_reason="step_error 22P02",
-            )
-
-    def test_says_who_is_held_and_why(self, drawer, held):
-        assert "1 held" in drawer.client.get(drawer.url("thread", "winback")).text
-
-        text = drawer.client.get(drawer.url("held")).text
-
-        assert "Grace" in text
-        assert "No order for 60 days" in text
-        assert "a value cannot be read as what is needed here (22P02)" in text
-
-    def test_says_what_was_only_counted(self, drawer, held, acme):
-        with in_account(acme.pk):
-            Tally.objects.create(
-                conversation=held.conversation,
-                step_key=held.step_key,
-                name="webhook failed: status 404",
-                total=7,
-                last_at=held.arrived_at,
-            )
-
-        text = drawer.client.get(drawer.url("held")).text
-
-        assert "Webhook failed: status 404" in text
-        assert '<td data-label="Times">7</td>' in text
-
-    def test_has_the_step_run_again(self, drawer, held, acme):
-        drawer.post("settle_held", act="retry", enrollment=held.pk)
-
-        with in_account(acme.pk):
-            assert Enrollment.objects.get().due_at is not None
-
-    def test_ends_them(self, drawer, held, acme):
-        drawer.post("settle_held", act="end")
-
-        with in_account(acme.pk):
-            assert Enrollment.objects.get().ended_at is not None
-        assert "Nobody is held" in drawer.client.get(drawer.url("held")).text
-
-
-READ = ["held", "thread", "step", "counts", "settings", "export", "problems", "differences", "publication",
-        "conversation"]  # fmt: skip
-WRITE = ["settle_held", "add_step", "remove_step", "move_step", "step", "settings", "publication", "pause",
-         "resume", "discard", "new_thread", "rename_thread", "remove_thread", "undo", "duplicate",
-         "delete"]  # fmt: skip
-
-
-class TestPermissions:
-    def args(self, drawer, name):
-        with_thread = {"thread", "counts", "rename_thread", "remove_thread"}
-        with_step = {"step", "add_step", "remove_step", "move_step"}
-        if name in with_thread:
-            return ["winback"]
-        return ["winback", drawer.key("trigger")] if name in with_step else []
-
-    @pytest.mark.parametrize("name", READ)
-    def test_a_stranger_finds_nothing_and_a_viewer_looks(self, drawer, zoe, ben, client, name):
-        page = drawer.url(name, *self.args(drawer, name))
-
-        client.force_login(zoe)
-        assert client.get(page).status_code == 404
-        client.force_login(ben)
-        assert client.get(page, follow=True).status_code == 200
-
-    @pytest.mark.parametrize("name", WRITE)
-    def test_a_stranger_and_a_viewer_write_nothing(self, drawer, zoe, ben, client, name):
-        page = drawer.url(name, *self.args(drawer, name))
-        before = drawer.fresh().draft
-
-        client.force_login(zoe)
-        assert client.post(page, {"revision": 1}).status_code == 404
-        client.force_login(ben)
-        assert client.post(page, {"revision": 1}).status_code == 403
-
-        assert drawer.fresh().draft == before
-
-    def test_another_lists_conversation_is_not_there(self, drawer, acme, mia):
-        with in_account(acme.pk):
-            other = ListFactory.create()
-
-        page = reverse(
-            "conversations:conversation", args=["acme-shoes", other.pk, drawer.conversation.pk]
-        )
-
-        assert drawer.client.get(page).status_code == 404
+        (step,) = [step for step in drawer.steps() if step["key"] == which]
+        assert step["exits"] == {"great": mail, "else": drawer.key("terminate")}
+        page = drawer.client.get(drawer.url("thread", "winback")).text
+        assert "great: goes on" in page
+        assert "else: Ends" in page

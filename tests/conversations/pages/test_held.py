@@ -1,0 +1,69 @@
+"""Those whom a fault holds, and what was only counted."""
+
+import pytest
+
+from accounts.tenancy import in_account
+from conductor.conversations.models import Conversation, Enrollment, Tally
+from tests.conversations.pages.drawer import draw_winback
+
+
+class TestHeld:
+    @pytest.fixture
+    def held(self, drawer, acme):
+        """Grace, held at the filter."""
+        keys = draw_winback(drawer)
+        drawer.post("publication")
+        with in_account(acme.pk):
+            conversation = Conversation.objects.select_related("published").get()
+            person = conversation.list.subscriptions.get()
+            return Enrollment.objects.create(
+                conversation=conversation,
+                version=conversation.published,
+                list_id=conversation.list_id,
+                subscription_id=person.pk,
+                contact_id=person.contact_id,
+                entry_number=1,
+                entry_kind="external_event",
+                entry_thread="Winback",
+                entered_at=conversation.created_at,
+                arrived_at=conversation.created_at,
+                step_key=keys[1],
+                held_reason="step_error 22P02",
+            )
+
+    def test_says_who_is_held_and_why(self, drawer, held):
+        assert "1 held" in drawer.client.get(drawer.url("thread", "winback")).text
+
+        text = drawer.client.get(drawer.url("held")).text
+
+        assert "Grace" in text
+        assert "No order for 60 days" in text
+        assert "a value cannot be read as what is needed here (22P02)" in text
+
+    def test_says_what_was_only_counted(self, drawer, held, acme):
+        with in_account(acme.pk):
+            Tally.objects.create(
+                conversation=held.conversation,
+                step_key=held.step_key,
+                name="webhook failed: status 404",
+                total=7,
+                last_at=held.arrived_at,
+            )
+
+        text = drawer.client.get(drawer.url("held")).text
+
+        assert "Webhook failed: status 404" in text
+        assert '<td data-label="Times">7</td>' in text
+
+    def test_has_the_step_run_again(self, drawer, held, acme):
+        drawer.post("settle_held", act="retry", enrollment=held.pk)
+
+        with in_account(acme.pk):
+            assert Enrollment.objects.get().due_at is not None
+
+    def test_ends_them(self, drawer, held, acme):
+        drawer.post("settle_held", act="end")
+
+        with in_account(acme.pk):
+            assert Enrollment.objects.get().ended_at is not None
+        assert "Nobody is held" in drawer.client.get(drawer.url("held")).text
