@@ -83,6 +83,19 @@ def standings(
     return found
 
 
+def inside_by_version(conversation_id: int) -> dict[int, int]:
+    """Return how many are inside a conversation, by the id of the version that they live by."""
+    rows = sql.fetch_all(
+        sql.statement("conductor.conversations", "flows"),
+        conversation_ids=[conversation_id],
+        version_id=None,
+    )
+    found: dict[int, Standing] = {}
+    for _, version, key, name, visits in rows:
+        found.setdefault(version, Standing()).add(shape_of(version), key, name, visits)
+    return {version: counted.inside for version, counted in found.items() if counted.inside}
+
+
 @lru_cache(maxsize=1024)
 def shape_of(version_id: int) -> Shape:
     """

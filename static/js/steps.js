@@ -27,7 +27,7 @@ document.addEventListener("change", (event) => {
 // A panel opens with its first field focused; a wrong one has been found by ui.js already.
 function focusFirst(form) {
   if (matchMedia("(max-width: 991px)").matches || form.querySelector("[aria-invalid='true']")) return;
-  const fields = "input:not([type='hidden']), select, textarea";
+  const fields = "input:not([type='hidden']), select, textarea, .panel-body [data-open-dialog]";
   const first = $$(fields, form).find((field) => field.checkVisibility() && !field.disabled);
   first?.focus({ preventScroll: true });
 }

@@ -68,6 +68,12 @@ class Enrollment(TenantModel):
                 name="enrollment_waiting",
             ),
             models.Index(fields=["account", "contact_id"], name="enrollment_by_contact"),
+            # The few that a fault holds: a page asks for them among a million who wait.
+            models.Index(
+                fields=["account", "conversation", "arrived_at", "id"],
+                condition=Q(ended_at__isnull=True) & ~Q(held_reason=""),
+                name="enrollment_held",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,7 +1,6 @@
 """The conversations of a list: find, create, copy, bring in, take out."""
 
 from django.contrib import messages
-from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.text import slugify
@@ -10,7 +9,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.actions import InvalidValueError
 from accounts.context import choose_list
 from accounts.forms import show_refusal
-from accounts.models import List
 from accounts.permissions import AccountRequest, requires
 from conductor.conversations import editing
 from conductor.conversations.actions import (
@@ -24,8 +22,9 @@ from conductor.conversations.actions import (
 from conductor.conversations.document import parse_document
 from conductor.conversations.drawing import slug_of
 from conductor.conversations.forms import ConversationForm, FileForm
-from conductor.conversations.models import Conversation, Enrollment
+from conductor.conversations.models import Conversation
 from conductor.conversations.reading import MalformedConversationError, read_structure
+from conductor.conversations.standing import standings
 from conductor.conversations.views.finding import clock, open_conversation
 from conductor.conversations.writing import write_json, write_yaml
 
@@ -43,7 +42,7 @@ def conversations(request: AccountRequest, list_id: int) -> HttpResponse:
         .order_by("-modified_at", "-pk")
     )
     states = statuses(rows, now=clock())
-    counts = _counts(in_list)
+    counts = standings(row.pk for row in rows)
     return render(
         request,
         "conversations/conversations.html",
@@ -54,8 +53,8 @@ def conversations(request: AccountRequest, list_id: int) -> HttpResponse:
                 {
                     "conversation": row,
                     "state": states[row.pk],
-                    "entered": counts.get(row.pk, (0, 0))[0],
-                    "waiting": counts.get(row.pk, (0, 0))[1],
+                    "entered": counts[row.pk].entered if row.pk in counts else 0,
+                    "waiting": counts[row.pk].inside if row.pk in counts else 0,
                     "threads": [thread["thread"] for thread in row.draft.get("threads", [])],
                 }
                 for row in rows
@@ -63,17 +62,6 @@ def conversations(request: AccountRequest, list_id: int) -> HttpResponse:
             "file_form": FileForm(),
         },
     )
-
-
-def _counts(in_list: List) -> dict[int, tuple[int, int]]:
-    """Return (entered, waiting) of each conversation of a list that anybody entered."""
-    ids = Conversation.objects.filter(list=in_list, rehearsal_of=None).values("pk")
-    rows = (
-        Enrollment.objects.filter(conversation__in=ids)
-        .values_list("conversation")
-        .annotate(entered=Count("pk"), waiting=Count("pk", filter=Q(ended_at=None)))
-    )
-    return {conversation: (entered, waiting) for conversation, entered, waiting in rows}
 
 
 @require_http_methods(["GET", "POST"])
@@ -180,11 +168,24 @@ def duplicate(request: AccountRequest, list_id: int, conversation_id: int) -> Ht
     return redirect("conversations:conversation", request.account.slug, list_id, copy.pk)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @requires("edit")
 def delete(request: AccountRequest, list_id: int, conversation_id: int) -> HttpResponse:
-    """Delete a draft that never ran."""
+    """Say what goes with a draft that never ran, and delete it."""
     opened = open_conversation(request, list_id, conversation_id)
+    if request.method == "GET":
+        return render(
+            request,
+            "conversations/delete.html",
+            {
+                **opened.context(now=clock()),
+                "page_title": f"Delete {opened.conversation.name}",
+                "breadcrumbs": opened.crumbs(("Delete", "")),
+                "threads": len(opened.document.threads),
+                "steps": len(opened.document.steps()),
+                "runs": Conversation.objects.filter(rehearsal_of=opened.conversation).count(),
+            },
+        )
     try:
         delete_conversation(conversation=opened.conversation, now=clock(), by=request.user)
     except InvalidValueError as refused:

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -21,19 +20,16 @@ from conductor.conversations.actions import (
 )
 from conductor.conversations.differences import find_differences
 from conductor.conversations.drawing import thread_slugs
-from conductor.conversations.models import Enrollment
+from conductor.conversations.models import Version
+from conductor.conversations.standing import inside_by_version
 from conductor.conversations.views.finding import Opened, clock, open_conversation
 
 
 def plan(opened: Opened) -> dict[str, Any]:
     """Return what publishing would change, and who is inside."""
     conversation = opened.conversation
-    inside = (
-        Enrollment.objects.filter(conversation=conversation, ended_at=None)
-        .values_list("version__number")
-        .annotate(people=Count("pk"))
-        .order_by("version__number")
-    )
+    inside = inside_by_version(conversation.pk)
+    versions = Version.objects.filter(pk__in=inside).order_by("number")
     slugs = {name: slug for slug, name in thread_slugs(opened.document).items()}
     places = {
         step.key: f"step {number}, {step.name or step.type.label}"
@@ -43,7 +39,10 @@ def plan(opened: Opened) -> dict[str, Any]:
     return {
         **opened.context(now=clock()),
         "differences": find_differences(conversation),
-        "inside": [{"number": number, "people": people} for number, people in inside],
+        "inside": [
+            {"number": number, "people": inside[pk]}
+            for pk, number in versions.values_list("pk", "number")
+        ],
         "next_number": (conversation.published.number if conversation.published else 0) + 1,
         "problems": [
             {
