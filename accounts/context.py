@@ -71,6 +71,7 @@ NAVIGATION = [
             NavItem("SMS", "device-mobile", "messaging:sms"),
             NavItem("Coupons", "ticket", "messaging:coupons"),
             NavItem("Deliveries", "send", "messaging:deliveries"),
+            NavItem("Sending Rules", "clock", "messaging:sending_rules", per_list=False),
             NavItem("Sandbox Inbox", "inbox", "messaging:sandbox"),
         ],
     ),

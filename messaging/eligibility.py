@@ -74,7 +74,7 @@ class Cap:
 
 
 # Who knows which conversations are of a campaign: names -> their ids.
-CAMPAIGNS: list[Callable[[Sequence[str]], Mapping[str, Sequence[int]]]] = []
+CAMPAIGNS: dict[str, Callable[[Sequence[str]], Mapping[str, Sequence[int]]]] = {}
 
 # Other messages of this tick, not yet written: a relation of contact_id, channel,
 # conversation_id. Steps have one, the claim and previews have not.
@@ -432,7 +432,7 @@ def load_policy(*, now: datetime) -> Policy:
 def _caps(rows: Sequence[Sequence[Any]]) -> tuple[Cap, ...]:
     names = sorted({row[3] for row in rows if row[3]})
     ids: dict[str, list[int]] = {name: [] for name in names}
-    for find in CAMPAIGNS if names else []:
+    for find in CAMPAIGNS.values() if names else []:
         for name, found in find(names).items():
             ids[name] += found
     return tuple(

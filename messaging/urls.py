@@ -9,10 +9,12 @@ from messaging.views import (
     deliveries,
     phone_lists,
     public,
+    rules,
     sandbox,
     saved_messages,
     short_codes,
     sms_messages,
+    streams,
     suppressions,
 )
 
@@ -24,6 +26,9 @@ TEXT = f"{SMS}messages/<int:message_id>/"
 COUPONS = f"{LIST}coupons/"
 POOL = f"{COUPONS}<int:pool_id>/"
 CODES = f"{POOL}codes/<int:import_id>/"
+CODE = f"{SMS}short-codes/<int:short_code_id>/"
+PHONE = f"{CODE}phones/<int:phone>/"
+RULES = "a/<slug:account>/sending-rules/"
 SUPPRESSIONS = "a/<slug:account>/suppressions/"
 
 app_name = "messaging"
@@ -72,6 +77,15 @@ urlpatterns = [
     path(CODES, coupons.coupon_file, name="coupon_file"),
     path(f"{CODES}problems/", coupons.coupon_problems, name="coupon_problems"),
     path(f"{LIST}deliveries/", deliveries.deliveries, name="deliveries"),
+    path(f"{SMS}received/", streams.inbox, name="sms_inbox"),
+    path(f"{CODE}replies/", streams.replies, name="sms_replies"),
+    path(PHONE, streams.stream, name="sms_stream"),
+    path(f"{PHONE}answers/", streams.answer, name="sms_answer"),
+    path(f"{PHONE}consents/", streams.evidence, name="sms_evidence"),
+    path(f"{LIST}audience/", rules.audience, name="audience"),
+    path(RULES, rules.sending_rules, name="sending_rules"),
+    path(f"{RULES}caps/", rules.new_cap, name="new_cap"),
+    path(f"{RULES}caps/<int:cap_id>/remove/", rules.drop_cap, name="drop_cap"),
     path(SUPPRESSIONS, suppressions.suppressions, name="suppressions"),
     path(f"{SUPPRESSIONS}new/", suppressions.add_suppressions, name="add_suppressions"),
     path(f"{SUPPRESSIONS}deactivated/", suppressions.add_deactivations, name="add_deactivations"),

@@ -13,15 +13,18 @@ class ConversationsConfig(AppConfig):
         """
         Tell rules and segments what a list's names mean, and who uses a segment.
 
-        And how people are forgotten.
+        And how people are forgotten, and which conversations caps count by campaign.
         """
         from conductor.conversations.actions import erasure
+        from conductor.conversations.campaigns import conversations_of
         from conductor.conversations.names import ListNames
         from conductor.conversations.uses import users_of_field, users_of_segment
         from contacts.actions.erasure import ERASERS, Eraser
         from contacts.actions.uses import USERS_OF_FIELD
         from contacts.filters import naming
+        from messaging.eligibility import CAMPAIGNS
 
         naming.register(names=ListNames, users_of_segment=users_of_segment)
         USERS_OF_FIELD["conversations"] = users_of_field
+        CAMPAIGNS["conversations"] = conversations_of
         ERASERS["conversations"] = Eraser(clear=erasure.forget, hold=erasure.hold)

@@ -30,6 +30,7 @@ from messaging.models import (
     Meaning,
     PhoneSubscription,
     ReceiptKind,
+    SandboxMessage,
     ShortCode,
 )
 from messaging.models.sms import PhoneSubscriptionState
@@ -151,7 +152,21 @@ def contact_of(short_code: ShortCode, phone_e164: str) -> Contact | None:
         .select_related("contact")
         .first()
     )
-    return known.contact if known else Contact.objects.filter(phone_e164=phone_e164).first()
+    if known is not None:
+        return known.contact
+    own = Contact.objects.filter(phone_e164=phone_e164).first()
+    return own or rehearsing_contact(phone_e164)
+
+
+def rehearsing_contact(phone_e164: str) -> Contact | None:
+    """Return whom the sandbox last wrote to at a number."""
+    last = (
+        SandboxMessage.objects.filter(channel="sms", address=phone_e164, contact__isnull=False)
+        .select_related("contact")
+        .order_by("-pk")
+        .first()
+    )
+    return last.contact if last else None
 
 
 def note_reply(

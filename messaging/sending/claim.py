@@ -154,6 +154,18 @@ INSERT INTO messaging_sentcount (day, number)
 VALUES ((%(now)s::timestamptz AT TIME ZONE %(zone)s)::date, %(number)s)
 ON CONFLICT (account_id, day) DO UPDATE SET number = messaging_sentcount.number + excluded.number
 """
+# Whose number it is, where a consent names nobody: a reply is then that contact's.
+NAME_NUMBERS = """
+UPDATE messaging_phonesubscription AS consent
+SET contact_id = delivery.contact_id
+FROM messaging_delivery AS delivery
+WHERE delivery.id = ANY(%(ids)s::bigint[])
+    AND consent.phone_list_id = delivery.phone_list_id
+    AND consent.phone_e164 = delivery.address
+    AND consent.contact_id IS NULL
+    AND delivery.contact_id IS NOT NULL
+    AND NOT delivery.is_test
+"""
 TOMORROW = """local_instant(
             date_trunc('day', %(now)s::timestamptz AT TIME ZONE %(account_zone)s)
                 + interval '1 day',
@@ -254,6 +266,8 @@ def claim(
         **verdict.params,
     )
     sending = [row for row in rows if row["state"] == "sending"]
+    if channel == "sms" and sending:
+        sql.execute(NAME_NUMBERS, ids=[row["id"] for row in sending])
     if policy.most_a_day and lane is Lane.BULK and sending:
         sql.execute(COUNT_SENT, now=now, zone=policy.zone, number=len(sending))
     # What is not sent is told of here, the rest when its batch is written down.

@@ -16,22 +16,31 @@ from django.utils.formats import date_format
 from django.utils.html import escape
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.actions import InvalidValueError
 from accounts.context import choose_list
 from accounts.models import List
 from accounts.permissions import AccountRequest, requires
 from contacts.models import Contact
 from messaging import actions
 from messaging.actions.providers import is_sandboxed
-from messaging.models import Receipt, ReceiptKind, SandboxMessage, ShortCode
+from messaging.models import (
+    InboundText,
+    Meaning,
+    Receipt,
+    ReceiptKind,
+    SandboxMessage,
+    ShortCode,
+)
 from messaging.models.message import Channel
 from messaging.previews import named_contact
+from messaging.tracking.reading import is_own_page, target_of, without_pixel
+from messaging.tracking.targets import TARGETS
 from messaging.views.saved_messages import PLAIN, framed
 
 MOST = 30
 MOST_CHOICES = 100
 MOST_PHONES = 6
 MOST_LINKS = 30
-LONGEST_REPLY = 1600
 LINK = re.compile(r"""<a\s[^>]*?href\s*=\s*["'](https?://[^"'\s]+)["']""", re.IGNORECASE)
 URL = re.compile(r"https?://[^\s<>\"']+")
 
@@ -60,7 +69,7 @@ def inbox(request: AccountRequest, list_id: int) -> HttpResponse:
     if before.isdecimal():
         mails = mails.filter(pk__lt=int(before))
     rows = list(mails.select_related("delivery", "contact")[: MOST + 1])
-    phones = threads(found, request.account.zone)
+    phones = threads(found, in_list, chosen, request.account.zone)
     mine = f"contact={chosen.pk}&" if chosen else ""
     return render(
         request,
@@ -93,14 +102,33 @@ def chosen_person(value: str) -> Contact | None:
     return get_object_or_404(Contact, pk=int(value)) if value.isdecimal() else None
 
 
-def threads(found: QuerySet[SandboxMessage, Any], zone: tzinfo) -> list[Thread]:
-    """Return the latest texts by number and sender, the latest thread first."""
-    latest = list(found.filter(channel=Channel.SMS).order_by("-pk")[:MOST])
+def threads(
+    found: QuerySet[SandboxMessage, Any], in_list: List, chosen: Contact | None, zone: tzinfo
+) -> list[Thread]:
+    """Return the latest texts by number and sender, both ways, the latest thread first."""
+    written = InboundText.objects.filter(short_code__email_list=in_list, provider="sandbox")
+    if chosen is not None:
+        written = written.filter(contact=chosen)
+    latest: list[tuple[datetime, str, str, dict[str, Any]]] = [
+        (text.sent_at, text.sender, text.address, bubble(text, zone))
+        for text in found.filter(channel=Channel.SMS).order_by("-pk")[:MOST]
+    ]
+    latest += [
+        (text.received_at, text.short_code.code, text.phone_e164, own_bubble(text, zone))
+        for text in written.select_related("short_code").order_by("-pk")[:MOST]
+    ]
+    # Of one moment the phone's own text came first, then the answer.
+    latest.sort(key=lambda one: (one[0], one[3]["way"] == "in"), reverse=True)
     by_phone: dict[tuple[str, str], Thread] = {}
-    for text in latest:
-        thread = by_phone.setdefault((text.sender, text.address), Thread(text.sender, text.address))
-        thread.bubbles.insert(0, bubble(text, zone))
+    for _, sender, address, shown in latest:
+        thread = by_phone.setdefault((sender, address), Thread(sender, address))
+        thread.bubbles.insert(0, shown)
     return list(by_phone.values())
+
+
+def own_bubble(text: InboundText, zone: tzinfo) -> dict[str, Any]:
+    """Return one text that the phone wrote itself."""
+    return {"way": "out", "text": text.text, "when": shown_time(text.received_at, zone)}
 
 
 def bubble(text: SandboxMessage, zone: tzinfo) -> dict[str, Any]:
@@ -123,46 +151,40 @@ def shown_time(at: datetime, zone: tzinfo) -> str:
 @require_POST
 @requires("edit")
 def reply(request: AccountRequest, list_id: int) -> HttpResponse:
-    """Answer a text from the phone: conversations hear of it, a stop word opts the number out."""
+    """Write a text from the phone: taken and answered as one that a provider brings."""
     in_list = choose_list(request, list_id)
     code = get_object_or_404(ShortCode, code=request.POST.get("sender", ""), email_list=in_list)
-    number, text = request.POST.get("address", ""), request.POST.get("text", "")
-    is_noted = bool(text.strip()) and note_reply(in_list, code, number, text)
-    if not actions.is_stop(text):
-        say_reply(request, number, text, is_noted=is_noted)
-    elif actions.opt_out(short_code=code, phone_e164=number, now=timezone.now(), by=request.user):
-        messages.success(request, f"{number} has opted out of {code.code}: no more texts go there.")
+    try:
+        taken = actions.take_inbound(
+            short_code=code,
+            phone_e164=request.POST.get("address", ""),
+            text=request.POST.get("text", ""),
+            provider="sandbox",
+            provider_message_id="",
+            now=timezone.now(),
+        )
+    except InvalidValueError as refused:
+        messages.error(request, refused.message)
     else:
-        messages.info(request, f"{number} had opted out of {code.code} before.")
+        said = SAID[Meaning(taken.meaning)].format(number=taken.phone_e164, code=code.code)
+        messages.success(request, said)
+        if taken.silence:
+            messages.warning(request, f"No answer goes back: {taken.silence}.")
     where = reverse("messaging:sandbox", args=[request.account.slug, list_id])
     contact = request.POST.get("contact", "")
     return redirect(f"{where}?contact={contact}" if contact.isdecimal() else where)
 
 
-def say_reply(request: AccountRequest, number: str, text: str, *, is_noted: bool) -> None:
-    """Say what came of a reply that is no stop word."""
-    if is_noted:
-        messages.success(request, "Reply taken: conversations that wait for it hear of it.")
-    elif text.strip():
-        messages.warning(request, f"{number} was sent nothing that it could answer.")
-    else:
-        messages.warning(request, "An empty reply is none.")
-
-
-def note_reply(in_list: List, code: ShortCode, number: str, text: str) -> bool:
-    """Note a reply to the last text that a number got of a short code; say whether there is one."""
-    last = (
-        SandboxMessage.objects.filter(
-            delivery__list=in_list, channel=Channel.SMS, sender=code.code, address=number
-        )
-        .select_related("delivery")
-        .order_by("-pk")
-        .first()
-    )
-    if last is None:
-        return False
-    note(last, ReceiptKind.REPLIED, {"text": text[:LONGEST_REPLY]})
-    return True
+# What was made of a text, for who plays the phone.
+SAID = {
+    Meaning.STOP: "{number} has opted out of {code}: no more texts go there.",
+    Meaning.START: "{number} is back on {code}, as far as it had agreed.",
+    Meaning.HELP: "{number} asked for help.",
+    Meaning.CONFIRMED: "{number} has confirmed.",
+    Meaning.OF_AGE: "{number} has confirmed the age.",
+    Meaning.UNDER_AGE: "{number} is too young for the list.",
+    Meaning.UNKNOWN: "Reply taken: conversations that wait for it hear of it.",
+}
 
 
 def note(shown: SandboxMessage, kind: ReceiptKind, detail: dict[str, Any] | None = None) -> None:
@@ -175,7 +197,10 @@ def note(shown: SandboxMessage, kind: ReceiptKind, detail: dict[str, Any] | None
 def links_of(shown: SandboxMessage) -> list[str]:
     """Return the addresses that a message links to, each once, in order."""
     of_html = [html.unescape(url) for url in LINK.findall(shown.html)]
-    return [*dict.fromkeys(of_html or URL.findall(shown.text))][:MOST_LINKS]
+    found = [url for url in of_html or URL.findall(shown.text) if not is_own_page(url)]
+    delivery = shown.delivery
+    known = TARGETS.links(delivery.account_id, delivery.message_id or 0) if found else ()
+    return [*dict.fromkeys(target_of(url, known) for url in found)][:MOST_LINKS]
 
 
 @require_POST
@@ -252,7 +277,7 @@ def mail(request: AccountRequest, list_id: int, sandbox_id: int) -> HttpResponse
 def mail_html(request: AccountRequest, list_id: int, sandbox_id: int) -> HttpResponse:
     """Answer a mail's HTML alone, for a frame."""
     shown = find(request, list_id, sandbox_id)
-    return framed(shown.html or PLAIN.format(text=escape(shown.text)))
+    return framed(without_pixel(shown.html) or PLAIN.format(text=escape(shown.text)))
 
 
 @require_GET
