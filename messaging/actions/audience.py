@@ -70,7 +70,7 @@ def count_texts(*, phone_list: PhoneList, now: datetime) -> Audience:
 def _count(statement: str, verdict: Verdict, *, now: datetime, **params: int) -> Audience:
     held = f"CASE WHEN {verdict.held_until} IS NOT NULL THEN {verdict.held_reason} END"
     reason = f"coalesce({verdict.refusal}, {held}, '')"
-    rows = dict(
+    rows: dict[str, int] = dict(
         sql.fetch_all(
             statement.format(reason=reason, joins=verdict.joins),
             now=now,

@@ -153,7 +153,8 @@ def contact_of(short_code: ShortCode, phone_e164: str) -> Contact | None:
         .first()
     )
     if known is not None:
-        return known.contact
+        consenting: Contact | None = known.contact
+        return consenting
     own = Contact.objects.filter(phone_e164=phone_e164).first()
     return own or rehearsing_contact(phone_e164)
 

@@ -55,5 +55,5 @@ SELECT
     (SELECT count(*) FROM added) AS subscribed,
     count(*) FILTER (WHERE standing.state <> 'Unsubscribed') AS already_subscribed,
     count(*) FILTER (WHERE standing.state = 'Unsubscribed') AS previously_unsubscribed,
-    ARRAY(SELECT added.id FROM added) AS added_ids
+    array(SELECT added.id FROM added) AS added_ids
 FROM standing;

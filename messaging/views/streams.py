@@ -85,7 +85,8 @@ def stream_page(
     rows = list(consents.select_related("phone_list", "contact").order_by("pk"))
     if not received and not rows:
         raise Http404
-    people = [one.contact for one in [*received, *rows] if one.contact]
+    known = [*(one.contact for one in received), *(one.contact for one in rows)]
+    people = [one for one in known if one is not None]
     return render(
         request,
         "messaging/sms_stream.html",

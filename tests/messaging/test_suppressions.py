@@ -62,9 +62,7 @@ class TestSuppress:
             ({"channel": "email", "reason": "whim"}, "reason"),
         ],
     )
-    def test_refuses_what_it_does_not_know(
-        self, now: Any, given: dict[str, str], field: str
-    ) -> None:
+    def test_refuses_what_it_does_not_know(self, now: Any, given: Any, field: str) -> None:
         with pytest.raises(InvalidValueError) as refused:
             suppress(addresses=[GRACE], now=now, **given)
 
