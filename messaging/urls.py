@@ -30,6 +30,8 @@ CODE = f"{SMS}short-codes/<int:short_code_id>/"
 PHONE = f"{CODE}phones/<int:phone>/"
 RULES = "a/<slug:account>/sending-rules/"
 SUPPRESSIONS = "a/<slug:account>/suppressions/"
+APPS = "a/<slug:account>/integrations/apps/"
+APP = f"{APPS}<int:provider_id>/"
 
 app_name = "messaging"
 urlpatterns = [
@@ -101,6 +103,11 @@ urlpatterns = [
         name="address_problems",
     ),
     path("hooks/<slug:kind>/<slug:key>/", hooks.hear, name="hook"),
-    path("a/<slug:account>/integrations/apps/", apps.apps, name="apps"),
-    path("a/<slug:account>/integrations/apps/test/", apps.test_app, name="test_app"),
+    path(APPS, apps.apps, name="apps"),
+    path(f"{APP}test/", apps.test_app, name="test_app"),
+    path(f"{APP}pause/", apps.pause_app, name="pause_app"),
+    path(f"{APP}resume/", apps.resume_app, name="resume_app"),
+    path(f"{APP}default/", apps.default_app, name="default_app"),
+    path(f"{APP}disconnect/", apps.disconnect_app, name="disconnect_app"),
+    path(f"{APPS}<slug:channel>/<slug:kind>/", apps.app, name="app"),
 ]
