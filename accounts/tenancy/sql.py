@@ -9,14 +9,57 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from psycopg import sql as composing
+from psycopg.types.numeric import Int4, Int8
 
 Statement = str | composing.Composable
 Row = tuple[Any, ...]
+NEVER_BY_ITSELF = 2**31
+INT4 = range(-(2**31), 2**31)
+
+
+class Kept(str):
+    """
+    A statement whose plan the session keeps: for few rows, planning costs more than running.
+
+    Of a fixed text, run again and again; its parameters are typed or cast. A kept plan goes
+    on reading the tables that it was made for, even when temporary ones hide them.
+    """
+
+    __slots__ = ()
+
+
+class _KeepingCursor(psycopg.Cursor[Row]):
+    """Has the server prepare what it runs, once in a session."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        """Run a statement; whole numbers have one type each, so that there is one plan."""
+        typed = {
+            name: (Int4(value) if value in INT4 else Int8(value)) if type(value) is int else value
+            for name, value in (params or {}).items()
+        }
+        return super().execute(query, typed or None, prepare=True, **options)
+
+
+@cache
+def kept(package: str, name: str) -> Kept:
+    """Return the text of a statement file as one whose plan is kept."""
+    return Kept(statement(package, name))
+
+
+def _cursor(statement: Statement) -> CursorWrapper:
+    if not isinstance(statement, Kept):
+        return connection.cursor()
+    connection.ensure_connection()
+    session = connection.connection
+    # Django forbids preparing by default; nothing else asks for it.
+    session.prepare_threshold = NEVER_BY_ITSELF
+    return CursorWrapper(_KeepingCursor(session), connection)
 
 
 @cache
@@ -27,7 +70,7 @@ def statement(package: str, name: str) -> str:
 
 def execute(statement: Statement, /, **params: Any) -> int:
     """Run a statement; return how many rows it touched."""
-    with connection.cursor() as cursor:
+    with _cursor(statement) as cursor:
         cursor.execute(statement, params or None)
         return int(cursor.rowcount)
 
@@ -48,14 +91,14 @@ def execute_once(statement: str, /) -> None:
 
 def fetch_all(statement: Statement, /, **params: Any) -> list[Row]:
     """Run a statement; return its rows."""
-    with connection.cursor() as cursor:
+    with _cursor(statement) as cursor:
         cursor.execute(statement, params or None)
         return list(cursor.fetchall())
 
 
 def fetch_dicts(statement: Statement, /, **params: Any) -> list[dict[str, Any]]:
     """Run a statement; return its rows as dictionaries by column name."""
-    with connection.cursor() as cursor:
+    with _cursor(statement) as cursor:
         cursor.execute(statement, params or None)
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -63,7 +106,7 @@ def fetch_dicts(statement: Statement, /, **params: Any) -> list[dict[str, Any]]:
 
 def fetch_one(statement: Statement, /, **params: Any) -> Row | None:
     """Run a statement; return its first row, or None."""
-    with connection.cursor() as cursor:
+    with _cursor(statement) as cursor:
         cursor.execute(statement, params or None)
         row: Row | None = cursor.fetchone()
         return row

@@ -1,15 +1,22 @@
 """A version's program as the engine reads it: steps, where their exits lead, how entry goes."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conductor.conversations.models import Version
+from accounts.tenancy import sql
 from conductor.steps import StepType, step_types
 
 # Ends an enrollment wherever it is taken: a terminate step has no other exit.
 END_EXIT = "end"
 KEPT = 500
+
+VERSIONS = sql.Kept("""
+    SELECT version.id, version.conversation_id, version.program
+    FROM conversations_version AS version
+    WHERE version.id = any(%(ids)s::bigint[])
+""")
 
 
 @dataclass(frozen=True)
@@ -90,11 +97,8 @@ def programs(version_ids: Iterable[int]) -> dict[int, Program]:
     if missing:
         if len(_kept) + len(missing) > KEPT:
             _kept.clear()
-        rows = Version.objects.filter(pk__in=missing).values_list(
-            "pk", "conversation_id", "program"
-        )
-        for version_id, conversation_id, compiled in rows:
-            found[version_id] = read_program(version_id, conversation_id, compiled)
+        for version_id, conversation_id, compiled in sql.fetch_all(VERSIONS, ids=[*missing]):
+            found[version_id] = read_program(version_id, conversation_id, json.loads(compiled))
             _kept[version_id] = found[version_id]
     return found
 

@@ -12,6 +12,7 @@ from accounts.tenancy import sql
 from conductor.engine.alarms import ring
 from conductor.engine.arrivals import StepArrivals, execute_step, write_deliveries
 from conductor.engine.endings import end_woken
+from conductor.engine.ground import FEW, clear_away, lay_out
 from conductor.engine.intake import Intake, refuse_oldest, take_in
 from conductor.engine.program import Program, programs
 from conductor.engine.rehearsal import hurry, keep_apart
@@ -22,7 +23,6 @@ from contacts import segments
 
 # An enrollment that has made this many visits in one tick goes round in a circle.
 MOST_VISITS = 100
-TABLES = ("create_enrolled", "create_arrivals", "create_outbox", "create_facts")
 
 HOLD_UNMOVED = """
     UPDATE arrivals
@@ -72,6 +72,12 @@ class Journey:
     # (conversation id, step key, name) of what is only counted.
     tallies: Counter[tuple[int, str, str]] = field(default_factory=Counter)
     watch: Watch | None = None
+    # Whether the plans of its statements are kept.
+    is_small: bool = False
+
+    def statement(self, name: str) -> str:
+        """Return the text of one of the engine's statements."""
+        return _kept(name) if self.is_small else _statement(name)
 
     def has_messages(self) -> bool:
         """Say whether a step was passed that sends something."""
@@ -89,13 +95,13 @@ def run_tick(*, now: datetime, limit: int, watch: Watch | None = None) -> Tick:
     Move the current account's contacts as far as they go at `now`.
 
     Takes up to `limit` due enrollments and as many facts of live conversations. Must run
-    inside `in_account`, once a transaction: its temporary tables empty at the commit. What
-    another transaction has locked is passed over, not waited for. A tick with a `watch`
-    notes where it is, and fails where its rows cannot stand: one before it was not heard of.
+    inside `in_account`. What another transaction has locked is passed over, not waited for.
+    A tick with a `watch` notes where it is, and fails where its rows cannot stand: one before
+    it was not heard of. Plans that are kept go on reading the tables that they were made for:
+    not for a session in which temporary tables hide the engine's.
     """
-    # What they write is recorded `now`: this tick takes it in.
-    chores = segments.keep(now=now, limit=limit) + ring(now=now, limit=limit).rows
-    live = sql.fetch_all(_statement("live_conversations"), now=now)
+    chores = _do_chores(now, limit)
+    live = sql.fetch_all(_kept("live_conversations"), now=now)
     if not live:
         return Tick(chores=chores)
     if watch is not None:
@@ -103,8 +109,15 @@ def run_tick(*, now: datetime, limit: int, watch: Watch | None = None) -> Tick:
         sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
     journey = _set_out(live, now, watch)
     claimed = _claim([row[0] for row in live if row[3]], now, limit)
-    intake = _take_in([row for row in live if row[4]], journey, limit)
+    doors = [row for row in live if row[4]]
+    if doors:
+        _plan_for_many(allowed=True)
+    intake = _take_in(doors, journey, limit)
+    journey.is_small = claimed + intake.taken <= FEW
+    if bool(doors) == journey.is_small:
+        _plan_for_many(allowed=not journey.is_small)
     done = _move(journey, claimed=claimed, intake=intake)
+    clear_away(claimed + intake.taken)
     return replace(done, chores=chores)
 
 
@@ -115,10 +128,19 @@ def run_part(*, now: datetime, limit: int, set_aside: bool) -> Tick:
     For an account whose ticks fail again and again with nobody to blame at any step. To
     `set_aside` holds the enrollment that is due first unmoved; or refuses the oldest fact.
     """
-    live = sql.fetch_all(_statement("live_conversations"), now=now)
+    _plan_for_many(allowed=False)
+    live = sql.fetch_all(_kept("live_conversations"), now=now)
     if not live:
         return Tick()
-    journey = _set_out(live, now, None)
+    done = _run_part(_set_out(live, now, None), live, limit, set_aside=set_aside)
+    clear_away(done.rows)
+    return done
+
+
+def _run_part(
+    journey: Journey, live: list[tuple[Any, ...]], limit: int, *, set_aside: bool
+) -> Tick:
+    now = journey.now
     due, doors = [row[0] for row in live if row[3]][:limit], [row for row in live if row[4]][:limit]
     claimed = _claim(due, now, limit)
     if claimed and set_aside:
@@ -136,9 +158,24 @@ def run_part(*, now: datetime, limit: int, set_aside: bool) -> Tick:
     return _move(journey, claimed=0, intake=_take_in(doors, journey, limit))
 
 
+def _do_chores(now: datetime, limit: int) -> int:
+    """Keep segments and ring alarms: what they write is recorded `now`, this tick takes it in."""
+    keeps, rings = (sql.fetch_one(_kept("look"), now=now) or (True, True))[:2]
+    if not keeps and not rings:
+        return 0
+    _plan_for_many(allowed=True)
+    chores = segments.keep(now=now, limit=limit) + ring(now=now, limit=limit).rows
+    _plan_for_many(allowed=False)
+    return chores
+
+
+def _plan_for_many(*, allowed: bool) -> None:
+    sql.execute(_statement("plan_for"), many="on" if allowed else "off")
+
+
 def _set_out(live: list[tuple[Any, ...]], now: datetime, watch: Watch | None) -> Journey:
     """Lay out the tick's tables."""
-    sql.execute_once(";".join(_statement(table) for table in TABLES))
+    lay_out()
     return Journey(now=now, account_zone=live[0][5], programs={}, watch=watch)
 
 
@@ -158,11 +195,15 @@ def _statement(name: str) -> str:
     return sql.statement("conductor.engine", name)
 
 
+def _kept(name: str) -> str:
+    return sql.kept("conductor.engine", name)
+
+
 def _claim(conversation_ids: list[int], now: datetime, limit: int) -> int:
     if not conversation_ids:
         return 0
     return sql.execute(
-        _statement("claim_due"),
+        _kept("claim_due"),
         conversation_ids=conversation_ids,
         now=now,
         each=max(1, limit // len(conversation_ids)),
@@ -210,7 +251,7 @@ def _run_to_rest(journey: Journey, *, was_claimed: bool, woken: int) -> None:
 
 def _first_wave(journey: Journey, *, woken: int) -> list[Group]:
     """Return the steps to run, when those in wave 0 have left, or stay, without it."""
-    places = sql.fetch_all(_statement("first_wave"))
+    places = sql.fetch_all(journey.statement("first_wave"))
     journey.programs = programs({row[0] for row in places})
     if woken:
         waking = [
@@ -225,12 +266,12 @@ def _first_wave(journey: Journey, *, woken: int) -> list[Group]:
             now=journey.now,
             watch=journey.watch,
         )
-        places = sql.fetch_all(_statement("first_wave"))
+        places = sql.fetch_all(journey.statement("first_wave"))
     aside = [(row[0], row[1]) for row in places if row[2] == 0]
     if aside:
         journey.passed.update(aside)
         _move_on(journey, aside, 0)
-        places = sql.fetch_all(_statement("first_wave"))
+        places = sql.fetch_all(journey.statement("first_wave"))
     return [(row[0], row[1]) for row in places if row[2] == 1]
 
 
@@ -264,10 +305,12 @@ def _move_on(journey: Journey, groups: Iterable[Group], wave: int) -> list[Group
         "held_reason": "loop" if wave == MOST_VISITS else None,
         "edges": json.dumps(edges),
     }
-    move_on = _statement("move_on")
+    move_on = journey.statement("move_on")
     if len(targets) == 1:
         return list(targets) if sql.execute(move_on, **given) else []
-    return sql.fetch_all(WHERE_NOW.format(move_on=move_on.rstrip().removesuffix(";")), **given)
+    return sql.fetch_all(
+        type(move_on)(WHERE_NOW.format(move_on=move_on.rstrip().removesuffix(";"))), **given
+    )
 
 
 def _flush(journey: Journey, *, has_inside: bool, has_new: bool) -> tuple[int, int]:
@@ -275,13 +318,13 @@ def _flush(journey: Journey, *, has_inside: bool, has_new: bool) -> tuple[int, i
     exits = json.dumps(journey.exits())
     # One that is replaced ends before the one that replaces it begins.
     if has_inside:
-        sql.execute(_statement("update_enrollments"), now=journey.now, exits=exits)
+        sql.execute(journey.statement("update_enrollments"), now=journey.now, exits=exits)
     if has_new:
-        sql.execute(_statement("insert_enrollments"), now=journey.now, exits=exits)
+        sql.execute(journey.statement("insert_enrollments"), now=journey.now, exits=exits)
     if journey.tallies:
         _count(journey)
     visits = sql.fetch_value(
-        _statement("insert_visits"),
+        journey.statement("insert_visits"),
         now=journey.now,
         programs=json.dumps(
             [

@@ -15,15 +15,15 @@ FEWEST, MOST = 50, 5_000
 # Every so many ticks of an account the counts of its visits are put together.
 FOLD_EVERY = 256
 
-LOCK = "SELECT turn.ticks FROM conversations_turn AS turn FOR UPDATE SKIP LOCKED"
-STAMP = """
+LOCK = sql.Kept("SELECT turn.ticks FROM conversations_turn AS turn FOR UPDATE SKIP LOCKED")
+STAMP = sql.Kept("""
     UPDATE conversations_turn AS turn
     SET
         attempts = %(attempts)s,
         served_at = %(now)s,
         ticks = turn.ticks + 1,
         steps = turn.steps + %(steps)s
-"""
+""")
 # A turn that never came to its end this often is left alone for a while: a task whose
 # worker is killed is not counted by the queue.
 MOST_ATTEMPTS = 5
@@ -117,7 +117,7 @@ def _begin(account_id: int, now: datetime) -> int | None:
     """Commit an attempt at an account's turn; return which it is, None if it is not to be."""
     with in_account(account_id):
         attempts = sql.fetch_value(
-            sql.statement("conductor.engine", "begin_turn"),
+            sql.kept("conductor.engine", "begin_turn"),
             now=now,
             begun_before=now - BEGINNING,
             paused_since=now - PAUSE,

@@ -9,7 +9,7 @@ from pytest_django import DjangoDbBlocker
 
 from accounts.models import Account
 from accounts.tenancy import sql
-from conductor.engine.tick import TABLES
+from conductor.engine.ground import lay_out
 from contacts.actions import crowd, orders, products
 from tests.engine.other_side import other_side
 from tests.stories.player import CAME_THROUGH, Ground
@@ -21,7 +21,7 @@ STAGES = (crowd.MAKE_STAGE, orders.MAKE_STAGE, products.MAKE_STAGE)
 def working_tables(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """Make the temporary tables for the whole session: not anew in each story."""
     with django_db_blocker.unblock():
-        sql.execute_once(";".join(sql.statement("conductor.engine", name) for name in TABLES))
+        lay_out()
         for stage in (sql.statement("conductor.engine", "create_alarm_changes"), *STAGES):
             sql.execute(stage)
 

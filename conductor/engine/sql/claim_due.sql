@@ -12,7 +12,9 @@ WITH claimed AS MATERIALIZED (
     SELECT due.*
     FROM unnest(%(conversation_ids)s::bigint[]) AS live (conversation_id)
     CROSS JOIN LATERAL (
-        SELECT enrollment.*
+        SELECT
+            enrollment.*,
+            enrollment.ctid AS place
         FROM conversations_enrollment AS enrollment
         WHERE
             enrollment.conversation_id = live.conversation_id
@@ -52,7 +54,7 @@ noted AS (
 
 INSERT INTO arrivals (
     enrollment_id, version_id, subscription_id, contact_id, is_new, wave, step_key,
-    visit_number, visit_counts, arrived_at, due_at, is_due, exit, end_reason
+    visit_number, visit_counts, arrived_at, due_at, is_due, exit, end_reason, place
 )
 SELECT
     claimed.id,
@@ -68,5 +70,6 @@ SELECT
     CASE WHEN claimed.held_reason = '' THEN claimed.due_at END,
     claimed.held_reason = '' AND claimed.told = '',
     CASE claimed.told WHEN '' THEN NULL WHEN '!end' THEN 'end' ELSE claimed.told END,
-    CASE WHEN claimed.told = '!end' THEN 'by hand' END
+    CASE WHEN claimed.told = '!end' THEN 'by hand' END,
+    claimed.place
 FROM claimed;

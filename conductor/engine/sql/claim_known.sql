@@ -8,7 +8,9 @@
 -- Locks   only the rows returned, until the tick commits; rows locked elsewhere are skipped
 -- Index   the primary key
 WITH locked AS MATERIALIZED (
-    SELECT enrollment.*
+    SELECT
+        enrollment.*,
+        enrollment.ctid AS place
     FROM conversations_enrollment AS enrollment
     WHERE
         enrollment.id = any(%(enrollment_ids)s::bigint[])
@@ -47,7 +49,7 @@ noted AS (
 placed AS (
     INSERT INTO arrivals (
         enrollment_id, version_id, subscription_id, contact_id, is_new, wave, step_key,
-        visit_number, visit_counts, arrived_at, due_at, is_due, is_woken
+        visit_number, visit_counts, arrived_at, due_at, is_due, is_woken, place
     )
     SELECT
         locked.id,
@@ -62,7 +64,8 @@ placed AS (
         locked.arrived_at,
         locked.due_at,
         FALSE,
-        TRUE
+        TRUE,
+        locked.place
     FROM locked
     INNER JOIN noted ON noted.id = locked.id
 )

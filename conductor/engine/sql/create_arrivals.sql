@@ -4,10 +4,11 @@
 -- counts an enrollment's visits within the tick; in wave 0 stands who leaves, or stays,
 -- without the step being run. `is_due` marks the visit that was claimed because its time had
 -- come, `is_woken` the one that was claimed because something happened to the contact.
+-- `place` is where the enrollment's row lies: locked by the claim, it stays there until the flush.
 --
 -- Params  none
 -- Returns nothing
--- Locks   none; the table is the session's own and empties itself at every commit
+-- Locks   none; the table is the session's own; each tick leaves it empty
 CREATE TEMP TABLE IF NOT EXISTS arrivals (
     enrollment_id bigint NOT NULL,
     version_id bigint NOT NULL,
@@ -22,7 +23,8 @@ CREATE TEMP TABLE IF NOT EXISTS arrivals (
     due_at timestamptz,
     is_due boolean NOT NULL,
     is_woken boolean NOT NULL DEFAULT FALSE,
+    place tid,
     exit text,
     end_reason text,
     held_reason text
-) ON COMMIT DELETE ROWS;
+) ON COMMIT PRESERVE ROWS;

@@ -2,7 +2,7 @@
 --
 -- Params  none
 -- Returns nothing
--- Locks   none; the table is the session's own and empties itself at every commit
+-- Locks   none; the table is the session's own; each tick leaves it empty
 CREATE TEMP TABLE IF NOT EXISTS enrolled (
     id bigint PRIMARY KEY,
     conversation_id bigint NOT NULL,
@@ -20,4 +20,4 @@ CREATE TEMP TABLE IF NOT EXISTS enrolled (
     depth smallint NOT NULL,
     entered_at timestamptz NOT NULL,
     is_new boolean NOT NULL
-) ON COMMIT DELETE ROWS;
+) ON COMMIT PRESERVE ROWS;

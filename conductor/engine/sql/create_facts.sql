@@ -7,7 +7,7 @@
 --
 -- Params  none
 -- Returns nothing
--- Locks   none; the table is the session's own and empties itself at every commit
+-- Locks   none; the table is the session's own; each tick leaves it empty
 CREATE TEMP TABLE IF NOT EXISTS facts (
     id bigint PRIMARY KEY,
     conversation_id bigint NOT NULL,
@@ -29,4 +29,4 @@ CREATE TEMP TABLE IF NOT EXISTS facts (
     refusal text,
     trigger_number integer,
     asked_numbers integer[]
-) ON COMMIT DELETE ROWS;
+) ON COMMIT PRESERVE ROWS;

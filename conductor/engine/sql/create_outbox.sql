@@ -2,7 +2,7 @@
 --
 -- Params  none
 -- Returns nothing
--- Locks   none; the table is the session's own and empties itself at every commit
+-- Locks   none; the table is the session's own; each tick leaves it empty
 CREATE TEMP TABLE IF NOT EXISTS outbox (
     enrollment_id bigint NOT NULL,
     version_id bigint NOT NULL,
@@ -21,4 +21,4 @@ CREATE TEMP TABLE IF NOT EXISTS outbox (
     resend_unknown boolean NOT NULL,
     waits_for_cap boolean NOT NULL DEFAULT FALSE,
     skips_quiet boolean NOT NULL DEFAULT FALSE
-) ON COMMIT DELETE ROWS;
+) ON COMMIT PRESERVE ROWS;

@@ -9,7 +9,7 @@
 -- Locks   none
 INSERT INTO arrivals (
     enrollment_id, version_id, subscription_id, contact_id, is_new, wave, step_key,
-    visit_number, visit_counts, arrived_at, is_due, exit, held_reason
+    visit_number, visit_counts, arrived_at, is_due, exit, held_reason, place
 )
 SELECT
     departed.enrollment_id,
@@ -32,7 +32,8 @@ SELECT
     %(now)s,
     FALSE,
     CASE WHEN %(held_reason)s::text IS NULL THEN edge.passes END,
-    %(held_reason)s::text
+    %(held_reason)s::text,
+    departed.place
 FROM arrivals AS departed
 INNER JOIN jsonb_to_recordset(%(edges)s::jsonb) AS edge (
     version_id bigint, step_key text, exit text, target text, passes text, is_cyclic boolean

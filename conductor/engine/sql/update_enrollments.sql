@@ -8,7 +8,7 @@
 --         steps passed, with a reason where it ends the enrollment
 -- Returns nothing
 -- Locks   rows that the claim has locked already
--- Index   the primary key
+-- Index   none: the claim knows where the rows lie
 UPDATE conversations_enrollment AS enrollment
 SET
     step_key = rest.step_key,
@@ -79,4 +79,13 @@ FROM (
             OR NOT arrivals.is_woken
         )
 ) AS rest
-WHERE enrollment.id = rest.enrollment_id;
+WHERE
+    enrollment.id = rest.enrollment_id
+    -- Joined by the id alone, the planner may read the whole table.
+    AND enrollment.ctid = any(
+        array(
+            SELECT claimed.place
+            FROM arrivals AS claimed
+            WHERE claimed.place IS NOT NULL AND claimed.wave <= 1
+        )
+    );
