@@ -162,6 +162,33 @@ def create_list(
     return made
 
 
+def update_account(
+    *,
+    account: Account,
+    postal_address: str,
+    now: datetime,
+    by: User | None = None,
+) -> Account:
+    """
+    Change what is the account's own: where its owner can be written to.
+
+    :raises InvalidValueError: for an address beyond 500 characters.
+    """
+    lines = [" ".join(line.split()) for line in postal_address.splitlines()]
+    address = "\n".join(line for line in lines if line)
+    if len(address) > MOST_ADDRESS:
+        raise InvalidValueError(
+            "postal_address", f"A postal address has at most {MOST_ADDRESS} characters."
+        )
+    account.postal_address = address
+    account.save(update_fields=["postal_address"])
+    record(verb="updated", noun="account", object_id=account.pk, now=now, by=by)
+    return account
+
+
+MOST_ADDRESS = 500
+
+
 def update_list(
     *, changed: List, now: datetime, by: User | ApiClient | None = None, **settings: Any
 ) -> List:

@@ -90,7 +90,16 @@ NAVIGATION = [
             NavItem("Connect Apps", "link", "messaging:apps", per_list=False, verb="manage"),
         ],
     ),
-    NavGroup("Help & Support", [NavItem("API ID Information", "id", "desk:api_ids")]),
+    NavGroup(
+        "Help & Support",
+        [
+            NavItem("API ID Information", "id", "desk:api_ids"),
+            NavItem("Sender Domains", "shield-check", "messaging:sender_domains", per_list=False),
+            NavItem(
+                "Account Settings", "settings", "accounts:settings", per_list=False, verb="manage"
+            ),
+        ],
+    ),
 ]
 
 

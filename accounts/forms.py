@@ -27,6 +27,21 @@ def show_refusal(
     form.add_error(name if name in form.fields else None, refused.message)
 
 
+class AccountForm(forms.Form):
+    """What is the account's own."""
+
+    postal_address = forms.CharField(
+        required=False,
+        max_length=500,
+        label="Postal address",
+        help_text=(
+            "Every email that is no transaction carries it; the law of the United States "
+            "(CAN-SPAM) and of Canada (CASL) asks for it. Without one no such email is published."
+        ),
+        widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "street-address"}),
+    )
+
+
 class IntegrationForm(forms.Form):
     """Name, types, access levels and allowed addresses of an integration."""
 

@@ -32,6 +32,7 @@ urlpatterns = [
         views.integration_resume,
         name="integration_resume",
     ),
+    path("a/<slug:account>/settings/", views.account_settings, name="settings"),
     path("a/<slug:account>/secrets/", views.secrets, name="secrets"),
     path("a/<slug:account>/secrets/<int:secret_id>/", views.secret, name="secret"),
     path(

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts import actions
 from accounts import secrets as vault
 from accounts.forms import (
+    AccountForm,
     IntegrationForm,
     SecretForm,
     SecretValueForm,
@@ -183,6 +184,34 @@ def integration_resume(request: AccountRequest, client_id: int) -> HttpResponse:
     actions.resume_integration(client=client, now=timezone.now(), by=request.user)
     messages.success(request, f"{client.name} works again.")
     return redirect("accounts:integration", request.account.slug, client.pk)
+
+
+@require_http_methods(["GET", "POST"])
+@requires("manage")
+def account_settings(request: AccountRequest) -> HttpResponse:
+    """Change the account's postal address."""
+    first = {name: getattr(request.account, name) for name in AccountForm.base_fields}
+    form = AccountForm(request.POST or None, initial=first)
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.update_account(
+                account=request.account, now=timezone.now(), by=request.user, **form.cleaned_data
+            )
+        except actions.InvalidValueError as refused:
+            show_refusal(form, refused)
+        else:
+            messages.success(request, "Settings saved.")
+            return redirect("accounts:settings", request.account.slug)
+    return render(
+        request,
+        "accounts/settings.html",
+        {
+            "page_title": "Account Settings",
+            "breadcrumbs": [("Help & Support", ""), ("Account Settings", "")],
+            "form": form,
+        },
+        status=422 if form.is_bound else 200,
+    )
 
 
 @never_cache

@@ -82,6 +82,10 @@ OUTGOING_ALLOW = [
     for host in os.environ.get("CONDUCTOR_OUTGOING_ALLOW", "").split(",")
     if host.strip()
 ]
+# Whom sender domains are asked of (`address` or `address:port`); empty: the system's servers.
+DNS_SERVERS = [
+    server.strip() for server in os.environ.get("CONDUCTOR_DNS", "").split(",") if server.strip()
+]
 # How many reverse proxies of one's own stand in front: then X-Forwarded-For names the caller.
 PROXIES = int(os.environ.get("CONDUCTOR_PROXIES", "0"))
 

@@ -1,5 +1,6 @@
 """Forms for lists, contacts, profile fields and external events."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,16 +24,83 @@ class ListForm(forms.Form):
         max_length=120, required=False, help_text="Who the mail is from, unless a message says so."
     )
     from_email = forms.EmailField(required=False, label="From email")
-    bounce_handling = forms.ChoiceField(
-        choices=BounceHandling.choices, help_text="How bounces end a subscription."
+    reply_to = forms.EmailField(
+        required=False, label="Reply to", help_text="Where answers go, unless a message says so."
     )
+    bounce_handling = forms.ChoiceField(
+        choices=BounceHandling.choices,
+        help_text=(
+            "Standard: whose mail bounces leaves this list. Aggressive: the account writes "
+            "there no more. None: bounces are only noted."
+        ),
+    )
+    bounce_unsubscribe_count = forms.IntegerField(
+        min_value=0,
+        max_value=100,
+        required=False,
+        label="Soft bounces in a row",
+        help_text="So many count as a hard one; an open or click begins anew. 0: never.",
+    )
+    enable_list_removal_header = forms.BooleanField(
+        required=False,
+        label="List-Unsubscribe header",
+        help_text="Mail programs show their own Unsubscribe button. Gmail and Yahoo ask for it.",
+    )
+    enable_list_removal_link = forms.BooleanField(
+        required=False,
+        label="Unsubscribe link",
+        help_text="Add one at the end of messages that have none.",
+    )
+    enable_browser_link = forms.BooleanField(
+        required=False, label="View in browser", help_text="Add a link above messages without one."
+    )
+    track_opens = forms.BooleanField(required=False, label="Record opens")
+    track_clicks = forms.BooleanField(required=False, label="Record clicks")
+    link_domain_alias = forms.RegexField(
+        r"^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$",
+        max_length=253,
+        required=False,
+        label="Link domain",
+        help_text="Such as links.acme.com, pointed at this site; empty: this site itself.",
+        error_messages={"invalid": "A domain looks like links.acme.com."},
+    )
+    enable_google_analytics = forms.BooleanField(
+        required=False, label="Google Analytics", help_text="Add utm parameters to links."
+    )
+    google_tracking_domains = forms.CharField(
+        required=False,
+        max_length=4000,
+        label="Domains with Google Analytics",
+        help_text="One a line: only links to these, and below them, get the parameters.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+    def clean_bounce_unsubscribe_count(self) -> int:
+        """Take the usual number where none is given."""
+        given = self.cleaned_data["bounce_unsubscribe_count"]
+        return BOUNCES if given is None else int(given)
+
+    def clean_google_tracking_domains(self) -> list[str]:
+        """Return the domains, each once."""
+        written = self.cleaned_data["google_tracking_domains"].lower().split()
+        domains = [
+            one.removeprefix("https://").removeprefix("http://").rstrip("/") for one in written
+        ]
+        for domain in domains:
+            if len(domain) > 253 or not DOMAIN.fullmatch(domain):
+                raise forms.ValidationError(f"{domain} is no domain such as acme.com.")
+        return list(dict.fromkeys(domains))
+
+
+BOUNCES = 5
+DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
 
 def list_initial(in_list: List | None) -> dict[str, Any]:
     """Return what the form shows first."""
-    if in_list is None:
-        return {"bounce_handling": BounceHandling.STANDARD.value}
-    return {name: getattr(in_list, name) for name in ListForm.base_fields}
+    shown = in_list or List()
+    first = {name: getattr(shown, name) for name in ListForm.base_fields}
+    return {**first, "google_tracking_domains": "\n".join(shown.google_tracking_domains)}
 
 
 class ContactForm(forms.Form):

@@ -50,9 +50,6 @@ class Account(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
     time_zone = models.CharField(max_length=64, default="America/New_York")
     postal_address = models.TextField(blank=True, default="")
-    # An order is ascribed to a click so many days before it, else to an open.
-    click_days = models.PositiveSmallIntegerField(default=5, db_default=5)
-    open_days = models.PositiveSmallIntegerField(default=1, db_default=1)
     # Pulse and workers pass benchmark accounts over: `manage.py benchmark` moves them.
     is_benchmark = models.BooleanField(default=False)
     created_at = models.DateTimeField()

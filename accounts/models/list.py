@@ -36,6 +36,7 @@ class List(TenantModel):
     ip_pool_id = models.IntegerField(default=0)
     from_name = models.CharField(max_length=120, blank=True, default="")
     from_email = models.EmailField(blank=True, default="")
+    reply_to = models.EmailField(blank=True, default="", db_default="")
     bounce_handling = models.CharField(
         max_length=20, choices=BounceHandling, default=BounceHandling.STANDARD
     )

@@ -23,6 +23,11 @@ class ListNames:
         self.list = of_list
         self.zone = zone
 
+    @cached_property
+    def postal_address(self) -> str:
+        """The account's postal address, "" where it has given none."""
+        return self.list.account.postal_address.strip()
+
     def field(self, name: str) -> ProfileField | None:
         """Find a profile field by `Group.Field`."""
         return self._fields.get(name.lower())

@@ -42,6 +42,7 @@ def find_problems(
         found += _since_problems(path, thread, step, document)
         found += _target_problems(path, thread, step, document, exits)
         found += _commit_problems(path, thread, step, names, commits)
+        found += _address_problems(path, thread, step, names)
         if step.key in rings:
             text = f"Contacts would go round without a wait: {' → '.join(rings[step.key])}."
             found.append(Problem(path, thread.name, step.key, "loop_without_wait", text))
@@ -167,6 +168,20 @@ def _commit_problems(
         text = f"“{use.saved}” was never committed to this step."
         where = f"{path}.{step.kind}.{setting}"
         yield Problem(where, thread.name, step.key, "never_committed", text)
+
+
+def _address_problems(
+    path: str, thread: ThreadNode, step: StepNode, names: ListNames
+) -> Iterator[Problem]:
+    """Find an email that the law wants signed with an address that the account has not given."""
+    use = step.type.message(step.config)
+    is_transaction = bool(getattr(step.config, "transactional", False))
+    if use is not None and use.channel == "email" and not (is_transaction or names.postal_address):
+        text = (
+            "An email that is no transaction carries the account's postal address, and the "
+            "account has none: an owner gives it under Account Settings."
+        )
+        yield Problem(f"{path}.{step.kind}", thread.name, step.key, "no_postal_address", text)
 
 
 def _ring_ends(document: Document, exits: Exits) -> dict[str, list[str]]:

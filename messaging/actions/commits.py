@@ -35,6 +35,7 @@ def commit_email(
     in_list = saved_message.list
     content["from_name"] = content["from_name"] or in_list.from_name
     content["from_email"] = content["from_email"] or in_list.from_email
+    content["reply_to"] = content["reply_to"] or in_list.reply_to
     content["html"] = saved_message.html
     content["text"] = saved_message.text
     return keep(

@@ -7,24 +7,19 @@ message says at the token's place: nothing else of the request decides where it 
 """
 
 import base64
-import threading
-import time
 from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils import timezone
 
-from accounts.tenancy import in_account
 from accounts.wire.access import address_of
 from messaging import tokens
 from messaging.actions.receipts import CameBack
-from messaging.models import CommittedMessage
 from messaging.tracking import hits
 from messaging.tracking.links import CLICK, OPEN, web_address
 from messaging.tracking.machines import kind_of_click, kind_of_open
-from messaging.tracking.plans import plan_of
-from messaging.tracking.rules import rules_of
+from messaging.tracking.targets import TARGETS
 
 GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 HEADERS = {
@@ -42,8 +37,6 @@ GONE = (
     "<h1>This link leads nowhere</h1>"
     "<p>It was not copied whole, or what it belonged to is gone.</p>"
 )
-KEPT_SECONDS = 60.0
-KEPT_MESSAGES = 2000
 LONGEST_AGENT = 200
 
 Respond = Callable[[HttpRequest], HttpResponse]
@@ -118,45 +111,3 @@ def signs(request: HttpRequest) -> dict[str, str]:
         "agent": request.META.get("HTTP_USER_AGENT", "")[:LONGEST_AGENT],
         "address": address_of(request),
     }
-
-
-class Targets:
-    """Where the links of messages lead, kept for a minute: a list's settings may change."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.kept: dict[tuple[int, int], tuple[float, tuple[str, ...]]] = {}
-
-    def find(self, account_id: int, message_id: int, place: int) -> str:
-        """Return the target of one link of a message; "" where there is none."""
-        found = self.links(account_id, message_id)
-        return found[place] if place < len(found) else ""
-
-    def links(self, account_id: int, message_id: int) -> tuple[str, ...]:
-        """Return a message's targets, from memory if they were read lately."""
-        key, moment = (account_id, message_id), time.monotonic()
-        until, found = self.kept.get(key, (0.0, ()))
-        if moment < until:
-            return found
-        found = read_links(account_id, message_id)
-        with self.lock:
-            if len(self.kept) >= KEPT_MESSAGES:
-                self.kept.clear()
-            if found:
-                self.kept[key] = (moment + KEPT_SECONDS, found)
-        return found
-
-
-def read_links(account_id: int, message_id: int) -> tuple[str, ...]:
-    """Return the targets of a committed message's links."""
-    with in_account(account_id):
-        message = (
-            CommittedMessage.objects.select_related("list", "account").filter(pk=message_id).first()
-        )
-        if message is None:
-            return ()
-        rules = rules_of(message.list, message.account)
-    return plan_of(message.content, name=message.name, rules=rules, transactional=False).links
-
-
-TARGETS = Targets()

@@ -273,3 +273,32 @@ class TestTheFrame:
         links = set(re.findall(r'class="nav-link[^"]*" href="([^"]+)"', text))
         assert len(links) >= 8
         assert {client.get(link).status_code for link in links} == {200}
+
+
+class TestAccountSettings:
+    @pytest.fixture
+    def address(self, acme):
+        return reverse("accounts:settings", args=[acme.slug])
+
+    def test_keep_the_postal_address_line_by_line(self, client, ada, acme, address):
+        client.force_login(ada)
+
+        answer = client.post(address, {"postal_address": " 2  Oak Street \r\n\r\nSpringfield "})
+
+        with in_account(acme.pk):
+            acme.refresh_from_db()
+        assert (answer.status_code, acme.postal_address) == (302, "2 Oak Street\nSpringfield")
+
+    def test_refuse_an_address_that_is_none(self, client, ada, acme, address):
+        client.force_login(ada)
+
+        answer = client.post(address, {"postal_address": "x" * 501})
+
+        assert (answer.status_code, "500" in answer.text) == (422, True)
+
+    def test_are_the_owners(self, client, mia, zoe, address):
+        client.force_login(mia)
+        of_a_marketer = client.post(address, {"postal_address": "x"}).status_code
+        client.force_login(zoe)
+
+        assert (of_a_marketer, client.get(address).status_code) == (403, 404)

@@ -91,6 +91,55 @@ class TestLists:
         with in_account(acme.pk):
             assert List.objects.get().bounce_handling == "None"
 
+    def test_one_says_how_its_mail_is_tracked_and_left(self, client, mia, acme, customers):
+        client.force_login(mia)
+
+        client.post(
+            page("edit_list", customers.pk),
+            {
+                **self.FORM,
+                "bounce_handling": "Aggressive",
+                "bounce_unsubscribe_count": "3",
+                "reply_to": "help@acme.example",
+                "enable_list_removal_header": "on",
+                "track_clicks": "on",
+                "link_domain_alias": "links.acme.example",
+                "google_tracking_domains": "https://Acme.example/\nshop.example acme.example",
+            },
+        )
+
+        with in_account(acme.pk):
+            changed = List.objects.get()
+        assert (changed.track_opens, changed.track_clicks) == (False, True)
+        assert (changed.enable_list_removal_header, changed.enable_list_removal_link) == (
+            True,
+            False,
+        )
+        assert (changed.bounce_unsubscribe_count, changed.reply_to) == (3, "help@acme.example")
+        assert changed.link_domain_alias == "links.acme.example"
+        assert changed.google_tracking_domains == ["acme.example", "shop.example"]
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("link_domain_alias", "links.acme.example/evil"),
+            ("link_domain_alias", "a b.example"),
+            ("google_tracking_domains", "not-a-domain"),
+            ("bounce_unsubscribe_count", "-1"),
+            ("reply_to", "a@b\r\nBcc: x@y.example"),
+        ],
+    )
+    def test_bad_settings_are_said_beside_them(self, client, mia, customers, field, value):
+        client.force_login(mia)
+
+        answer = client.post(
+            page("edit_list", customers.pk),
+            {**self.FORM, "bounce_handling": "None", field: value},
+        )
+
+        assert answer.status_code == 422
+        assert f"id_{field}_error" in answer.text
+
     def test_a_change_to_a_taken_name_is_refused(self, client, mia, acme, customers):
         with in_account(acme.pk):
             ListFactory.create(name="Taken")

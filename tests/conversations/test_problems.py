@@ -229,6 +229,19 @@ class TestFindProblems:
 
         assert [step for _, step, _ in problems(store, text)] == ["a", "f", "g", "w", "w"]
 
+    def test_wants_a_postal_address_for_emails_that_are_no_transactions(self, store):
+        account = store.list.account
+        account.postal_address = " "
+        account.save()
+        mail = "m, message: {{saved_message: We miss you{}}}"
+        commits = {"m": 1}
+
+        found = problems(store, between(mail.format("")), commits)
+        of_a_transaction = problems(store, between(mail.format(", transactional: true")), commits)
+
+        assert found == [(f"{AT}[1].message", "m", "no_postal_address")]
+        assert of_a_transaction == []
+
     def test_asks_one_query_per_kind_of_name(self, store, django_assert_max_num_queries):
         many = "".join(
             f"      - {{key: m{n}, message: {{saved_message: We miss you}}}}\n"
@@ -238,7 +251,7 @@ class TestFindProblems:
         )
         text = winback(**{"      - key: pause\n": many + "      - key: pause\n"})
 
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(7):
             problems(store, text)
 
 

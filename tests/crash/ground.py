@@ -89,7 +89,12 @@ def prepare(size: int, *, now: datetime) -> int:
     if found is not None:
         return found
     with transaction.atomic():
-        account = create_account(name="Killed", owner_email="ada@acme.example", now=now).account
+        account = create_account(
+            name="Killed",
+            owner_email="ada@acme.example",
+            postal_address="1 Main Street, Springfield",
+            now=now,
+        ).account
         assert account.slug == SLUG
         with in_account(account.pk):
             _furnish(size, now)

@@ -9,7 +9,8 @@ from contacts.models import Intake, Listener
 from messaging import tokens
 from messaging.models import CommittedMessage, Receipt
 from messaging.tracking.hits import RECORDER
-from messaging.views.door import TARGETS
+from messaging.tracking.reading import target_of, without_pixel
+from messaging.tracking.targets import TARGETS
 from tests.factories import CommittedMessageFactory, DeliveryFactory, SubscriptionFactory
 
 PERSON = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1"
@@ -206,6 +207,27 @@ class TestMachines:
         ask(pixel)
 
         assert kinds(acme) == ["scanned", "prefetched"]
+
+
+class TestReading:
+    def test_says_where_the_links_of_a_mail_lead(self, acme, delivery, click):
+        links = TARGETS.links(acme.pk, delivery.message_id)
+
+        found = [
+            target_of(f"https://links.acme.example{path}", links)
+            for path in (click(), click(1, text="https://acme.example/cart"), "/t/c/forged")
+        ]
+
+        assert found == [
+            "https://acme.example/a?x=1&y=2",
+            "https://acme.example/cart",
+            "https://links.acme.example/t/c/forged",
+        ]
+
+    def test_shows_a_mail_without_counting_it(self):
+        pixel = '<img src="http://127.0.0.1:8000/t/o/AQ-_9.gif" width="1" height="1" alt="">'
+
+        assert without_pixel(f"<p>Hi</p>{pixel}<b>x</b>") == "<p>Hi</p><b>x</b>"
 
 
 class TestRecorder:

@@ -97,7 +97,11 @@ class TestThroughFiles:
         settings.MEDIA_ROOT = tmp_path / "media"
         now = datetime.now(UTC)
         made = actions.create_account(
-            name="CDNOW", owner_email="shop@cdnow.example", now=now, time_zone=zone_at_noon()
+            name="CDNOW",
+            owner_email="shop@cdnow.example",
+            postal_address="1 Main Street, Springfield",
+            now=now,
+            time_zone=zone_at_noon(),
         ).account
         with in_account(made.pk):
             in_list = actions.create_list(name="Transactional", now=now)
@@ -282,7 +286,9 @@ class TestOverHttpAlone:
     def connect(self, data: Path, url: str, zone: str) -> Shop:
         """Make an account and an integration at the shell, and get a token."""
         made = manage(
-            data, "create_account", "CDNOW", "--owner", "shop@cdnow.example", "--time-zone", zone
+            data,
+            *("create_account", "CDNOW", "--owner", "shop@cdnow.example", "--time-zone", zone),
+            *("--postal-address", "1 Main Street, Springfield"),
         )
         slug = json.loads(made.stdout)["slug"]
         types = ("--type", "email", "--type", "sms", "--type", "data")

@@ -20,6 +20,12 @@ class Command(SentenceCommand):
         parser.add_argument("name")
         parser.add_argument("--owner", required=True, metavar="EMAIL")
         parser.add_argument("--time-zone", default="America/New_York", metavar="ZONE")
+        parser.add_argument(
+            "--postal-address",
+            default="",
+            metavar="ADDRESS",
+            help="stands in every email that is no transaction; none is published without",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Create it."""
@@ -28,6 +34,7 @@ class Command(SentenceCommand):
                 name=options["name"],
                 owner_email=options["owner"],
                 time_zone=options["time_zone"],
+                postal_address=options["postal_address"],
                 now=timezone.now(),
             )
         except actions.InvalidValueError as invalid:

@@ -29,6 +29,8 @@ def every_address(shop, sandbox):
         route = str(pattern.pattern)
         if "<slug:account>" not in route:  # of recipients and providers, who do not sign in
             continue
+        if "<str:domain>" in route:  # it asks DNS: test_domains.py
+            continue
         texts = "sms/messages/<int:message_id>" in route
         ids = {**parts, "message_id": (shop["text"] if texts else shop["message"]).pk}
         if "suppressions/" in route:
