@@ -62,6 +62,7 @@ def _create(now: datetime) -> Account:
             id=account_id,
             name="Benchmark",
             slug=free_slug(SLUG),
+            postal_address="1 Main Street, Springfield, IL 62701",
             is_benchmark=True,
             created_at=now,
         )
