@@ -1,8 +1,10 @@
 """A tick moves everybody as far as they go."""
 
+import json
 from datetime import timedelta
 
-from conductor.conversations.models import Enrollment
+from accounts.tenancy import sql
+from conductor.conversations.models import Enrollment, Visit
 from tests.engine.world import World, check_conservation
 
 WINBACK = """
@@ -10,6 +12,20 @@ WINBACK = """
     {key: text, mobile_message: {short_code: "54321", phone_list: Transactional, text: Hi, phone_field: Profile.Mobile}}
     {key: pause, wait: {for: P3D}}
     {key: reminder, message: {saved_message: We miss you}}
+"""
+
+# As the table holds them after rows were updated in it: in no order.
+ARRIVALS = """
+    INSERT INTO arrivals (
+        enrollment_id, version_id, subscription_id, contact_id, is_new, wave, step_key,
+        visit_number, visit_counts, arrived_at, is_due, exit
+    )
+    SELECT
+        enrollment.id, enrollment.version_id, enrollment.subscription_id, enrollment.contact_id,
+        FALSE, passed.wave, passed.step_key, 1, '{}', %(now)s, FALSE, 'next'
+    FROM conversations_enrollment AS enrollment
+    CROSS JOIN (VALUES (3, 'third'), (1, 'first'), (2, 'second')) AS passed (wave, step_key)
+    WHERE enrollment.id = %(id)s
 """
 
 
@@ -42,3 +58,22 @@ class TestRunTick:
 
         assert done.rows == 0
         assert Enrollment.objects.filter(ended_at=None).count() == 1
+
+    def test_numbers_visits_in_the_order_of_the_way(self, world: World) -> None:
+        conversation = world.live(WINBACK)
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+        place = world.place(grace)
+        sql.execute(ARRIVALS, now=world.now, id=place.pk)
+
+        sql.execute(
+            sql.statement("conductor.engine", "insert_visits"),
+            now=world.now,
+            programs=json.dumps(
+                [{"version_id": place.version_id, "conversation_id": conversation.pk}]
+            ),
+        )
+
+        visits = Visit.objects.order_by("id").values_list("step_key", flat=True)
+        assert list(visits)[-3:] == ["first", "second", "third"]
