@@ -139,7 +139,9 @@ def encoded_words(text: str) -> str:
 
 def one_line(value: str) -> str:
     """Return a value that cannot begin a header of its own: one line, no controls."""
-    return " ".join("".join(c if c.isprintable() else " " for c in value).split())
+    if not value.isprintable():
+        value = "".join(c if c.isprintable() else " " for c in value)
+    return " ".join(value.split())
 
 
 def with_preheader(html: str, preheader: str) -> str:

@@ -191,7 +191,7 @@ class Smtp(Carrier):
         """Return whom undeliverable mail returns to."""
         domain = self.settings.get("bounce_domain")
         if not domain:
-            return fit(parseaddr(message.sender)[1])
+            return sender_address(message.sender)
         return f"b-{tokens.sign('delivery', message.account_id, message.delivery_id)}@{domain}"
 
 
@@ -229,7 +229,7 @@ class Drive:
         """Return the outcome of a message that no server would take."""
         if self.announced:
             return None
-        if not fit(parseaddr(message.sender)[1]):
+        if not sender_address(message.sender):
             return Outcome(message.delivery_id, "failed", NO_SENDER)
         if not fit(message.address):
             return Outcome(message.delivery_id, "failed", UNFIT_ADDRESS)
@@ -399,6 +399,12 @@ class Pool:
 
 
 POOL = Pool()
+
+
+@lru_cache(maxsize=1_000)
+def sender_address(sender: str) -> str:
+    """Return the address of `Name <address>`; "" for one that no server would take."""
+    return fit(parseaddr(sender)[1])
 
 
 @lru_cache(maxsize=200)

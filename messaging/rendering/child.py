@@ -80,6 +80,9 @@ def render_row(engine: Engine, sources: dict[str, Any], row: Answer) -> Answer:
     context = literals(row)
     parts = {}
     for part, (source, escaped) in sources.items():
+        if "{" not in source:
+            parts[part] = source
+            continue
         try:
             parts[part] = engine.fill(source, context, escaped=escaped)
         except Exception as fault:

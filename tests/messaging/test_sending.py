@@ -446,4 +446,7 @@ class TestSendTest:
 
 class TestCarriers:
     def test_are_found_by_scanning(self):
-        assert set(carriers()) == {"sandbox", "smtp"}
+        assert set(carriers()) == {
+            *("brevo", "http_sms", "mailgun", "postmark", "sandbox", "sendgrid", "ses", "smtp"),
+            "twilio",
+        }
