@@ -123,11 +123,14 @@ def stock(place: Shop, now: datetime) -> None:
         for mail in shop.MAILS:
             save_message(
                 list=place.list,
-                now=now,
-                by=place.owner,
+                name=mail["name"],
+                subject=mail["subject"],
+                preheader=mail["preheader"],
+                mjml=mail["mjml"],
                 from_name="Acme Shoes",
                 from_email="hello@acme-shoes.example",
-                **mail,
+                now=now,
+                by=place.owner,
             )
         pool = create_pool(name=shop.POOL, now=now, by=place.owner)
         imported = import_codes(

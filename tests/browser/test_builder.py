@@ -87,6 +87,8 @@ def test_pages_are_accessible_and_fit(address: str, page: Page) -> None:
             for key in ("which", "test", "monday", "again", "note", "hook", "sum")
         ),
         f"{address}people/",
+        f"{address}people/enter/",
+        f"{address}delete/",
         f"{address}tester/",
     ]
     for shown in addresses:

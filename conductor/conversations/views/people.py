@@ -161,8 +161,13 @@ def _back(opened: Opened) -> HttpResponse:
 def _refused(opened: Opened, name: str, form: EnterForm | MoveForm) -> HttpResponse:
     """Answer with the form and its errors: alone, or in its dialog on the page."""
     if not opened.request.htmx:
-        shown = name.removesuffix("_form")
-        return _page(opened, shown=shown, status=422, **{name: form})
+        return _page(
+            opened,
+            enter_form=form if isinstance(form, EnterForm) else None,
+            move_form=form if isinstance(form, MoveForm) else None,
+            shown=name.removesuffix("_form"),
+            status=422,
+        )
     return render(
         opened.request,
         f"conversations/people.html#{name}",
