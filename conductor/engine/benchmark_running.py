@@ -1,0 +1,69 @@
+"""
+What benchmarks of a running cluster share: bin/up works on their account as on any other.
+
+Meanwhile the account's flag is taken off, or pulse and workers would pass it over.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from accounts.models import Account, Heartbeat
+from accounts.tenancy import in_account
+from conductor.conversations.actions import pause_conversation
+from conductor.conversations.models import Conversation
+
+# As the health says it of the worker and the pulse.
+SILENCE = timedelta(seconds=20)
+PARTS = ("pulse", "worker")
+
+
+class Clock:
+    """The time of day, counted on from when the benchmark began."""
+
+    def __init__(self, now: datetime) -> None:
+        self._began, self._at = now, time.monotonic()
+
+    def __call__(self) -> datetime:
+        """Return what time it is."""
+        return self._began + timedelta(seconds=time.monotonic() - self._at)
+
+
+class NotRunningError(RuntimeError):
+    """Nobody works on this data, or too slowly to be measured."""
+
+
+@contextmanager
+def worked_on(account: Account, *, now: datetime) -> Iterator[None]:
+    """
+    Have the running workers serve a benchmark's account like any other.
+
+    :raises NotRunningError: if no cluster runs on this database.
+    """
+    beating = Heartbeat.objects.filter(part__in=PARTS, beat_at__gt=now - SILENCE)
+    if beating.count() < len(PARTS):
+        raise NotRunningError("No workers run on this database: start bin/up beside this.")
+    _flag(account, is_benchmark=False)
+    try:
+        yield
+    finally:
+        _flag(account, is_benchmark=True)
+
+
+def _flag(account: Account, *, is_benchmark: bool) -> None:
+    with in_account(account.pk):
+        Account.objects.filter(pk=account.pk).update(is_benchmark=is_benchmark)
+
+
+def stop(account: Account, *, now: datetime) -> None:
+    """Pause what is published, which waits for the end of the tick that is under way."""
+    with in_account(account.pk):
+        for conversation in Conversation.objects.filter(paused_at=None, published__isnull=False):
+            pause_conversation(conversation=conversation, now=now)
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the smallest value that so large a share of all do not exceed."""
+    return sorted(values)[math.ceil(len(values) * share) - 1]
