@@ -153,16 +153,17 @@ def as_it_was_sent(delivery: Delivery, *, now: datetime) -> dict[str, str] | Non
     Its words are those of then; what it says of the recipient is as of now. None where a
     template fails.
     """
+    account_id, message_id = delivery.account_id or 0, delivery.message_id or 0
     row = replace(
         as_if_claimed(delivery.list, delivery.contact, channel=Channel.EMAIL),
         id=delivery.pk,
         address=delivery.address,
-        message_id=delivery.message_id,
+        message_id=message_id,
         event=dict(delivery.event_properties),
         is_transactional=delivery.is_transactional,
     )
-    frame = load_frame([row], account_id=delivery.account_id)
-    message = frame.messages[row.message_id]
+    frame = load_frame([row], account_id=account_id)
+    message = frame.messages[message_id]
     plan = plan_for(message, frame, transactional=row.is_transactional)
     context = context_of(row, frame, now=now, plan=plan)
     (result,) = rendering.render(sources_of(message, plan), [context])

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.tenancy import in_account
 from messaging import tokens
 from messaging.actions import departures
+from messaging.actions.bounces import BY_RECIPIENT
 from messaging.actions.departures import Recipient, find_recipient, masked
 from messaging.models import Delivery
 from messaging.previews import as_it_was_sent
@@ -83,7 +84,7 @@ def leave(request: HttpRequest, recipient: Recipient | None) -> HttpResponse:
     if recipient is not None and request.POST.get("do") == "return":
         departures.come_back(recipient=recipient, now=now)
     elif recipient is not None:
-        method = departures.ONE_CLICK if is_one_click else departures.BY_RECIPIENT
+        method = departures.ONE_CLICK if is_one_click else BY_RECIPIENT
         departures.leave(recipient=recipient, method=method, now=now)
     if is_one_click:
         return HttpResponse("You are unsubscribed.\n", content_type="text/plain; charset=utf-8")
