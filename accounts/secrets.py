@@ -11,6 +11,7 @@ from datetime import datetime
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
+from django.db import IntegrityError, transaction
 
 from accounts.actions import InvalidValueError, record
 from accounts.models import ApiClient, Secret, User
@@ -44,9 +45,14 @@ def create_secret(
         raise InvalidValueError("name", f"There is a secret named {name} already.")
     if Secret.objects.count() >= MOST_SECRETS:
         raise InvalidValueError("name", f"An account has {MOST_SECRETS} secrets at most.")
-    made = Secret.objects.create(
-        name=name, sealed=_seal(value), hint=_hint(value), created_at=now, updated_at=now
-    )
+    try:
+        # A savepoint: somebody else may take the name at this moment.
+        with transaction.atomic():
+            made = Secret.objects.create(
+                name=name, sealed=_seal(value), hint=_hint(value), created_at=now, updated_at=now
+            )
+    except IntegrityError as taken:
+        raise InvalidValueError("name", f"There is a secret named {name} already.") from taken
     _record("created", made, now, by)
     return made
 

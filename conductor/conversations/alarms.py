@@ -1,14 +1,27 @@
-"""The alarms of yearly date triggers, set for a whole list when a version goes live."""
+"""
+The alarms of yearly date triggers, set for a whole list when a version goes live.
+
+A short list's at once; a long list's by ticks, batch by batch, by a row of the queue that
+says how far it has come (`SETUP`, of kind `alarm`, and of no contact). What counts is the
+moment of the publish: an instant that passes before a contact was looked at rings then.
+"""
 
 import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Count, Max, QuerySet
+
 from accounts.tenancy import sql
 from conductor.conversations.models import Conversation, Version
 from contacts.actions import facts
-from contacts.models import Intake
+from contacts.models import Intake, Subscription
+from contacts.segments import jobs
+
+# The method of the row that stands for those nobody has looked at.
+SETUP = "setup"
+NOBODY = 0
 
 
 def date_trigger(conversation_id: int, trigger: Mapping[str, Any], zone: str) -> dict[str, Any]:
@@ -56,14 +69,73 @@ def set_alarms(
     )
     if not triggers:
         Intake.objects.filter(conversation_id=conversation.pk, kind=facts.ALARM).delete()
-    if changed:
-        sql.execute(
-            sql.statement("conductor.conversations", "set_all_alarms"),
-            triggers=json.dumps(changed),
+    _leave_to_come(conversation, [trigger for trigger in triggers if trigger in kept])
+    if changed and jobs.is_long(conversation.list_id):
+        _begin(conversation, changed, now)
+    elif changed:
+        look_on(
+            {"triggers": changed, "after": 0, "last": 2**62, "since": now.isoformat()},
             list_id=conversation.list_id,
             account_zone=account_zone,
-            now=now,
+            most=None,
         )
+
+
+def look_on(
+    job: Mapping[str, Any], *, list_id: int, account_zone: str, most: int | None
+) -> tuple[int, int | None]:
+    """
+    Set the alarms of those on the list who come next; return how many, and the last of them.
+
+    `job` is what the row of the queue holds: {triggers, since, after, last, looked, total}.
+    """
+    looked, last = sql.fetch_one(
+        sql.statement("conductor.conversations", "set_all_alarms"),
+        triggers=json.dumps(job["triggers"]),
+        list_id=list_id,
+        account_zone=account_zone,
+        since=datetime.fromisoformat(job["since"]),
+        after=job["after"],
+        last=job["last"],
+        most=most,
+    ) or (0, None)
+    return looked, last
+
+
+def to_come(conversation_id: int) -> QuerySet[Intake, Intake]:
+    """Return the rows that stand for contacts whom nobody has looked at yet."""
+    return Intake.objects.filter(conversation_id=conversation_id, kind=facts.ALARM, method=SETUP)
+
+
+def _begin(conversation: Conversation, triggers: list[dict[str, Any]], now: datetime) -> None:
+    people = Subscription.objects.filter(list=conversation.list_id)
+    size = people.aggregate(total=Count("pk"), last=Max("pk"))
+    Intake.objects.create(
+        conversation_id=conversation.pk,
+        kind=facts.ALARM,
+        method=SETUP,
+        contact_id=NOBODY,
+        occurred_at=now,
+        recorded_at=now,
+        properties={
+            "triggers": triggers,
+            "since": now.isoformat(),
+            "after": 0,
+            "looked": 0,
+            **size,
+        },
+    )
+
+
+def _leave_to_come(conversation: Conversation, unchanged: list[dict[str, Any]]) -> None:
+    """Take from what is to come the triggers that are gone or have changed."""
+    for row in to_come(conversation.pk):
+        kept = [trigger for trigger in row.properties["triggers"] if trigger in unchanged]
+        row.properties["triggers"] = kept
+        if kept:
+            row.save(update_fields=["properties"])
+        else:
+            row.delete()
 
 
 def _date_triggers(version: Version) -> list[dict[str, Any]]:

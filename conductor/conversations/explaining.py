@@ -97,8 +97,8 @@ class Explanation:
 
     `text` is one sentence, `code` the closed list's word for what stands in the way now
     ("" = nothing). `entries` are all that ended or go on, `refusals` what did not let them
-    in, `messages` every message with its state, `waiting` facts not taken yet; each newest
-    first, at most 50.
+    in, `messages` every message with its state, `failures` webhooks and scripts that failed,
+    `waiting` facts not taken yet; each newest first, at most 50.
     """
 
     entered: bool
@@ -108,6 +108,7 @@ class Explanation:
     entries: list[Told]
     refusals: list[Told]
     messages: list[Told]
+    failures: list[Told]
     waiting: list[Told]
 
 
@@ -141,6 +142,7 @@ def explain(*, conversation: Conversation, contact: Contact, now: datetime) -> E
         entries=entries,
         refusals=refusals,
         messages=list(_messages(by_kind.get("delivery", []))),
+        failures=list(_failures(by_kind.get("failure", []))),
         waiting=waiting,
     )
 
@@ -241,6 +243,23 @@ def _messages(rows: Sequence[Mapping[str, Any]]) -> Iterator[Told]:
             step_key=row["step_key"],
             channel=row["channel"],
             until=_moment(row["not_before"]),
+        )
+
+
+def _failures(rows: Sequence[Mapping[str, Any]]) -> Iterator[Told]:
+    for row in rows:
+        error = row["error"] or ""
+        if row["called"]:
+            text = f"Another system was called, and failed: {error or 'no answer is kept'}."
+        else:
+            text = "The script failed, and set nothing; the conversation's remarks count why."
+        yield Told(
+            at=_needed(row["left_at"]),
+            what="webhook failed" if row["called"] else "code failed",
+            reason=error,
+            code=Reason.EXTERNAL_DATA_ERROR,
+            text=text,
+            step_key=row["step_key"],
         )
 
 

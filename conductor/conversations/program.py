@@ -205,3 +205,8 @@ def _reentry(heading: Heading) -> dict[str, Any]:
         return {"kind": heading.reentry}
     after = parse_duration(heading.reentry.after)
     return {"kind": "after", "months": after.months, "days": after.days, "seconds": after.seconds}
+
+
+def entry_into(entries: Mapping[str, str], thread: str) -> str | None:
+    """Return the first step of a thread, of any where none is named; None if there is none."""
+    return next((key for key, name in entries.items() if not thread or name == thread), None)

@@ -18,6 +18,7 @@ from conductor.conversations.document import parse_document, parse_step
 from conductor.conversations.drawing import card_text
 from conductor.conversations.explaining import explain
 from conductor.conversations.models import Conversation, Enrollment
+from conductor.conversations.remarks import held_sentence
 from conductor.desk.figures import figures
 from conductor.desk.timeline import timeline
 from contacts.models import Contact, ExternalEvent, ProfileField, Subscription
@@ -177,6 +178,9 @@ def why(request: AccountRequest, list_id: int, contact_id: int) -> HttpResponse:
             "messages_told": [
                 (steps.get(one.step_key, one.step_key), one) for one in told.messages
             ],
+            "failures_told": [
+                (steps.get(one.step_key, one.step_key), one) for one in told.failures
+            ],
         },
     )
 
@@ -234,6 +238,7 @@ def places_of(request: AccountRequest, person: Contact) -> list[dict[str, Any]]:
             "enrollment": row,
             "step": step_name(row.version.document, row.step_key),
             "url": conversation_url(request, row.conversation),
+            "held": "" if row.ended_at else held_sentence(row.held_reason),
         }
         for row in inside[:20]
     ]

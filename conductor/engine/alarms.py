@@ -18,7 +18,7 @@ from typing import Any
 
 from accounts.models import Account
 from accounts.tenancy import current_account_id, sql
-from conductor.conversations.alarms import date_trigger
+from conductor.conversations.alarms import date_trigger, look_on, to_come
 from conductor.engine.program import programs
 
 
@@ -42,7 +42,7 @@ def ring(*, now: datetime, limit: int) -> Rung:
 
     It means one trigger (`step_key`), happened when it was due and is recorded `now`, so
     that the same tick takes it in. Takes up to `limit` alarms of a trigger and as many
-    changes of a conversation; what is left is due again at once. An account without yearly
+    changes of a conversation, and looks at as many whose alarms are still to be set; what is left is due again at once. An account without yearly
     dates costs one probe. Must run inside the tick's transaction, before its intake.
     """
     found = sql.fetch_all(_statement("alarmed_conversations"), now=now)
@@ -54,6 +54,7 @@ def ring(*, now: datetime, limit: int) -> Rung:
             pk=current_account_id() or 0
         ),
     }
+    looked = _look_on(found, given["account_zone"], limit)
     sql.execute(_statement("create_alarm_changes"))
     changed = 0
     rung = Rung()
@@ -68,7 +69,25 @@ def ring(*, now: datetime, limit: int) -> Rung:
         sql.execute(_statement("set_alarms"), **given)
         sql.execute("DELETE FROM alarm_changes")
     last = _ring(now=now, each=limit, with_changes=False, **given)
-    return Rung(rung.rung + last.rung, rung.missed + last.missed, changed)
+    return Rung(rung.rung + last.rung, rung.missed + last.missed, changed + looked)
+
+
+def _look_on(found: Sequence[tuple[Any, ...]], account_zone: str, limit: int) -> int:
+    """Set the alarms of those who come next on lists that are long; return how many."""
+    taken = 0
+    for conversation_id, _, list_id, _ in found:
+        row = to_come(conversation_id).order_by("pk").first()
+        if row is None or taken >= limit:
+            continue
+        job = row.properties
+        looked, last = look_on(job, list_id=list_id, account_zone=account_zone, most=limit)
+        taken += max(1, looked)
+        if last is None or looked < limit:
+            row.delete()
+            continue
+        row.properties = {**job, "after": last, "looked": job["looked"] + looked}
+        row.save(update_fields=["properties"])
+    return taken
 
 
 def _ring(**given: Any) -> Rung:

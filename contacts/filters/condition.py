@@ -10,6 +10,7 @@ from accounts.tenancy import sql
 from contacts.filters.language import Group, Not, Rule
 from contacts.filters.leaf import Heard, leaf_types
 from contacts.filters.scope import Scope, Test, either, every
+from contacts.filters.vanished import check_there
 
 Resolved = Mapping[str, Any]
 
@@ -51,7 +52,10 @@ def condition(
     it is folded when planned; `zone_or(contact.time_zone, ...)` where it is the
     contact's); `prefix` begins the names of the parameters. Without `enrolled` there is
     no alias `enrollment`, and leaves that ask for it are false.
+
+    :raises VanishedError: if a field, an event or a segment that it names is gone.
     """
+    check_there(resolved)
     scope = Scope(zone=zone, prefix=prefix, enrolled=enrolled)
     return Condition(test_of(resolved, scope).strict, scope.params)
 

@@ -13,6 +13,7 @@ from contacts.filters.facts import some
 from contacts.filters.leaf import Config, Heard, LeafType
 from contacts.filters.reading import Fault, Reader, within
 from contacts.filters.scope import Names, Scope, Test
+from contacts.filters.vanished import check_there
 
 
 class SegmentLeaf(LeafType):
@@ -45,7 +46,7 @@ class SegmentLeaf(LeafType):
         """
         Ask the rule that the segment has now, or look for a member.
 
-        :raises VanishedError: if the segment, or one that it asks for, is gone.
+        :raises VanishedError: if the segment, or what its rule asks for, is gone.
         """
         segment = saved.find(int(resolved["segment_id"]))
         if saved.is_manual(segment):
@@ -57,7 +58,10 @@ class SegmentLeaf(LeafType):
                     "member.is_member",
                 ],
             )
-        return test_of(saved.rule_of(segment), saved.inside(segment, scope))
+        rule = saved.rule_of(segment)
+        within_it = saved.inside(segment, scope)
+        check_there(rule)
+        return test_of(rule, within_it)
 
     def hears(self, resolved: Config) -> set[Heard]:
         """

@@ -86,7 +86,8 @@ class SegmentTouch(TenantModel):
 
     Without a contact it is about everybody: the rule changed, or the segment is tracked
     since just now. It is taken once all transactions have ended that were under way when
-    it was first seen (`seen_at`): they may have passed the segment by.
+    it was first seen (`seen_at`): they may have passed the segment by; and `job` says how
+    far it has come (see contacts.segments.jobs).
     """
 
     segment = TenantForeignKey(Segment, on_delete=models.CASCADE, related_name="+")
@@ -96,10 +97,16 @@ class SegmentTouch(TenantModel):
     seen_at = models.DateTimeField(null=True, blank=True)
     recorded_at = models.DateTimeField()
     depth = models.SmallIntegerField(default=0)
+    job = models.JSONField(null=True, blank=True)
 
     class Meta:
         indexes = [
             models.Index(fields=["account", "recorded_at", "id"], name="segment_touch_in_order"),
+            models.Index(
+                fields=["account", "id"],
+                condition=Q(contact__isnull=True),
+                name="segment_touch_of_everybody",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -26,6 +26,7 @@ OF_SOME = """
             subscription.contact_id = ANY(%(contact_ids)s::bigint[])
             OR subscription.id = ANY(%(subscription_ids)s::bigint[])
         )
+        AND NOT (subscription.id > %(unlooked_after)s AND subscription.id <= %(unlooked_last)s)
 """
 
 WRITE_DOWN = """
@@ -66,7 +67,7 @@ changed AS (
     UPDATE contacts_segmentmember AS member
     SET
         is_member = asked.is_member,
-        since = CASE WHEN asked.is_member = member.is_member THEN member.since ELSE %(now)s END,
+        since = CASE WHEN asked.is_member = member.is_member THEN member.since ELSE %(since)s END,
         recheck_at = asked.recheck_at
     FROM asked
     WHERE
@@ -82,7 +83,7 @@ new AS (
     INSERT INTO contacts_segmentmember (
         segment_id, subscription_id, is_member, since, recheck_at
     )
-    SELECT %(segment_id)s, asked.subscription_id, asked.is_member, %(now)s, asked.recheck_at
+    SELECT %(segment_id)s, asked.subscription_id, asked.is_member, %(since)s, asked.recheck_at
     FROM asked
     WHERE asked.member_id IS NULL AND (asked.is_member OR asked.recheck_at IS NOT NULL)
 )
@@ -113,30 +114,31 @@ def write_down(segment: Segment, *, now: datetime) -> None:
     sql.execute(WRITE_DOWN.format(asked=asked), **params)
 
 
-def ask_everybody(segment: Segment, *, now: datetime) -> Moved:
-    """Ask the whole list again; as `ask_some`."""
-    asked, params = _question(segment, now=now, bulk=True)
-    return _ask(asked, params)
-
-
 def ask_some(
     segment: Segment,
     *,
     now: datetime,
     contact_ids: Sequence[int] = (),
     subscription_ids: Sequence[int] = (),
+    since: datetime | None = None,
+    unlooked: tuple[int, int] = (0, 0),
 ) -> Moved:
     """
     Ask contacts and subscriptions of the list again; say who entered and who left.
 
+    They did so `since` (default: now). Subscriptions after the first and up to the last of
+    `unlooked` are left out.
+
     :raises VanishedError: if what its rule names is gone.
     """
     asked, params = _question(segment, now=now, bulk=False)
-    params |= {"contact_ids": [*contact_ids], "subscription_ids": [*subscription_ids]}
-    return _ask(asked, params)
-
-
-def _ask(asked: str, params: dict[str, Any]) -> Moved:
+    params |= {
+        "contact_ids": [*contact_ids],
+        "subscription_ids": [*subscription_ids],
+        "since": since or now,
+        "unlooked_after": unlooked[0],
+        "unlooked_last": unlooked[1],
+    }
     entered, left = sql.fetch_one(ASK_AGAIN.format(asked=asked), **params) or ([], [])
     return Moved(entered, left)
 

@@ -9,7 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import DataError, OperationalError, transaction
 
@@ -17,17 +17,20 @@ from accounts.tenancy import current_account_id, sql
 from contacts import filters
 from contacts.actions.facts import SEGMENT_ENTERED, SEGMENT_LEFT
 from contacts.models import Segment, Subscription
-from contacts.segments.asking import Moved, ask_everybody, ask_some
+from contacts.segments import jobs
+from contacts.segments.asking import Moved, ask_some
 from contacts.segments.manual import announce_moves
 
 # The first key of the advisory locks that let one keeper at a time into an account.
 KEEPER_LOCK = 7_303
-# How long a touch of everybody waits for transactions that may have missed the listeners.
-PATIENCE = timedelta(minutes=5)
 
 IS_DUE = """
 SELECT
-    EXISTS (SELECT FROM contacts_segment AS segment WHERE segment.tracked_at IS NOT NULL)
+    EXISTS (
+        SELECT FROM contacts_segmenttouch AS touch
+        WHERE touch.contact_id IS NULL AND touch.recorded_at <= %(now)s
+    )
+    OR EXISTS (SELECT FROM contacts_segment AS segment WHERE segment.tracked_at IS NOT NULL)
     AND (
         EXISTS (
             SELECT FROM contacts_segmenttouch AS touch WHERE touch.recorded_at <= %(now)s
@@ -53,34 +56,6 @@ WITH taken AS (
 SELECT taken.segment_id, taken.contact_id, max(taken.depth), count(*)
 FROM taken
 GROUP BY taken.segment_id, taken.contact_id
-"""
-SEE_EVERYBODY = """
-UPDATE contacts_segmenttouch AS touch
-SET seen_at = clock_timestamp()
-WHERE touch.contact_id IS NULL AND touch.seen_at IS NULL AND touch.recorded_at <= %(now)s
-"""
-# Transactions that have written and began before the touch was seen may not know of it.
-TAKE_EVERYBODY = """
-WITH taken AS (
-    DELETE FROM contacts_segmenttouch AS touch
-    WHERE
-        touch.contact_id IS NULL
-        AND touch.recorded_at <= %(now)s
-        AND (
-            touch.seen_at <= clock_timestamp() - %(patience)s
-            OR NOT EXISTS (
-                SELECT FROM pg_stat_activity AS other
-                WHERE
-                    other.datname = current_database()
-                    AND other.pid <> pg_backend_pid()
-                    AND other.backend_xid IS NOT NULL
-                    AND other.xact_start < touch.seen_at
-            )
-        )
-    RETURNING touch.segment_id
-)
-
-SELECT DISTINCT taken.segment_id FROM taken
 """
 DUE_AGAIN = """
 SELECT member.segment_id, member.subscription_id
@@ -108,17 +83,22 @@ log = logging.getLogger(__name__)
 class Due:
     """Whom of one segment to ask again: contacts with the depth of what touched them."""
 
-    everybody: bool = False
     contacts: dict[int, int] = field(default_factory=dict)
     subscriptions: list[int] = field(default_factory=list)
+    # Those that a job has not come to yet, (after, last): they are left to it.
+    unlooked: tuple[int, int] = (0, 0)
+    # When those who moved did so; None is now.
+    since: datetime | None = None
+    # Whether nobody could be asked.
+    is_given_up: bool = False
 
 
 def keep(*, now: datetime, limit: int) -> int:
     """
     Ask again whom a fact touched or whose moment has come; return how many were taken up.
 
-    At most `limit` of either, of all tracked segments of the current account. One keeper at
-    a time: another's contacts are left to it. The facts are recorded at `now`: the tick that
+    At most `limit` of either, of all tracked segments of the current account, and as many of
+    the job whose turn it is. One keeper at a time: another's contacts are left to it. The facts are recorded at `now`: the tick that
     calls this takes them in. A rule that cannot be asked keeps its members as they are.
     """
     if not sql.fetch_value(IS_DUE, now=now) or not sql.fetch_value(
@@ -128,6 +108,8 @@ def keep(*, now: datetime, limit: int) -> int:
     ):
         return 0
     due, taken = _take(now, limit)
+    for segment_id, unlooked in jobs.unlooked([*due]).items():
+        due[segment_id].unlooked = unlooked
     tracked = Segment.objects.filter(pk__in=due, tracked_at__isnull=False)
     # Locked, so that a segment is not let go of while it is asked.
     locked = tracked.select_for_update(of=("self",), no_key=True)
@@ -135,16 +117,41 @@ def keep(*, now: datetime, limit: int) -> int:
         asked = due[segment.pk]
         for moved in _ask(segment, asked, now):
             _announce(segment, moved, asked.contacts, now)
-    return taken
+    return taken + _work(now, limit)
+
+
+def _work(now: datetime, limit: int) -> int:
+    """Do a batch of the job whose turn it is; return how many it took up."""
+    job = jobs.next_job(now=now)
+    if job is None:
+        return 0
+    segment = (
+        Segment.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("account", "list")
+        .get(pk=job.segment_id)
+    )
+    if job.kind == jobs.ADMIT:
+        looked = job.let_in(now=now, limit=limit)
+    elif segment.tracked_at is None:
+        job.end()
+        return 1
+    else:
+        looked = job.next_of_list(segment, limit=limit)
+        due = Due(subscriptions=looked, since=job.recorded_at if job.kind == jobs.FIRST else None)
+        moves = _ask(segment, due, now) if looked else []
+        if due.is_given_up and job.kind == jobs.FIRST:
+            job.postpone(now=now)
+            return 1
+        if job.kind == jobs.ASK:
+            for moved in moves:
+                _announce(segment, moved, {}, now)
+    job.go_on(looked, limit=limit)
+    return max(1, len(looked))
 
 
 def _take(now: datetime, limit: int) -> tuple[Mapping[int, Due], int]:
     due: defaultdict[int, Due] = defaultdict(Due)
     taken = 0
-    sql.execute(SEE_EVERYBODY, now=now)
-    for (segment_id,) in sql.fetch_all(TAKE_EVERYBODY, now=now, patience=PATIENCE):
-        due[segment_id].everybody = True
-        taken += 1
     for segment_id, contact_id, depth, rows in sql.fetch_all(TAKE_TOUCHES, now=now, limit=limit):
         due[segment_id].contacts[contact_id] = depth
         taken += rows
@@ -158,18 +165,19 @@ def _ask(segment: Segment, due: Due, now: datetime) -> list[Moved]:
     """Ask whom is due; a rule that cannot be asked moves nobody."""
     try:
         with transaction.atomic():
-            if due.everybody:
-                return [ask_everybody(segment, now=now)]
             return [
                 ask_some(
                     segment,
                     now=now,
                     contact_ids=[*due.contacts],
                     subscription_ids=due.subscriptions,
+                    since=due.since,
+                    unlooked=due.unlooked,
                 )
             ]
     except filters.VanishedError as vanished:
         log.warning("Segment %s cannot be asked: %s.", segment.pk, vanished.reason)
+        due.is_given_up = True
         _give_up(segment, due.subscriptions)
         return []
     except OperationalError as error:
@@ -177,22 +185,33 @@ def _ask(segment: Segment, due: Due, now: datetime) -> list[Moved]:
         if not state.startswith(TOO_MUCH):
             raise
         log.warning("Segment %s asks too much of the database (%s).", segment.pk, state)
+        due.is_given_up = True
         _give_up(segment, due.subscriptions)
         return []
     except DataError as error:
         # Without its message, which holds the value that it errs on.
         state = getattr(error.__cause__, "sqlstate", "unknown")
         log.warning("Segment %s errs on somebody (%s): they are sought.", segment.pk, state)
-        return _ask_apart(segment, _subscriptions_of(segment, due), now)
+        return _ask_apart(segment, _subscriptions_of(segment, due), due, now)
 
 
-def _ask_apart(segment: Segment, subscriptions: Sequence[int], now: datetime) -> list[Moved]:
+def _ask_apart(
+    segment: Segment, subscriptions: Sequence[int], due: Due, now: datetime
+) -> list[Moved]:
     """Ask in halves until those who err are alone; they stay as they were."""
     if not subscriptions:
         return []
     try:
         with transaction.atomic():
-            return [ask_some(segment, now=now, subscription_ids=subscriptions)]
+            return [
+                ask_some(
+                    segment,
+                    now=now,
+                    subscription_ids=subscriptions,
+                    since=due.since,
+                    unlooked=due.unlooked,
+                )
+            ]
     except DataError:
         if len(subscriptions) == 1:
             log.warning("Segment %s cannot be asked of %s.", segment.pk, subscriptions[0])
@@ -200,15 +219,13 @@ def _ask_apart(segment: Segment, subscriptions: Sequence[int], now: datetime) ->
             return []
     middle = len(subscriptions) // 2
     return [
-        *_ask_apart(segment, subscriptions[:middle], now),
-        *_ask_apart(segment, subscriptions[middle:], now),
+        *_ask_apart(segment, subscriptions[:middle], due, now),
+        *_ask_apart(segment, subscriptions[middle:], due, now),
     ]
 
 
 def _subscriptions_of(segment: Segment, due: Due) -> list[int]:
     of_list = Subscription.objects.filter(list_id=segment.list_id)
-    if due.everybody:
-        return [*of_list.values_list("pk", flat=True)]
     touched = of_list.filter(contact_id__in=[*due.contacts]).values_list("pk", flat=True)
     return sorted({*touched, *due.subscriptions})
 

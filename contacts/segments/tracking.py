@@ -1,6 +1,5 @@
 """Which rule segments have their members written down, and what these listen to."""
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from accounts.models import List
@@ -9,15 +8,10 @@ from accounts.tenancy.wake import wake
 from contacts.actions.facts import ADDED, SEGMENT_ENTERED, SEGMENT_LEFT
 from contacts.filters import saved
 from contacts.models import Listener, Segment, SegmentKind
-from contacts.segments import asking
+from contacts.segments import asking, jobs
 from contacts.segments.nesting import nesting_of
 
 # A touch without a contact: everybody is asked again.
-TOUCH_EVERYBODY = """
-INSERT INTO contacts_segmenttouch (segment_id, recorded_at, depth)
-SELECT touched.id, %(now)s, 0
-FROM unnest(%(segment_ids)s::bigint[]) AS touched (id)
-"""
 FORGET = (
     "DELETE FROM contacts_listener WHERE for_segment_id = %(segment_id)s",
     "DELETE FROM contacts_segmenttouch WHERE segment_id = %(segment_id)s",
@@ -63,18 +57,20 @@ def follow(*, list: List, now: datetime) -> None:
             forget(segment)
 
 
-def admit(*, segment_id: int, conversation_id: int, step_key: str, now: datetime) -> int:
+def admit(*, segment: Segment, conversation_id: int, step_key: str, now: datetime) -> None:
     """
-    Queue everybody who is in a segment for one trigger of a conversation; return how many.
+    Queue everybody who is in a segment by `now` for one trigger of a conversation.
 
-    Called after `follow`, for a trigger that includes those inside already.
+    Called after `follow`, for a trigger that includes those inside already. A few are
+    queued at once, many by a job.
     """
-    queued = sql.execute(
-        ADMIT, segment_id=segment_id, conversation_id=conversation_id, step_key=step_key, now=now
-    )
-    if queued:
+    is_first = bool(jobs.unlooked([segment.pk]))
+    if is_first or segment.members.count() > jobs.FEW:
+        jobs.begin(segment, jobs.ADMIT, now=now, conversation_id=conversation_id, step_key=step_key)
+    elif sql.execute(
+        ADMIT, segment_id=segment.pk, conversation_id=conversation_id, step_key=step_key, now=now
+    ):
         wake("advance")
-    return queued
 
 
 def rule_changed(segment: Segment, *, now: datetime) -> None:
@@ -83,16 +79,10 @@ def rule_changed(segment: Segment, *, now: datetime) -> None:
     resting = Segment.objects.filter(
         pk__in={segment.pk, *nesting.askers(segment.pk)}, tracked_at__isnull=False
     )
-    tracked = [*resting.select_for_update(of=("self",)).order_by("pk")]
+    tracked = resting.select_for_update(of=("self",)).select_related("list").order_by("pk")
     for one in tracked:
         listen(one)
-    touch_everybody((one.pk for one in tracked), now=now)
-
-
-def touch_everybody(segment_ids: Iterable[int], *, now: datetime) -> None:
-    """Have everybody asked again; what changed since they were asked last enters or leaves."""
-    if sql.execute(TOUCH_EVERYBODY, segment_ids=[*segment_ids], now=now):
-        wake("advance")
+        jobs.begin(one, jobs.ASK, now=now)
 
 
 def listen(segment: Segment) -> None:
@@ -124,9 +114,16 @@ def forget(segment: Segment) -> None:
 
 
 def _track(segment: Segment, *, now: datetime) -> None:
-    """Write down who is in a segment; nobody enters by that."""
+    """
+    Write down who is in a segment, at once or by a job; nobody enters by that.
+
+    At once, a transaction under way may not have seen the listeners, nor this one its
+    facts: everybody is asked again. A job waits for such transactions.
+    """
     listen(segment)
-    asking.write_down(segment, now=now)
     Segment.objects.filter(pk=segment.pk).update(tracked_at=now)
-    # A transaction under way may not have seen the listeners, nor this one its facts.
-    touch_everybody([segment.pk], now=now)
+    if jobs.is_long(segment.list_id):
+        jobs.begin(segment, jobs.FIRST, now=now)
+        return
+    asking.write_down(segment, now=now)
+    jobs.begin(segment, jobs.ASK, now=now)

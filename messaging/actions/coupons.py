@@ -10,12 +10,13 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
 from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
 
 from accounts.actions import InvalidValueError, record
 from accounts.models import Account, ApiClient, User
 from accounts.tenancy import in_account, sql
 from messaging.models import CouponCode, CouponPool
-from messaging.models.coupon import PoolKind
+from messaging.models.coupon import NEVER, PoolKind
 
 By = User | ApiClient | None
 
@@ -24,6 +25,7 @@ LONGEST_CODE = 100
 MOST_DAYS = 3650
 MOST_CODES = 10_000_000
 MOST_ADDRESSES = 20
+TAKEN = "There is a coupon pool named “{}” already."
 
 COUNT = """
 SELECT
@@ -54,7 +56,8 @@ FROM (
     WHERE
         code.pool_id = %(pool_id)s
         AND code.handed_at IS NULL
-        AND (code.expires_on IS NULL OR code.expires_on >= %(today)s::date + %(cutoff_days)s::integer)
+        AND CASE WHEN code.expires_on IS NULL THEN %(never)s::date ELSE code.expires_on END
+            >= %(today)s::date + %(cutoff_days)s::integer
     LIMIT %(most)s
 ) AS found
 """
@@ -157,7 +160,12 @@ def _write(
     if (pool.low_at, pool.alert_emails) != warned_of:
         pool.alerted_at = None
     pool.modified_at = now
-    pool.save()
+    try:
+        # A savepoint: somebody else may take the name at this moment.
+        with transaction.atomic():
+            pool.save()
+    except IntegrityError as taken:
+        raise InvalidValueError("name", TAKEN.format(pool.name)) from taken
     verb = "created" if is_new else "updated"
     record(verb=verb, noun="coupon_pool", object_id=pool.pk, now=now, by=by)
     return pool
@@ -168,7 +176,7 @@ def _name(pool: CouponPool, name: str) -> str:
     if not name or len(name) > LONGEST_NAME:
         raise InvalidValueError("name", f"A name has 1 to {LONGEST_NAME} characters.")
     if CouponPool.objects.filter(name=name).exclude(pk=pool.pk).exists():
-        raise InvalidValueError("name", f"There is a coupon pool named “{name}” already.")
+        raise InvalidValueError("name", TAKEN.format(name))
     return name
 
 
@@ -237,6 +245,7 @@ def is_low(pool: CouponPool, *, now: datetime) -> bool:
         pool_id=pool.pk,
         cutoff_days=pool.cutoff_days,
         today=local_today(now),
+        never=NEVER,
         most=pool.low_at,
     )
     return bool(left < pool.low_at)

@@ -1,9 +1,14 @@
 """Coupon pools and their codes."""
 
+from datetime import date
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
 
 from accounts.tenancy.models import TenantForeignKey, TenantModel
+
+# When a code expires that does not.
+NEVER = date(9999, 12, 31)
 
 
 class PoolKind(models.TextChoices):
@@ -75,9 +80,13 @@ class CouponCode(TenantModel):
         ]
         indexes = [
             models.Index(
-                fields=["account", "pool", "id"],
+                "account",
+                "pool",
+                # Under the policy an index takes a CASE for a bound, and no coalesce().
+                Case(When(expires_on=None, then=Value(NEVER)), default=F("expires_on")),
+                "id",
                 condition=Q(handed_at__isnull=True),
-                name="coupon_code_free",
+                name="coupon_code_to_give",
             ),
         ]
 

@@ -1,6 +1,7 @@
 """Secrets: kept, used by name, shown to nobody."""
 
 import pytest
+from django.db import connections
 from django.urls import reverse
 
 from accounts import secrets
@@ -61,6 +62,21 @@ class TestVault:
             secrets.create_secret(name=name, value=value, now=NOON)
 
         assert refused.value.field == field
+
+    def test_refuses_a_name_that_somebody_takes_at_this_moment(self, acme):
+        def take_first(execute, text, *rest):
+            if text.startswith('INSERT INTO "accounts_secret"'):
+                execute(text, *rest)
+            return execute(text, *rest)
+
+        with (
+            in_account(acme.pk),
+            connections["default"].execute_wrapper(take_first),
+            pytest.raises(InvalidValueError) as refused,
+        ):
+            secrets.create_secret(name="TOKEN", value=VALUE, now=NOON)
+
+        assert refused.value.field == "name"
 
     def test_hints_at_long_ones_only(self, acme, kept):
         with in_account(acme.pk):

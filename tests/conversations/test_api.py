@@ -219,9 +219,13 @@ class TestReports:
         rest = wire.page(f"{ONE}/{published.pk}/Enrollment", cursor=first["nextPageCursor"])
 
         assert [row["state"] for row in first["data"]] == ["waiting", "held"]
+        assert (first["data"][1]["reason"], first["data"][1]["text"]) == (
+            "step_error 22P02",
+            "a value cannot be read as what is needed here (22P02)",
+        )
         assert list(first["data"][0]) == [
             "enrollmentId", "emailAddress", "version", "thread", "stepKey", "state",
-            "enteredDate", "arrivedDate", "dueDate", "endedDate", "reason",
+            "enteredDate", "arrivedDate", "dueDate", "endedDate", "reason", "text",
         ]  # fmt: skip
         assert first["data"][0]["enteredDate"] == "2026-11-18T07:00:00"
         assert first["data"][0]["reason"] is None

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from accounts.tenancy import in_account
 from conductor.conversations.explaining import explain
-from conductor.conversations.models import Conversation
+from conductor.conversations.models import Call, Conversation, Enrollment
 from contacts.models import Contact, Intake
 from messaging.eligibility import Reason
 from tests.api.conftest import connect
@@ -71,6 +71,31 @@ class TestExplain:
 
         assert (told.place, told.code) == (None, Reason.FAILS_STEP_FILTER)
         assert told.entries[0].step_key == "buyers"
+
+    @pytest.mark.parametrize(
+        ("step", "what"),
+        [
+            ("{key: ask, webhook: {url: 'https://shop.example/'}}", "webhook failed"),
+            ("{key: ask, code: {source: 'return {exit: 1}'}}", "code failed"),
+        ],
+    )
+    def test_says_that_a_webhook_or_a_script_failed(self, world, now, step, what):
+        conversation = live(world, step)
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+        Call.objects.update(
+            state="failed", outcome={"status": 404, "error": "status 404"}, ended_at=now
+        )
+        Enrollment.objects.filter(ended_at=None).update(due_at=now)
+        world.tick()
+
+        told = explain(conversation=conversation, contact=contact_of(grace), now=now)
+
+        (failure,) = told.failures
+        assert (failure.step_key, failure.what, failure.at) == ("ask", what, now)
+        assert failure.reason == ("status 404" if what == "webhook failed" else "")
+        assert failure.code == Reason.EXTERNAL_DATA_ERROR
 
     def test_says_what_became_of_each_message(self, world, now):
         conversation = live(world, "{key: mail, message: {saved_message: We miss you}}")

@@ -19,6 +19,7 @@ from conductor.conversations.summary import summarize
 from contacts.models import Listener
 from messaging.models import Delivery
 from messaging.sending.claim import claim
+from messaging.sending.lanes import Lane
 from tests.engine.world import World
 
 pytestmark = pytest.mark.django_db
@@ -140,7 +141,8 @@ class TestRehearsedMessages:
         rehearse(drawn, now, **given)
         for _ in range(3):
             world.tick(now)
-        return claim(channel="email", provider="smtp", sender="s", most=10, now=now).sending
+        how = {"channel": "email", "provider": "smtp", "lane": Lane.URGENT}
+        return claim(**how, sender="s", most=10, now=now).sending
 
     def test_stay_in_the_house_whatever_the_provider(self, world, drawn, now):
         sending = self.delivered(world, drawn, now)

@@ -11,11 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.tenancy import sql
+from conductor.conversations.alarms import to_come
 from conductor.conversations.models import Alarm, Conversation, Tally
 from conductor.engine.alarms import Rung, ring
 from contacts.actions import change_address, editing, facts, set_profile
 from contacts.durations import add_months, local_instant
 from contacts.models import Intake, Subscription
+from contacts.segments import jobs
 from tests.engine.world import World
 
 DAY = timedelta(days=1)
@@ -477,3 +479,41 @@ class TestPlans:
         for found in plans.values():
             for table in ("conversations_alarm", "contacts_intake", "contacts_subscription"):
                 assert f"Seq Scan on {table}" not in found
+
+
+class TestLongLists:
+    def test_are_set_up_by_ticks_as_of_the_publish(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(jobs, "FEW", 0)
+        today = world.now.date().isoformat()
+        people = [world.person(profile={"Birthday": today}) for _ in range(5)]
+        # Noon UTC is 7:00 in New York: the date's instant comes before the last are looked at.
+        conversation = world.live(
+            "", start="{key: start, trigger: {date: {field: Profile.Birthday, at: '07:01'}}}"
+        )
+        assert (Alarm.objects.count(), to_come(conversation.pk).count()) == (0, 1)
+
+        for minutes in range(5):
+            world.tick(world.now + timedelta(minutes=1 if minutes else 0), limit=2)
+
+        assert not to_come(conversation.pk).exists()
+        assert [world.path(person)[0] for person in people] == ["start>next"] * 5
+        assert Alarm.objects.filter(due_at__gt=world.now + timedelta(days=300)).count() == 5
+
+    def test_are_left_alone_by_a_version_without_that_trigger(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(jobs, "FEW", 0)
+        world.person(profile={"Birthday": "1990-05-05"})
+        conversation = world.live(
+            "", start="{key: start, trigger: {date: {field: Profile.Birthday}}}"
+        )
+
+        structure = {**conversation.draft}
+        structure["threads"][0]["steps"][0] = {"key": "start", "trigger": {"none": True}}
+        world.publish(conversation, structure)
+        world.tick()
+
+        assert not to_come(conversation.pk).exists()
+        assert not Alarm.objects.exists()

@@ -1,18 +1,21 @@
 """Faults: one bad contact holds itself; a circle is found; a retry runs the step again."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from conductor.conversations.actions.held import end_held, retry_held
-from conductor.conversations.models import Enrollment, Tally
+from conductor.conversations.models import Conversation, Enrollment, Tally
 from conductor.engine.faults import Fault, find_culprits
 from conductor.steps import HERE
 from conductor.steps.filter import Filter
 from contacts import filters
+from contacts.actions.segments import create_segment
 from contacts.models import ProfileField, Segment
 from tests.engine.world import World, check_conservation
+from tests.factories import ExternalEventFactory
 
 ACT = "{key: act, action: {set_field: {field: Profile.Note, value: hi}}}"
 
@@ -147,6 +150,85 @@ class TestVanished:
         world.tick()
 
         assert world.refusals() == ["step_error the segment is gone"] * 2
+
+
+class TestVanishedFromARule:
+    """What a rule names and what is gone since the publish is not read as empty."""
+
+    RULES = (
+        ("{not: {field: Profile.Points, at_least: 10}}", "the field is gone"),
+        ("{not: {event: {name: Cart}}}", "the event is gone"),
+        ("{not: {segment: Nested}}", "the field is gone"),
+    )
+
+    @pytest.fixture
+    def lose(self, world: World) -> Callable[[], None]:
+        """Return what deletes a field, an event, and the field of a segment's rule."""
+        event = ExternalEventFactory(list=world.in_list, name="Cart")
+        rule = {"field": "Profile.Points", "at_least": 10}
+        create_segment(list=world.in_list, name="Nested", rule=rule, now=world.now)
+
+        def lose_both() -> None:
+            world.fields["Points"].delete()
+            event.delete()
+
+        return lose_both
+
+    @pytest.mark.parametrize(("rule", "reason"), RULES)
+    def test_of_a_trigger_refuses_the_fact(
+        self, world: World, lose: Callable[[], None], rule: str, reason: str
+    ) -> None:
+        world.live(
+            "", start=f"{{key: start, trigger: {{external_event: Order Imported, filter: {rule}}}}}"
+        )
+        world.live("")
+        lose()
+
+        world.happen(world.person())
+        world.tick()
+
+        assert world.refusals() == [f"step_error {reason}"]
+        assert Enrollment.objects.get().end_reason == "terminated"
+
+    @pytest.mark.parametrize("heading", ["goal", "exit_when"])
+    @pytest.mark.parametrize(("rule", "reason"), RULES)
+    def test_of_a_goal_or_exit_rule_holds_the_woken(
+        self, world: World, lose: Callable[[], None], heading: str, rule: str, reason: str
+    ) -> None:
+        world.live(
+            "{key: pause, wait: {for: P9D}}",
+            heading=f"{heading}: {{all: [{rule}, {{field: Profile.Note, is: x}}]}}",
+        )
+        world.live("{key: rest, wait: {for: P9D}}")
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+        lose()
+
+        world.tell("profile_updated", grace, properties={"fields": []})
+        world.tell("added", grace)
+        world.queue(Conversation.objects.earliest("pk"), "wake", grace, method="added")
+        world.tick()
+
+        places = Enrollment.objects.order_by("conversation_id").values_list(
+            "step_key", "held_reason"
+        )
+        assert list(places) == [("pause", f"step_error {reason}"), ("rest", "")]
+
+    @pytest.mark.parametrize(("rule", "reason"), RULES)
+    def test_of_a_step_holds_who_comes_to_it(
+        self, world: World, lose: Callable[[], None], rule: str, reason: str
+    ) -> None:
+        world.live(f"{{key: ask, filter: {rule}}}")
+        world.live("")
+        lose()
+
+        world.happen(world.person())
+        world.tick()
+
+        held, passed = Enrollment.objects.order_by("conversation_id")
+        assert held.held_reason.removeprefix("step_error ") == reason
+        assert passed.end_reason == "terminated"
 
 
 class TestTooMuch:

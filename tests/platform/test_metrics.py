@@ -9,9 +9,10 @@ from django.http import HttpResponse
 from django.test import Client
 
 from accounts.models import Account
-from accounts.tenancy import in_account
+from accounts.tenancy import in_account, lookups
 from conductor.conversations.models import Conversation, Turn
 from conductor.metrics import STATES_SECONDS, Figures
+from contacts.models import Intake
 from tests.factories import DeliveryFactory, EnrollmentFactory, VersionFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,6 +72,25 @@ class TestMetrics:
         assert found[("conductor_contact_steps_total",)] == 100
         assert found[("conductor_deliveries", "sent")] == 2
         assert found[("conductor_queue", "messages")] == 2
+
+    def test_counts_facts_that_wait_for_a_worker_and_no_others(
+        self, acme: Account, now: datetime
+    ) -> None:
+        with in_account(acme.pk):
+            for paused_at in (None, now):
+                version = VersionFactory()
+                Conversation.objects.filter(pk=version.conversation_id).update(
+                    published=version, paused_at=paused_at
+                )
+                Intake.objects.create(
+                    conversation_id=version.conversation_id,
+                    kind="import",
+                    contact_id=1,
+                    occurred_at=now,
+                    recorded_at=now,
+                )
+
+        assert lookups.queues()["facts"] == 1
 
     def test_counts_deliveries_of_all_times_once_a_minute(self, acme: Account) -> None:
         moments = iter([0, STATES_SECONDS - 1, STATES_SECONDS])

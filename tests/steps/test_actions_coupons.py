@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from accounts.actions import InvalidValueError
 from accounts.models import Account
-from accounts.tenancy import in_account
+from accounts.tenancy import in_account, sql
+from conductor.conversations.actions.rehearsing import Start, start_rehearsal
 from conductor.engine.tick import run_tick
+from conductor.steps.action.set_coupon import EXPIRY
 from contacts.models import ProfileField
 from messaging.actions.coupons import create_pool, update_pool
 from messaging.models import CouponCode, CouponPool
@@ -125,6 +128,38 @@ class TestUniqueCodes:
         run(world, grace)
 
         assert profile_of(world, grace) == ({"Note": "ONE"} if is_given else {})
+
+    def test_go_in_the_order_in_which_they_expire(self, world: World, pool: CouponPool) -> None:
+        today = world.now.date()
+        fill(pool, "NEVER")
+        fill(pool, "GONE", expires_on=today - timedelta(days=1))
+        fill(pool, "LATE", expires_on=today + timedelta(days=9))
+        fill(pool, "SOON", expires_on=today + timedelta(days=1))
+        world.live(GIVE)
+        people = [world.person() for _ in range(3)]
+
+        for person in people:
+            run(world, person)
+
+        assert [profile_of(world, person)["Note"] for person in people] == ["SOON", "LATE", "NEVER"]
+
+    def test_are_found_without_reading_those_that_have_expired(
+        self, world: World, pool: CouponPool
+    ) -> None:
+        gone = world.now.date() - timedelta(days=1)
+        fill(pool, *[f"G{number}" for number in range(20_000)], expires_on=gone)
+        fill(pool, "LEFT")
+        sql.execute("SELECT refresh_statistics(%(tables)s)", tables=["messaging_couponcode"])
+        free = f"SELECT free.id FROM messaging_couponcode AS free WHERE free.pool_id = {pool.pk}"
+        asked = (
+            f"AND free.handed_at IS NULL AND {EXPIRY} >= current_date ORDER BY {EXPIRY}, free.id"
+        )
+
+        rows = sql.fetch_all(f"EXPLAIN (ANALYZE) {free} {asked} LIMIT 5")
+
+        plan = "\n".join(row[0] for row in rows)
+        assert "coupon_code_to_give" in plan
+        assert "Rows Removed" not in plan
 
     def test_count_days_in_the_account_zone(self, world: World, pool: CouponPool) -> None:
         fill(pool, "ONE", expires_on=date(2026, 11, 18))
@@ -290,3 +325,45 @@ class TestTwoConnections:
             field = str(world.fields["Note"].pk)
             profiles = world.in_list.subscriptions.values_list("profile", flat=True)
             assert len({profile[field] for profile in profiles}) == 60
+
+
+class TestRehearsal:
+    @pytest.mark.parametrize(
+        ("codes", "fallback", "shown"),
+        [(["REAL"], "", "TEST-CODE"), ([], "ALL10", "ALL10"), ([], "", None)],
+    )
+    def test_shows_a_code_that_is_none_and_keeps_the_pool(
+        self, world: World, pool: CouponPool, codes: list[str], fallback: str, shown: str | None
+    ) -> None:
+        fill(pool, *codes)
+        update_pool(pool=pool, now=world.now, fallback_code=fallback)
+        grace = world.person()
+
+        start_rehearsal(
+            conversation=world.live(GIVE),
+            emails=[grace.contact.email],
+            speed="full",
+            write_to_own=False,
+            start=Start(),
+            now=world.now,
+        )
+        world.tick()
+
+        assert profile_of(world, grace).get("Note") == shown
+        assert not CouponCode.objects.exclude(handed_at=None).exists()
+
+
+class TestName:
+    def test_that_somebody_takes_at_this_moment_is_refused(self, world: World) -> None:
+        def take_first(execute: Any, text: Any, *rest: Any) -> Any:
+            if str(text).startswith('INSERT INTO "messaging_couponpool"'):
+                execute(text, *rest)
+            return execute(text, *rest)
+
+        with (
+            connections["default"].execute_wrapper(take_first),
+            pytest.raises(InvalidValueError) as refused,
+        ):
+            create_pool(name="Taken", now=world.now)
+
+        assert refused.value.field == "name"

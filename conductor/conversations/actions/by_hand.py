@@ -18,6 +18,7 @@ from accounts.tenancy import sql
 from accounts.tenancy.wake import wake
 from conductor.conversations.actions.publishing import NotPublishedError
 from conductor.conversations.models import Conversation, Version
+from conductor.conversations.program import entry_into
 from contacts import filters
 from contacts.models import Contact, Segment
 
@@ -211,11 +212,10 @@ def _steps(version: Version) -> dict[str, dict[str, Any]]:
 
 
 def _entry(version: Version, thread: str) -> str:
-    entries: dict[str, str] = version.program["entries"]
-    found = [key for key, name in entries.items() if not thread or name == thread]
-    if not found:
+    found = entry_into(version.program["entries"], thread)
+    if found is None:
         raise InvalidValueError("thread", f"The running version has no thread “{thread}”.")
-    return found[0]
+    return found
 
 
 def _people(

@@ -8,7 +8,7 @@ from accounts.tenancy import in_account, lookups
 from conductor.conversations.models import Conversation, Enrollment, Version
 from conductor.conversations.program import Hearing, listeners
 from contacts import segments
-from contacts.models import Listener
+from contacts.models import Listener, Segment
 
 
 def listen(*, conversation: Conversation, version: Version, now: datetime) -> None:
@@ -60,7 +60,7 @@ def _admit(conversation: Conversation, version: Version, now: datetime) -> None:
     for trigger in _including(version.program):
         if (trigger["step_key"], trigger["segment_id"]) not in known:
             segments.admit(
-                segment_id=trigger["segment_id"],
+                segment=Segment.objects.get(pk=trigger["segment_id"]),
                 conversation_id=conversation.pk,
                 step_key=trigger["step_key"],
                 now=now,

@@ -24,7 +24,7 @@ from conductor.conversations.document import parse_document
 from conductor.conversations.models import Call, Conversation, Enrollment, Version, Visit
 from conductor.conversations.names import ListNames
 from conductor.conversations.problems import find_problems
-from conductor.conversations.program import compile_program
+from conductor.conversations.program import compile_program, entry_into
 from contacts.identity import normalise_email
 from contacts.models import Intake, Listener, Subscription
 from messaging.models import Delivery
@@ -176,10 +176,10 @@ def _people(conversation: Conversation, emails: Sequence[str]) -> list[Subscript
 
 
 def _entry(entries: Mapping[str, str], thread: str) -> str:
-    found = [key for key, name in entries.items() if not thread or name == thread]
-    if not found:
+    found = entry_into(entries, thread)
+    if found is None:
         raise InvalidValueError("thread", f"There is no thread “{thread}”.")
-    return found[0]
+    return found
 
 
 def _own() -> list[str]:

@@ -46,7 +46,7 @@ from conductor.conversations.actions import (
 from conductor.conversations.document import Document, parse_document
 from conductor.conversations.models import Conversation, Enrollment, Version
 from conductor.conversations.reading import MalformedConversationError, Media, read_structure
-from conductor.conversations.remarks import remarks
+from conductor.conversations.remarks import held_sentence, remarks
 from conductor.conversations.summary import summarize
 from conductor.conversations.writing import write_yaml
 from contacts.models import Contact
@@ -141,7 +141,11 @@ class SummaryOut(WireOut):
 
 
 class EnrollmentOut(WireOut):
-    """A contact's place in a version."""
+    """
+    A contact's place in a version.
+
+    `reason` is why it ended or is held, in the engine's word; `text` says a held one's in words.
+    """
 
     enrollment_id: int
     email_address: str | None
@@ -154,6 +158,7 @@ class EnrollmentOut(WireOut):
     due_date: datetime | None
     ended_date: datetime | None
     reason: str | None
+    text: str | None
 
 
 class VersionQuery(WireIn):
@@ -405,6 +410,7 @@ def _enrollments(rows: list[Enrollment]) -> Iterator[EnrollmentOut]:
             due_date=None if row.ended_at else row.due_at,
             ended_date=row.ended_at,
             reason=(row.end_reason if row.ended_at else row.held_reason) or None,
+            text=None if row.ended_at else held_sentence(row.held_reason) or None,
         )
 
 

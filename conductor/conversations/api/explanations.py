@@ -21,8 +21,9 @@ from accounts.wire import (
 from conductor.conversations.explaining import Place, Told, explain
 from conductor.conversations.models import Conversation
 from contacts.actions import find_contact
-from contacts.identity import normalise_email, normalise_phone
+from contacts.identity import DEFAULT_REGION, normalise_email, normalise_phone
 from contacts.models import Contact, Subscription
+from messaging.models import ShortCode
 
 explanations = Frame("/conductor/v1", integration="email", tag="Conversations")
 
@@ -74,6 +75,7 @@ class ExplanationOut(WireOut):
     entries: list[ToldOut]
     refusals: list[ToldOut]
     messages: list[ToldOut]
+    failures: list[ToldOut]
     waiting: list[ToldOut]
 
 
@@ -105,6 +107,7 @@ def read_explanation(
         entries=_out(told.entries),
         refusals=_out(told.refusals),
         messages=_out(told.messages),
+        failures=_out(told.failures),
         waiting=_out(told.waiting),
     )
     return Resource[ExplanationOut](data=data)
@@ -124,10 +127,13 @@ def named(conversation: Conversation, query: WhoQuery) -> Contact | None:
     """Return the contact that the one given identifier names, if there is one."""
     if query.external_contact_id.strip():
         return _by_external_id(conversation, query.external_contact_id.strip())
+    # A number without its country is one of where the list's texts go.
+    code = ShortCode.objects.filter(email_list=conversation.list).order_by("pk").first()
+    region = code.country if code else DEFAULT_REGION
     try:
         if query.email_address.strip():
             return find_contact(email_norm=normalise_email(query.email_address))
-        return find_contact(phone_e164=normalise_phone(query.phone_number, "US"))
+        return find_contact(phone_e164=normalise_phone(query.phone_number, region))
     except InvalidValueError as unreadable:
         raise InvalidParameterError(unreadable.field) from unreadable
 

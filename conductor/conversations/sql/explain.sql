@@ -2,10 +2,11 @@
 --
 -- Params  conversation_id bigint, contact_id bigint, list_id bigint, most int (of each kind of row),
 --         queue_most int (how far into the conversation's queue is looked)
--- Returns kind, at, row (jsonb): subscription, enrollment, refusal, delivery, queued; newest first
+-- Returns kind, at, row (jsonb): subscription, enrollment, refusal, delivery, failure (a webhook
+--         or a script), queued; newest first
 -- Locks   none
 -- Index   subscription_once_per_list_and_contact, enrollment_by_contact, refusal_by_contact,
---         delivery_by_contact, intake_in_order, call_once_per_visit
+--         delivery_by_contact, visit_by_enrollment, intake_in_order, call_once_per_visit
 (
     SELECT
         'subscription' AS kind,
@@ -58,6 +59,37 @@ UNION ALL
         delivery.contact_id = %(contact_id)s
         AND delivery.conversation_id = %(conversation_id)s
     ORDER BY delivery.id DESC
+    LIMIT %(most)s
+)
+UNION ALL
+(
+    SELECT
+        'failure' AS kind,
+        visit.left_at AS at,
+        jsonb_build_object(
+            'step_key', visit.step_key,
+            'left_at', visit.left_at,
+            'called', call.id IS NOT NULL,
+            'error', call.outcome ->> 'error'
+        ) AS found
+    FROM conversations_visit AS visit
+    LEFT JOIN conversations_call AS call
+        ON
+            call.enrollment_id = visit.enrollment_id
+            AND call.step_key = visit.step_key
+            AND call.visit_number = visit.visit_number
+    WHERE
+        visit.enrollment_id = any(array(
+            SELECT enrollment.id
+            FROM conversations_enrollment AS enrollment
+            WHERE
+                enrollment.contact_id = %(contact_id)s
+                AND enrollment.conversation_id = %(conversation_id)s
+            ORDER BY enrollment.id DESC
+            LIMIT %(most)s
+        ))
+        AND visit.exit = 'failed'
+    ORDER BY visit.left_at DESC
     LIMIT %(most)s
 )
 UNION ALL

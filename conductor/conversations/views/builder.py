@@ -23,6 +23,7 @@ from conductor.conversations.forms.catalog import rule_catalog
 from conductor.conversations.models import Revision
 from conductor.conversations.reading import MalformedConversationError
 from conductor.conversations.remarks import remarks
+from conductor.conversations.setting_up import setting_up
 from conductor.conversations.summary import glance
 from conductor.conversations.views.finding import (
     CHANGED,
@@ -87,6 +88,7 @@ def canvas(opened: Opened, slug: str, *, selected: str = "") -> dict[str, Any]:
         else [],
         "problem_count": len(problems),
         "summary": summary,
+        "setting_up": setting_up(opened.conversation) if summary else None,
         "held_count": held_in(opened.conversation).count() if summary else 0,
         "remark_count": len(remarks(opened.conversation)) if summary else 0,
         "selected": selected,

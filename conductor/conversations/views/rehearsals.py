@@ -17,6 +17,7 @@ from conductor.conversations.actions.rehearsing import Start, end_rehearsal, sta
 from conductor.conversations.document import parse_document
 from conductor.conversations.drawing import step_title
 from conductor.conversations.models import Conversation, Enrollment, Visit
+from conductor.conversations.remarks import held_sentence
 from conductor.conversations.views.finding import Opened, clock, open_conversation
 from contacts.models import Contact, ExternalEvent
 from messaging.models import Delivery
@@ -175,6 +176,7 @@ def _journeys(run: Conversation, titles: dict[str, str]) -> list[dict[str, Any]]
             else "deleted",
             "contact": people.get(row.contact_id),
             "step": titles.get(row.step_key, row.step_key),
+            "held": "" if row.ended_at else held_sentence(row.held_reason),
             "visits": [
                 {
                     "visit": visit,

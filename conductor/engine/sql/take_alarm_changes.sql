@@ -21,6 +21,7 @@ wanted AS MATERIALIZED (
         WHERE
             intake.conversation_id = live.conversation_id
             AND intake.kind = 'alarm'
+            AND intake.method <> 'setup'
             AND intake.recorded_at <= %(now)s
         ORDER BY intake.recorded_at, intake.id
         LIMIT %(each)s

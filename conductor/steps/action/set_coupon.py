@@ -3,7 +3,8 @@
 A unique code goes to one visit only, whatever happens, and needs as many days left as the
 pool's cut-off says. A static one goes to everybody while its dates last. A pool that has no
 such code gives its fallback code. Without one, and from a pool that is switched off, the
-field is cleared and the contact leaves by `no_code`.
+field is cleared and the contact leaves by `no_code`. A test run takes no unique code: it
+shows TEST-CODE.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from conductor.steps import (
 )
 from conductor.steps.action.act import Act, field_here, field_problems, known_field, write_field
 from messaging.models import CouponPool
-from messaging.models.coupon import PoolKind
+from messaging.models.coupon import NEVER, PoolKind
 
 NO_CODE = "no_code"
 FIELD_TYPES = ("Text", "CommentArea", "ContentBlock")
@@ -38,6 +39,11 @@ CODE_OF_VISIT = """
         AND earlier.visit_number = arrivals.visit_number
     LIMIT 1
 """
+# Whatever does not expire stands last; the first to expire is the first to go, and those that
+# have expired are not looked at.
+EXPIRY = (
+    f"CASE WHEN free.expires_on IS NULL THEN '{NEVER.isoformat()}'::date ELSE free.expires_on END"
+)
 # A visit that has its code already (a step that is run again) keeps it. Codes that another
 # connection is handing out are passed over. Codes are counted off, and paired with those who ask by their
 # place in an array: a join would be a loop over both, by a planner that expects one row.
@@ -58,8 +64,8 @@ HAND_OUT = f"""
         WHERE
             free.pool_id = %(pool_id)s
             AND free.handed_at IS NULL
-            AND (free.expires_on IS NULL OR free.expires_on >= {TODAY} + %(cutoff_days)s::integer)
-        ORDER BY free.id
+            AND {EXPIRY} >= {TODAY} + %(cutoff_days)s::integer
+        ORDER BY {EXPIRY}, free.id
         LIMIT (SELECT asking.number FROM asking)
         FOR UPDATE SKIP LOCKED
     ),
@@ -79,6 +85,18 @@ HAND_OUT = f"""
     CROSS JOIN asking
     WHERE code.id = counted_off.id
 """
+IS_LEFT = f"""
+    SELECT EXISTS (
+        SELECT
+        FROM messaging_couponcode AS free
+        WHERE
+            free.pool_id = %(pool_id)s
+            AND free.handed_at IS NULL
+            AND {EXPIRY} >= {TODAY} + %(cutoff_days)s::integer
+    )
+"""
+# What a test run's contacts get of a pool that has codes left: the codes stay.
+TEST_CODE = "TEST-CODE"
 STATIC_CODE = f"""
     SELECT code.code
     FROM messaging_couponcode AS code
@@ -155,6 +173,8 @@ class SetCouponAct(Act[SetCoupon]):
             zone = arrivals.zone("account")
             rows = arrivals.fetch(STATIC_CODE.format(zone=zone), pool_id=pool.pk)
             _give_all(arrivals, settings["field_id"], rows[0][0] if rows else pool.fallback_code)
+        elif arrivals.is_rehearsal:
+            _give_all(arrivals, settings["field_id"], _test_code(arrivals, pool))
         else:
             _give_each(arrivals, settings["field_id"], pool)
 
@@ -164,6 +184,16 @@ def _give_all(arrivals: Arrivals, field_id: int, code: str) -> None:
     write_field(arrivals, field_id, SAME_FOR_ALL, fallback=code)
     if not code:
         arrivals.run(f"UPDATE arrivals SET exit = '{NO_CODE}' WHERE {HERE}")
+
+
+def _test_code(arrivals: Arrivals, pool: CouponPool) -> str:
+    """Return what a test run shows: a code that is none, or what an empty pool gives."""
+    ((is_left,),) = arrivals.fetch(
+        IS_LEFT.format(zone=arrivals.zone("account")),
+        pool_id=pool.pk,
+        cutoff_days=pool.cutoff_days,
+    )
+    return TEST_CODE if is_left else pool.fallback_code
 
 
 def _give_each(arrivals: Arrivals, field_id: int, pool: CouponPool) -> None:
