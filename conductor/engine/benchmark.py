@@ -8,14 +8,19 @@ the same size: without asking who may enter, who matches, who has agreed, and wi
 locking anything. It runs before and after ours, each time for a conversation of its own,
 and its better time counts.
 
+An account has one tick at a time, and a deployment as many workers as cores. So the people
+are shared among as many accounts as there are workers, each with a connection and a thread
+of its own, ours and the limit alike; what one worker does alone is a figure of its own.
+
 Of more than 100,000 people, so many go first: what a step costs then, by what it costs at
-100,000, is a figure of its own.
+100,000, is another.
 """
 
 import logging
 import resource
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +28,7 @@ from typing import Any
 from accounts.models import Account
 from accounts.tenancy import in_account, sql
 from conductor.conversations.actions import pause_conversation
+from conductor.engine.benchmark_account import SLUG, made_account
 from conductor.engine.benchmark_ground import (
     BATCH,
     TABLES,
@@ -31,6 +37,8 @@ from conductor.engine.benchmark_ground import (
     publish,
     raise_for_all,
 )
+from conductor.engine.benchmark_hands import Hand, hands
+from conductor.engine.pulse import workers
 from conductor.engine.tick import run_tick
 
 log = logging.getLogger(__name__)
@@ -105,6 +113,10 @@ DELIVERIES = """
 """
 
 
+# (who does it, where, how many people)
+Part = tuple[Hand, Ground, int]
+
+
 class UnfinishedError(RuntimeError):
     """The engine left contacts behind, or wrote other rows than the limit did."""
 
@@ -113,21 +125,48 @@ def measure(
     *, account: Account, now: datetime, size: int = DEFAULT_SIZE, seed: int = 1
 ) -> Iterator[dict[str, Any]]:
     """
-    Yield the figures of `benchmark engine`, in an account flagged `is_benchmark`.
+    Yield the figures of `benchmark engine`, in accounts flagged `is_benchmark`.
 
-    Called outside any transaction; the rows stay, the account is removed with them. A
+    Called outside any transaction; the rows stay, the accounts are removed with them. A
     rate is contact-steps (visits ended) per second; `worker_mb` is the most memory that
-    this process has held so far.
+    this process has held so far, with all its workers.
 
     :raises UnfinishedError: if the engine did not move everybody to the end.
     """
-    everybody = prepare(account, now=now, size=size, seed=seed)
-    log.info("%s contacts are there.", size)
+    many = min(workers(), size)
+    with ExitStack() as stack:
+        accounts = [account]
+        accounts += [
+            stack.enter_context(made_account(f"{SLUG}-{number}", now=now))
+            for number in range(2, many + 1)
+        ]
+        people = stack.enter_context(hands(many))
+        shares = [len(range(number, size, many)) for number in range(many)]
+        grounds = [
+            found.result()
+            for found in [
+                hand.start(prepare, own, now=now, size=share, seed=seed)
+                for hand, own, share in zip(people, accounts, shares, strict=True)
+            ]
+        ]
+        log.info("%s contacts are there.", size)
+        yield from _figures([*zip(people, grounds, shares, strict=True)], size)
+
+
+def _figures(everybody: list[Part], size: int) -> Iterator[dict[str, Any]]:
+    few = [_first(part, DEFAULT_SIZE // len(everybody)) for part in everybody]
+    alone, _ = _compare("engine contact-steps of one worker", few[:1])
+    yield alone | {"floor": FLOOR, "aim": AIM}
     costs = []
-    for part in _parts(everybody, size):
-        figure, seconds = _compare(part, min(size, len(part.batches) * BATCH))
+    for parts in [few, everybody] if size > DEFAULT_SIZE else [everybody]:
+        figure, seconds = _compare("engine contact-steps", parts)
         costs.append(seconds)
-        yield figure
+        yield figure | {
+            "floor": FLOOR,
+            "aim": AIM,
+            "floor_value": FLOOR_RATE,
+            "aim_value": AIM_RATE,
+        }
     if len(costs) > 1:
         yield {
             "name": "engine cost of a step, by its cost at 100,000",
@@ -138,78 +177,110 @@ def measure(
         }
 
 
-def _parts(everybody: Ground, size: int) -> Iterator[Ground]:
-    """Yield the first 100,000, if there are more, and everybody."""
-    if size > DEFAULT_SIZE:
-        yield replace(everybody, batches=everybody.batches[: DEFAULT_SIZE // BATCH])
-    yield everybody
+def _first(part: Part, most: int) -> Part:
+    """Return a part's first people, whole batches of them."""
+    hand, ground, share = part
+    batches = ground.batches[: max(1, most // BATCH)]
+    return hand, replace(ground, batches=batches), min(share, len(batches) * BATCH)
 
 
-def _compare(ground: Ground, size: int) -> tuple[dict[str, Any], float]:
-    """Measure both for `size` people; return the figure and our seconds a visit."""
-    raw = [_write_plainly(ground, f"Raw before {size}")]
+def _compare(name: str, parts: list[Part]) -> tuple[dict[str, Any], float]:
+    """Measure both; return the figure and our seconds a visit."""
+    size = sum(share for *_, share in parts)
+    raw = [_write_all(parts, f"Raw before {name} {size}")]
     log.info("Plain SQL took %.2f s.", raw[0])
-    ours, visits = _move(ground, size)
+    ours = _move_all(parts, f"Ours {name} {size}")
     log.info("The engine took %.2f s.", ours)
-    raw.append(_write_plainly(ground, f"Raw after {size}"))
+    raw.append(_write_all(parts, f"Raw after {name} {size}"))
     log.info("Plain SQL took %.2f s.", raw[1])
+    visits = size * len(STEPS)
     figure = {
-        "name": "engine contact-steps",
+        "name": name,
         "value": round(visits / ours),
         "unit": "contact-steps/s",
         "size": size,
         "seconds": round(ours, 3),
         "raw": round(visits / min(raw)),
         "ratio": round(min(raw) / ours, 3),
-        "floor": FLOOR,
-        "aim": AIM,
-        "floor_value": FLOOR_RATE,
-        "aim_value": AIM_RATE,
+        "workers": len(parts),
         "worker_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
     return figure, ours / visits
 
 
-def _move(ground: Ground, size: int) -> tuple[float, int]:
-    """Let everybody in and through the wait; return seconds and visits."""
+def _move_all(parts: list[Part], name: str) -> float:
+    """Let everybody in and through the wait; return seconds."""
+    for started in [
+        hand.start(_wait_outside, ground, name, share) for hand, ground, share in parts
+    ]:
+        started.result()
+    begun = time.monotonic()
+    moved = [hand.start(_move, ground) for hand, ground, _ in parts]
+    done = [part.result() for part in moved]
+    seconds = time.monotonic() - begun
+    for (visits, deliveries), (*_, share) in zip(done, parts, strict=True):
+        if (visits, deliveries) != (share * len(STEPS), share):
+            raise UnfinishedError(
+                f"{share} contacts left {visits} steps with {deliveries} messages: "
+                f"{share * len(STEPS)} and {share} were to be expected."
+            )
+    return seconds
+
+
+def _wait_outside(ground: Ground, name: str, share: int) -> None:
+    """Queue a fact for everybody."""
     with in_account(ground.account.pk):
-        conversation = publish(ground, f"Ours {size}")
-        raise_for_all(ground, conversation, most=size)
+        conversation = publish(ground, name)
+        raise_for_all(ground, conversation, most=share)
         sql.execute("SELECT refresh_statistics(%(tables)s)", tables=TABLES)
+
+
+def _move(ground: Ground) -> tuple[int, int]:
+    """Tick until everybody is through; return visits and deliveries."""
     visits = deliveries = 0
-    started = time.monotonic()
     for now in (ground.now, ground.now + PAUSE):
         for _ in ground.batches:
             with in_account(ground.account.pk):
                 done = run_tick(now=now, limit=BATCH)
             visits += done.visits
             deliveries += done.deliveries
-    seconds = time.monotonic() - started
-    if (visits, deliveries) != (size * len(STEPS), size):
-        raise UnfinishedError(
-            f"{size} contacts left {visits} steps with {deliveries} messages: "
-            f"{size * len(STEPS)} and {size} were to be expected."
-        )
-    return seconds, visits
+    return visits, deliveries
 
 
-def _write_plainly(ground: Ground, name: str) -> float:
-    """Write the rows of a conversation by hand; return seconds."""
+def _write_all(parts: list[Part], name: str) -> float:
+    """Write the rows of as many conversations by hand; return seconds."""
+    laid = [hand.start(_lay_down, ground, name) for hand, ground, _ in parts]
+    given = [part.result() for part in laid]
+    begun = time.monotonic()
+    written = [
+        hand.start(_write_plainly, ground, names)
+        for (hand, ground, _), names in zip(parts, given, strict=True)
+    ]
+    for part in written:
+        part.result()
+    return time.monotonic() - begun
+
+
+def _lay_down(ground: Ground, name: str) -> dict[str, Any]:
+    """Publish a conversation to write rows for; return what names it."""
     with in_account(ground.account.pk):
         conversation = publish(ground, name)
         version = conversation.published
-        given = {
+        # Nobody's facts: the engine shall not find work here.
+        pause_conversation(conversation=conversation, now=ground.now)
+        return {
             "conversation_id": conversation.pk,
             "version_id": version.pk,
             "event_id": ground.event.pk,
             "message_id": version.program["steps"]["reminder"]["settings"]["committed_id"],
         }
-        # Nobody's facts: the engine shall not find work here.
-        pause_conversation(conversation=conversation, now=ground.now)
+
+
+def _write_plainly(ground: Ground, given: dict[str, Any]) -> None:
+    """Write the rows of a conversation by hand."""
     now, later = ground.now, ground.now + PAUSE
     early = {"keys": list(STEPS[:3]), "arrived": [now] * 3, "due": [None] * 3}
     late = {"keys": list(STEPS[3:]), "arrived": [now, later], "due": [later, None]}
-    started = time.monotonic()
     for statements, visits, at in (
         ((ENTER, VISITS, DELIVERIES), early, now),
         ((END, VISITS), late, later),
@@ -218,4 +289,3 @@ def _write_plainly(ground: Ground, name: str) -> float:
             with in_account(ground.account.pk):
                 for statement in statements:
                     sql.execute(statement, **given, **visits, first=first, last=last, now=at)
-    return time.monotonic() - started

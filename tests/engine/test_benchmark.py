@@ -28,6 +28,7 @@ from conductor.engine.benchmark_account import (
     remove_benchmark_account,
 )
 from conductor.engine.management.commands.benchmark import unwinding_signals
+from conductor.engine.pulse import workers
 from conductor.steps import step_types
 from conductor.steps.action import acts
 from contacts.models import Contact
@@ -40,17 +41,18 @@ class TestBenchmark:
         call_command("benchmark", "engine", "--size", "200", "--seed", "3")
 
         lines = capsys.readouterr().out.splitlines()
-        figure = json.loads(lines[0])
-        assert len(lines) == 1
+        alone, figure = map(json.loads, lines)
         assert set(figure) == {
-            "name", "value", "unit", "size", "seconds", "raw", "ratio", "floor", "aim",
+            "name", "value", "unit", "size", "seconds", "raw", "ratio", "workers", "floor", "aim",
             "floor_value", "aim_value", "worker_mb",
         }  # fmt: skip
+        assert (alone["workers"], figure["workers"]) == (1, workers())
         assert figure["size"] == 200
         assert figure["worker_mb"] < 300
         assert figure["value"] > 0
         assert figure["ratio"] == pytest.approx(figure["value"] / figure["raw"], rel=0.05)
         assert lookups.account_by_slug(SLUG) is None
+        assert lookups.account_by_slug(f"{SLUG}-2") is None
 
     def test_sets_a_step_among_many_beside_one_among_few(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -61,7 +63,7 @@ class TestBenchmark:
 
         call_command("benchmark", "engine", "--size", "200")
 
-        few, many, cost = map(json.loads, capsys.readouterr().out.splitlines())
+        _, few, many, cost = map(json.loads, capsys.readouterr().out.splitlines())
         assert (few["size"], many["size"]) == (100, 200)
         assert cost["value"] == pytest.approx(few["value"] / many["value"], rel=0.05)
 
