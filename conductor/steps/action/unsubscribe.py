@@ -36,12 +36,13 @@ UNSUBSCRIBE = f"""
     WHERE {THESE} AND subscription.id = {{id}} AND subscription.state <> 'Unsubscribed'
     RETURNING subscription.id AS subscription_id, subscription.list_id, subscription.contact_id
 """
-# One look-up for each contact, whatever the planner makes of the list's size.
+# One look-up by both keys for each contact: a list that was filled lately is taken for an empty
+# one where the planner knows its id, and would be read from end to end.
 ON_OTHER = """
     CROSS JOIN LATERAL (
         SELECT standing.id
         FROM contacts_subscription AS standing
-        WHERE standing.list_id = %(list_id)s AND standing.contact_id = arrivals.contact_id
+        WHERE standing.list_id = (SELECT %(list_id)s::bigint) AND standing.contact_id = arrivals.contact_id
         LIMIT 1
     ) AS other
 """
