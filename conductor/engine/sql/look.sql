@@ -1,20 +1,11 @@
 -- look: what a tick does first, and that what follows is planned for few rows (see plan_for).
 --
 -- Params  now timestamptz
--- Returns whether a segment's members are to be asked again, whether yearly dates are heard of
+-- Returns whether a segment may have something to keep, whether yearly dates are heard of
 -- Locks   none
 -- Index   segment_touch_in_order, segment_member_to_recheck, listener_of_alarms
 SELECT
     coalesce(
-        (
-            SELECT TRUE
-            FROM contacts_segment AS segment
-            WHERE segment.tracked_at IS NOT NULL
-            ORDER BY segment.id
-            LIMIT 1
-        ), FALSE
-    )
-    AND coalesce(
         (
             SELECT TRUE
             FROM contacts_segmenttouch AS touch
