@@ -273,7 +273,7 @@ def check_sent(ground: Ground, channel: str, size: int) -> None:
     :raises UndeliveredError: if not.
     """
     with in_account(ground.account.pk):
-        states = dict(
+        states: dict[str, int] = dict(
             sql.fetch_all(
                 "SELECT state || ' ' || reason, count(*) FROM messaging_delivery "
                 "WHERE channel = %(channel)s GROUP BY 1",

@@ -12,6 +12,7 @@ from django.conf import settings as site
 
 from accounts.actions import InvalidValueError, record
 from accounts.models import ApiClient, List, User
+from accounts.tenancy import current_account_id
 from accounts.tenancy.wake import wake
 from contacts.identity import normalise_phone
 from messaging.mime import Envelope, Letter, Skeleton, one_line
@@ -371,7 +372,7 @@ def test_message(*, provider: Provider, user: User, number: str, now: datetime) 
         )
     return Outgoing(
         delivery_id=0,
-        account_id=provider.account_id,
+        account_id=current_account_id() or 0,
         channel=provider.channel,
         address=phone,
         sender=agreed.phone_list.short_code.code,
@@ -398,7 +399,7 @@ def test_email(user: User, *, now: datetime) -> Outgoing:
     name = one_line(sender.from_name)
     return Outgoing(
         delivery_id=0,
-        account_id=sender.account_id,
+        account_id=current_account_id() or 0,
         channel=Channel.EMAIL.value,
         address=user.email,
         sender=f"{name} <{sender.from_email}>" if name else sender.from_email,

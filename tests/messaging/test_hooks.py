@@ -10,6 +10,7 @@ import hmac
 import http.client
 import json
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -277,7 +278,7 @@ DELIVERED = {
 @pytest.fixture
 def call(connect, sendgrid_key):
     """Make a provider's call, as it would."""
-    calls = {
+    calls: dict[str, Any] = {
         "sendgrid": lambda *given, **more: sendgrid_call(sendgrid_key, *given, **more),
         "mailgun": mailgun_call,
         "postmark": postmark_call,

@@ -24,6 +24,8 @@ def every_address(shop, sandbox):
         "phone": 12125550100,
         "cap_id": shop["cap"].pk,
         "suppression_id": shop["suppression"].pk,
+        # Nobody gets as far as to look for it.
+        "provider_id": 1,
     }
     for pattern in urlpatterns:
         route = str(pattern.pattern)
@@ -37,6 +39,8 @@ def every_address(shop, sandbox):
             ids["import_id"] = shop["addresses"].pk
         names = re.findall(r"<int:(\w+)>", route)
         kwargs = {"account": "acme-shoes", **{name: ids[name] for name in names}}
+        if "<slug:kind>" in route:
+            kwargs |= {"channel": "email", "kind": "smtp"}
         yield pattern.name, reverse(f"messaging:{pattern.name}", kwargs=kwargs)
 
 
