@@ -1,14 +1,12 @@
 """Tasks of django-q2: coarse, found by name in `accounts.tenancy.wake`."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Account
 from accounts.tenancy import in_account, sql
+from accounts.tenancy.places import place
 from accounts.tenancy.wake import enqueue
 from contacts.imports.running import run_import
 from contacts.models import Import
@@ -17,7 +15,7 @@ from contacts.models.imports import ImportStatus
 # Between two looks at the queue; one chunk may take as long.
 TASK_SECONDS = 5.0
 # Advisory locks from here on, one for each import that may run at the same time.
-FIRST_SLOT = 7_400
+FIRST_PLACE = 7_400
 
 
 def run_imports() -> None:
@@ -29,7 +27,7 @@ def run_imports() -> None:
     """
     ends = time.monotonic() + TASK_SECONDS
     accounts: list[int] = []
-    with _slot() as is_free:
+    with place(FIRST_PLACE) as is_free:
         if is_free:
             accounts = _accounts()
             while accounts and time.monotonic() < ends:
@@ -38,20 +36,6 @@ def run_imports() -> None:
                     accounts.append(account_id)
     if accounts:
         enqueue("import")
-
-
-@contextmanager
-def _slot() -> Iterator[bool]:
-    """Take one of the places for imports; a connection that is closed gives it back, too."""
-    places = max(1, int(str(settings.Q_CLUSTER["workers"])) - 1)
-    for slot in range(FIRST_SLOT, FIRST_SLOT + places):
-        if sql.fetch_value("SELECT pg_try_advisory_lock(%(slot)s)", slot=slot):
-            try:
-                yield True
-            finally:
-                sql.fetch_value("SELECT pg_advisory_unlock(%(slot)s)", slot=slot)
-            return
-    yield False
 
 
 def _accounts() -> list[int]:

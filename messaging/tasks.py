@@ -10,6 +10,7 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from accounts.tenancy import sql
+from accounts.tenancy.places import place
 from accounts.tenancy.wake import enqueue
 from messaging.sending.heart import Heart
 from messaging.sending.lanes import Lane
@@ -19,6 +20,8 @@ RUN_SECONDS = 1.0
 MOST_ACCOUNTS = 200
 # How often the companion of the bulk lane looks for what is urgent.
 LOOK_SECONDS = 0.25
+# Advisory locks from here on, one for each worker that may send in bulk at the same time.
+FIRST_PLACE = 7_500
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +31,17 @@ def send() -> None:
     Send for about a second, the least recently served accounts first; then come back.
 
     What is urgent is looked for meanwhile by a thread of its own, so that it waits neither
-    behind a long batch nor for a free worker. A task that is lost or run twice changes
-    nothing: the deliveries are the queue.
+    behind a long batch nor for a free worker. One worker stays free for the engine, where
+    there are several: whoever sends already takes what is left, too. A task that is lost or
+    run twice changes nothing: the deliveries are the queue.
     """
     if not sending_accounts(now=timezone.now(), most=1):
         return
-    with Heart(timezone.now) as heart, Companion(heart):
-        left = run_lane(Lane.BULK, heart)
+    with place(FIRST_PLACE) as is_free:
+        if not is_free:
+            return
+        with Heart(timezone.now) as heart, Companion(heart):
+            left = run_lane(Lane.BULK, heart)
     if left:
         enqueue("send")
 

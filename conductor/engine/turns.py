@@ -40,7 +40,8 @@ BEGINNING = timedelta(seconds=1)
 class Pace:
     """How many enrollments this process takes up in a tick of about 0.3 seconds."""
 
-    limit: int = 1_000
+    # Few at first: the others wait while a worker learns.
+    limit: int = 250
 
     def learn(self, rows: int, seconds: float) -> None:
         """

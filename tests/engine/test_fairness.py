@@ -10,12 +10,16 @@ import pytest
 from django.db import connections
 
 from accounts.models import Account
-from accounts.tenancy import in_account
+from accounts.tenancy import in_account, sql
+from accounts.tenancy.places import place
 from conductor.conversations.models import Enrollment, Turn
 from conductor.engine import tasks, turns
 from conductor.engine.turns import Pace
+from messaging import tasks as messaging_tasks
+from messaging.models import Delivery
 from tests.engine.test_two_connections import elsewhere
 from tests.engine.world import World
+from tests.factories import QueuedEmailFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -120,6 +124,34 @@ def _work(is_over: Callable[[], bool]) -> None:
             time.sleep(0.01)
     finally:
         connections.close_all()
+
+
+class TestPlaces:
+    def test_leave_a_worker_while_another_sends(
+        self, acme: Account, globex: Account, settings: Any
+    ) -> None:
+        settings.Q_CLUSTER = {**settings.Q_CLUSTER, "workers": 2}
+        with in_account(globex.pk):
+            letter = QueuedEmailFactory.create()
+        take = "SELECT pg_try_advisory_xact_lock(%(lock)s)"
+
+        with elsewhere(acme, lambda: sql.fetch_value(take, lock=messaging_tasks.FIRST_PLACE)):
+            messaging_tasks.send()
+            assert state_of(globex, letter) == "queued"
+        messaging_tasks.send()
+
+        assert state_of(globex, letter) == "sent"
+
+    def test_are_given_back(self, db: None) -> None:
+        for _ in range(2):
+            with place(9_900) as is_free:
+                assert is_free
+
+
+def state_of(account: Account, delivery: Delivery) -> str:
+    """Return how far a delivery has come."""
+    with in_account(account.pk):
+        return Delivery.objects.get(pk=delivery.pk).state
 
 
 class TestPace:
