@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
@@ -31,6 +31,8 @@ ARGUMENTS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
+# What is expected comes at once, but not where everything else runs on the machine, too.
+expect.set_options(timeout=15_000)
 SCREENSHOTS = CODE / "var" / "screenshots"
 MISSING = (
     "No Chromium here: the browser tests are left out. Install it (Debian: apt-get install "
@@ -84,7 +86,7 @@ def page(browser: Browser) -> Iterator[Page]:
             problems.append(message.text)
 
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(15_000)
     opened = context.new_page()
     opened.on("pageerror", lambda error: problems.append(str(error)))
     opened.on("console", note)

@@ -89,7 +89,7 @@ def commit(page: Page, name: str) -> None:
     page.get_by_label(name, exact=True).check()
     page.get_by_role("button", name="Commit Message", exact=True).click()
     page.get_by_role("button", name="Commit Message to Conversation").click()
-    expect(page.get_by_text("Message committed to the conversation.")).to_be_visible()
+    expect(page.locator("#panel").get_by_text("Unchanged since")).to_be_visible()
     page.get_by_role("link", name="Close").click()
 
 
