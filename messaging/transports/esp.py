@@ -162,7 +162,7 @@ class EspCarrier(Carrier):
         if status == 429 or status >= 500:
             raise ThrottledError(
                 f"{self.label} takes no more for now ({status}).",
-                retry_after=seconds_of(headers.get("Retry-After")),
+                retry_after=seconds_of(headers.get("Retry-After") or headers.get("retry-after")),
             )
         return Outcome(number, "failed", reason)
 
