@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, QuerySet
+from django.db.models import QuerySet
 
 from accounts.tenancy import sql
 from conductor.conversations.models import Conversation, Version
 from contacts.actions import facts
-from contacts.models import Intake, Subscription
+from contacts.models import Intake
 from contacts.segments import jobs
 
 # The method of the row that stands for those nobody has looked at.
@@ -108,8 +108,7 @@ def to_come(conversation_id: int) -> QuerySet[Intake, Intake]:
 
 
 def _begin(conversation: Conversation, triggers: list[dict[str, Any]], now: datetime) -> None:
-    people = Subscription.objects.filter(list=conversation.list_id)
-    size = people.aggregate(total=Count("pk"), last=Max("pk"))
+    total, last = jobs.size_of(conversation.list_id)
     Intake.objects.create(
         conversation_id=conversation.pk,
         kind=facts.ALARM,
@@ -121,8 +120,9 @@ def _begin(conversation: Conversation, triggers: list[dict[str, Any]], now: date
             "triggers": triggers,
             "since": now.isoformat(),
             "after": 0,
+            "last": last,
             "looked": 0,
-            **size,
+            "total": total,
         },
     )
 

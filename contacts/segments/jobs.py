@@ -81,10 +81,15 @@ POSTPONE = """
 UPDATE contacts_segmenttouch AS touch SET recorded_at = %(until)s WHERE touch.id = %(id)s
 """
 END = "DELETE FROM contacts_segmenttouch AS touch WHERE touch.id = %(id)s"
+# Both along an index. What is behind the last of this list is of other lists.
 SIZE = """
-SELECT count(*), coalesce(max(subscription.id), 0)
-FROM contacts_subscription AS subscription
-WHERE subscription.list_id = %(list_id)s
+SELECT
+    (
+        SELECT count(*)
+        FROM contacts_subscription AS subscription
+        WHERE subscription.list_id = %(list_id)s
+    ),
+    (SELECT coalesce(max(subscription.id), 0) FROM contacts_subscription AS subscription)
 """
 IS_LONG = """
 SELECT count(*) > %(few)s
@@ -203,12 +208,18 @@ class Job:
 
 def begin(segment: Segment, kind: str, *, now: datetime, **more: Any) -> None:
     """Have a job done from the beginning, for who is on the list by now."""
-    total, last = sql.fetch_one(SIZE, list_id=segment.list_id) or (0, 0)
+    total, last = size_of(segment.list_id)
     job = {"kind": kind, "after": 0, "last": last, "looked": 0, "total": total, **more}
     if kind == ASK:
         sql.execute(NOT_BEGUN, segment_id=segment.pk)
     sql.execute(BEGIN, segment_id=segment.pk, now=now, job=json.dumps(job))
     wake("advance")
+
+
+def size_of(list_id: int) -> tuple[int, int]:
+    """Return how many are on a list, and a subscription that none of them comes after."""
+    total, last = sql.fetch_one(SIZE, list_id=list_id) or (0, 0)
+    return total, last
 
 
 def next_job(*, now: datetime) -> Job | None:

@@ -65,7 +65,7 @@ def admit(*, segment: Segment, conversation_id: int, step_key: str, now: datetim
     queued at once, many by a job.
     """
     is_first = bool(jobs.unlooked([segment.pk]))
-    if is_first or segment.members.count() > jobs.FEW:
+    if is_first or segment.members.all()[: jobs.FEW + 1].count() > jobs.FEW:
         jobs.begin(segment, jobs.ADMIT, now=now, conversation_id=conversation_id, step_key=step_key)
     elif sql.execute(
         ADMIT, segment_id=segment.pk, conversation_id=conversation_id, step_key=step_key, now=now
