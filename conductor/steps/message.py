@@ -34,7 +34,7 @@ from messaging.actions.messages import check_email
 WRITE_EMAILS = """
     INSERT INTO outbox (
         enrollment_id, version_id, contact_id, channel, message_id, address, reason, held_reason,
-        held_until, thread, step_key, visit_number, is_transactional, resend_unknown,
+        held_until, thread, step_key, visit_number, wave, is_transactional, resend_unknown,
         waits_for_cap, skips_quiet
     )
     SELECT
@@ -50,6 +50,7 @@ WRITE_EMAILS = """
         %(thread)s,
         arrivals.step_key,
         arrivals.visit_number,
+        arrivals.wave,
         %(transactional)s,
         %(resend_unknown)s,
         %(waits_for_cap)s,

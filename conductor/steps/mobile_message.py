@@ -40,7 +40,7 @@ from messaging.models import PhoneList, ShortCode
 WRITE_TEXTS = """
     INSERT INTO outbox (
         enrollment_id, version_id, contact_id, channel, phone_list_id, message_id, address,
-        reason, held_reason, held_until, thread, step_key, visit_number, is_transactional,
+        reason, held_reason, held_until, thread, step_key, visit_number, wave, is_transactional,
         resend_unknown, waits_for_cap, skips_quiet
     )
     SELECT
@@ -62,6 +62,7 @@ WRITE_TEXTS = """
         %(thread)s,
         arrivals.step_key,
         arrivals.visit_number,
+        arrivals.wave,
         %(transactional)s,
         %(resend_unknown)s,
         %(waits_for_cap)s,

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 from accounts.tenancy import sql
 from conductor.conversations.models import Enrollment, Visit
+from conductor.engine.arrivals import write_deliveries
+from messaging.models import Delivery
 from tests.engine.world import World, check_conservation
 
 WINBACK = """
@@ -14,7 +16,7 @@ WINBACK = """
     {key: reminder, message: {saved_message: We miss you}}
 """
 
-# As the table holds them after rows were updated in it: in no order.
+# As the tick's tables hold rows where others were updated and deleted: in no order.
 ARRIVALS = """
     INSERT INTO arrivals (
         enrollment_id, version_id, subscription_id, contact_id, is_new, wave, step_key,
@@ -26,6 +28,27 @@ ARRIVALS = """
     FROM conversations_enrollment AS enrollment
     CROSS JOIN (VALUES (3, 'third'), (1, 'first'), (2, 'second')) AS passed (wave, step_key)
     WHERE enrollment.id = %(id)s
+"""
+OUTBOX = """
+    WITH enrolled_again AS (
+        INSERT INTO enrolled
+        SELECT
+            enrollment.id, enrollment.conversation_id, enrollment.version_id, delivery.list_id,
+            enrollment.subscription_id, enrollment.contact_id, enrollment.entry_number,
+            'external_event', NULL, NULL, 'Main', '', '{}', 0, enrollment.entered_at, FALSE
+        FROM messaging_delivery AS delivery
+        INNER JOIN conversations_enrollment AS enrollment ON enrollment.id = delivery.enrollment_id
+    )
+
+    INSERT INTO outbox (
+        enrollment_id, version_id, contact_id, channel, message_id, address, thread, step_key,
+        visit_number, wave, is_transactional, resend_unknown
+    )
+    SELECT
+        delivery.enrollment_id, delivery.version_id, delivery.contact_id, 'email',
+        delivery.message_id, delivery.address, 'Main', passed.step_key, 1, passed.wave, FALSE, FALSE
+    FROM messaging_delivery AS delivery
+    CROSS JOIN (VALUES (3, 'third'), (1, 'first'), (2, 'second')) AS passed (wave, step_key)
 """
 
 
@@ -77,3 +100,15 @@ class TestRunTick:
 
         visits = Visit.objects.order_by("id").values_list("step_key", flat=True)
         assert list(visits)[-3:] == ["first", "second", "third"]
+
+    def test_numbers_deliveries_in_the_order_of_the_way(self, world: World) -> None:
+        world.live("{key: mail, message: {saved_message: We miss you}}")
+        grace = world.person(email="grace@mail.example")
+        world.happen(grace)
+        world.tick()
+        sql.execute(OUTBOX)
+
+        write_deliveries(world.now)
+
+        sent = Delivery.objects.order_by("id").values_list("step_key", flat=True)
+        assert list(sent) == ["mail", "first", "second", "third"]

@@ -17,6 +17,7 @@ CREATE TEMP TABLE IF NOT EXISTS outbox (
     thread text NOT NULL,
     step_key text NOT NULL,
     visit_number integer NOT NULL,
+    wave integer NOT NULL,
     is_transactional boolean NOT NULL,
     resend_unknown boolean NOT NULL,
     waits_for_cap boolean NOT NULL DEFAULT FALSE,

@@ -1,5 +1,7 @@
 -- insert_deliveries: write the tick's outbox.
 --
+-- Ids follow the way that each contact took: what a tick wrote is sent in their order.
+--
 -- Params  now timestamptz
 -- Returns nothing
 -- Locks   none; delivery_once_per_visit refuses a second message of one visit
@@ -41,4 +43,5 @@ SELECT
     '',
     ''
 FROM outbox
-INNER JOIN enrolled ON enrolled.id = outbox.enrollment_id;
+INNER JOIN enrolled ON enrolled.id = outbox.enrollment_id
+ORDER BY outbox.wave;
