@@ -16,7 +16,7 @@ class TestErasure:
     def test_forgets_whoever_has_the_address(self, wire, acme, shop):
         with in_account(acme.pk):
             SubscriptionFactory(list=shop, contact__email="Grace@mail.example")
-            ann = SubscriptionFactory(list=shop).contact
+            ann = SubscriptionFactory.create(list=shop).contact
 
         made = wire.post(ERASURE, {"emailAddress": " grace@MAIL.example"})["resourceId"]
 

@@ -34,7 +34,8 @@ def operations():
         for path, view in bound.path_operations.items():
             for operation in view.operations:
                 for method in operation.methods:
-                    yield method, bound.prefix + path, operation.view_func.demands
+                    demands = operation.view_func.demands  # type: ignore[attr-defined]
+                    yield method, bound.prefix + path, demands
 
 
 def called(path):

@@ -153,6 +153,7 @@ def subscribe(shop: List, name: str) -> None:
     """Let a contact come by the pop-up or the checkout."""
     event = ExternalEvent.objects.get(list=shop, name__istartswith=name[:3])
     contact = find_contact(email_norm=f"{name}@mail.example")
+    assert contact is not None
     raise_event(external_event=event, contact=contact, now=datetime.now(UTC), source="page")
 
 

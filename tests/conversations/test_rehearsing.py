@@ -141,8 +141,10 @@ class TestRehearsedMessages:
         rehearse(drawn, now, **given)
         for _ in range(3):
             world.tick(now)
-        how = {"channel": "email", "provider": "smtp", "lane": Lane.URGENT}
-        return claim(**how, sender="s", most=10, now=now).sending
+        claimed = claim(
+            channel="email", provider="smtp", lane=Lane.URGENT, sender="s", most=10, now=now
+        )
+        return claimed.sending
 
     def test_stay_in_the_house_whatever_the_provider(self, world, drawn, now):
         sending = self.delivered(world, drawn, now)

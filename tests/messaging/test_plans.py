@@ -221,7 +221,9 @@ class TestPixel:
         sent = filled("<html><body><p>Hi</p></body></html>", tracks_opens=True)
 
         (token,) = re.findall(r'src="https://links\.acme\.example/t/o/([\w-]+)\.gif"', sent)
-        assert tokens.read("open", token).numbers == (9,)
+        read = tokens.read("open", token)
+        assert read is not None
+        assert read.numbers == (9,)
         assert sent.endswith("</body></html>")
 
     def test_is_not_put_into_a_message_without_html(self):

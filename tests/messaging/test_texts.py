@@ -1,11 +1,18 @@
 """Links of texts, made short and read back."""
 
+from typing import Any
+
 import pytest
 
 from messaging import tokens
 from messaging.tracking.texts import links_of, with_short_links
 
-SHORT = {"base": "https://go.example", "account_id": 3, "delivery_id": 70, "message_id": 9}
+SHORT: dict[str, Any] = {
+    "base": "https://go.example",
+    "account_id": 3,
+    "delivery_id": 70,
+    "message_id": 9,
+}
 
 
 class TestLinksOf:

@@ -15,6 +15,7 @@ class TestToken:
 
         found = read("click", token)
 
+        assert found is not None
         assert (found.account_id, found.numbers) == (7, (123456, 0, 2**62))
         assert found.text == "https://acme.example/ü?a=1"
 

@@ -126,8 +126,10 @@ class TestFirstLook:
 
         assert keep() == []
 
-        assert SegmentTouch.objects.get().job["after"] == 0
-        assert SegmentTouch.objects.get().recorded_at > world.now
+        touch = SegmentTouch.objects.get()
+        assert touch.job is not None
+        assert touch.job["after"] == 0
+        assert touch.recorded_at > world.now
 
 
 class TestChangedRule:
