@@ -2,9 +2,12 @@
 
 import pytest
 
+from accounts.folders import create_folder
 from accounts.models import IntegrationType
 from accounts.tenancy import in_account
 from conductor.api import api
+from contacts.actions.erasure import erase
+from contacts.actions.event_groups import create_event_group
 from contacts.actions.segments import create_segment
 from messaging.actions.coupons import create_pool
 from messaging.models import ShortCode
@@ -55,6 +58,9 @@ def ids(acme, shop, now):
             "phone_list_id": phone_list.pk,
             "phone_number": PHONE,
             "transactional_message_id": SmsMessageFactory.create(phone_list=phone_list).pk,
+            "folder_id": create_folder(name="Shops", now=now).pk,
+            "event_group_id": create_event_group(list=shop, name="Carts", now=now).pk,
+            "erasure_id": erase(contacts=[], phones=["+12125550199"], now=now, source="api").pk,
             "import_file_id": 1,
             "coupon_pool_id": create_pool(name="Welcome 10", now=now).pk,
         }

@@ -77,8 +77,8 @@ class TestLevels:
 
         assert passed == []
 
-    def test_the_vendors_sms_routes_alone_ask_for_none(self):
-        free = {path.split("/")[1] for _, path, demands in operations() if not demands.levels}
+    def test_the_routes_of_texts_alone_ask_for_none(self):
+        free = {demands.integration for _, _, demands in operations() if not demands.levels}
 
         assert free == {"sms"}
 

@@ -25,7 +25,9 @@ from accounts.tenancy import in_account
 from accounts.tenancy.wake import wake
 from conductor.engine import benchmark_ground as ground_of
 now = timezone.now()
-account = create_account(name="Acme", owner_email="ada@acme.example", now=now).account
+account = create_account(
+    name="Acme", owner_email="ada@acme.example", postal_address="1 Main Street", now=now
+).account
 ground = ground_of.prepare(account, now=now, size={size}, seed=1)
 with in_account(account.pk):
     steps = ground_of.WINBACK.replace("P3D", "PT2S")
