@@ -39,12 +39,25 @@ class Timers(Acts):
         """Put a file live: from now on its segments are watched, its dates set."""
         former = conversation.versions[-1] if conversation.versions else None
         conversation.publish(structure, self.segments)
+        self._forget_segments()
         for step in conversation.live.triggers:
             if "segment" in step.config:
                 self._watch_segment(conversation, step, former, now)
         self._set_alarms(conversation, former, now)
 
     # --- segments
+
+    def _forget_segments(self) -> None:
+        """Keep no segment up to date that no live version starts by."""
+        started = {
+            step.config["segment"]["name"]
+            for one in self.conversations.values()
+            if one.versions
+            for step in one.live.triggers
+            if "segment" in step.config
+        }
+        for segment in self.segments.values():
+            segment.is_tracked = segment.is_tracked and segment.name in started
 
     def _watch_segment(
         self, conversation: Conversation, step: Step, former: Version | None, now: datetime

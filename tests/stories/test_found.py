@@ -166,3 +166,48 @@ class TestFound:
                 ],
             ),
         )
+
+    def test_nobody_leaves_a_segment_that_no_live_version_starts_by(self, ground: Ground) -> None:
+        # The oracle went on telling of it to those inside the version before.
+        before = {
+            "conversation": "C1",
+            "reentry": "unlimited",
+            "exit_when": {"not": {"event": {"name": "Order Imported", "within": "PT1H"}}},
+            "threads": [
+                *conversation("""
+                    {key: left, trigger: {segment: {name: Lately, 'on': left}}}
+                    {key: end1, terminate: {}}
+                """)["threads"],
+                {
+                    "thread": "Cart",
+                    "steps": [
+                        {"key": "cart", "trigger": {"external_event": "Cart"}},
+                        {"key": "moment", "wait": {"for": "PT1S"}},
+                        {"key": "pause", "wait": {"for": "P3D"}},
+                        {"key": "end2", "terminate": {}},
+                    ],
+                },
+            ],
+        }
+        after = conversation(
+            """
+            {key: cart, trigger: {external_event: Cart}}
+            {key: end1, terminate: {}}
+            """,
+            reentry="unlimited",
+        )
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}},
+                segments={"Lately": {"event": {"name": "Cart", "within": "P3D"}}},
+                conversations=[before],
+                acts=[
+                    ("event", "ann", "Cart"),
+                    ("clock", "PT0S"),
+                    ("publish", after),
+                    ("through", "P1W"),
+                ],
+            ),
+        )
