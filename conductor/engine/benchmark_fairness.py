@@ -22,7 +22,14 @@ from conductor.engine.benchmark_ground import (
     publish,
     raise_for_all,
 )
-from conductor.engine.benchmark_running import Clock, NotRunningError, percentile, stop, worked_on
+from conductor.engine.benchmark_running import (
+    Clock,
+    NotRunningError,
+    percentile,
+    stop,
+    wait_until,
+    worked_on,
+)
 from contacts.actions import raise_event
 from contacts.models import Contact
 from messaging.models import Delivery
@@ -34,7 +41,6 @@ ENTRIES = 120
 CEILING = 2.0
 # Long enough to wait for one of them: then nobody works.
 PATIENCE = 60.0
-LOOK_SECONDS = 0.01
 # Between two entries, so that they meet the cluster in whatever it does.
 PAUSES = (0.05, 0.35, 0.2, 0.5)
 
@@ -131,10 +137,9 @@ def _enter_one_by_one(small: Ground, clock: Clock) -> list[float]:
 
 def wait_for_message(account: Account, person: Contact) -> float:
     """Return the seconds until a contact has a message in the queue."""
-    began = time.monotonic()
-    while time.monotonic() < began + PATIENCE:
-        with in_account(account.pk):
-            if Delivery.objects.filter(contact=person).exists():
-                return time.monotonic() - began
-        time.sleep(LOOK_SECONDS)
-    raise NotRunningError(f"Nothing was done for a contact within {PATIENCE:.0f} s.")
+    return wait_until(
+        account,
+        lambda: Delivery.objects.filter(contact=person).exists(),
+        patience=PATIENCE,
+        refusal=f"Nothing was done for a contact within {PATIENCE:.0f} s.",
+    )

@@ -6,7 +6,7 @@ Meanwhile the account's flag is taken off, or pulse and workers would pass it ov
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from conductor.conversations.models import Conversation
 # As the health says it of the worker and the pulse.
 SILENCE = timedelta(seconds=20)
 PARTS = ("pulse", "worker")
+LOOK_SECONDS = 0.01
 
 
 class Clock:
@@ -62,6 +63,23 @@ def stop(account: Account, *, now: datetime) -> None:
     with in_account(account.pk):
         for conversation in Conversation.objects.filter(paused_at=None, published__isnull=False):
             pause_conversation(conversation=conversation, now=now)
+
+
+def wait_until(
+    account: Account, happened: Callable[[], bool], *, patience: float, refusal: str
+) -> float:
+    """
+    Look inside an account until something has happened; return the seconds.
+
+    :raises NotRunningError: saying `refusal`, if it has not within `patience` seconds.
+    """
+    began = time.monotonic()
+    while time.monotonic() < began + patience:
+        with in_account(account.pk):
+            if happened():
+                return time.monotonic() - began
+        time.sleep(LOOK_SECONDS)
+    raise NotRunningError(refusal)
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -18,9 +18,9 @@ from conductor.conversations.models import Enrollment
 from conductor.engine.benchmark_ground import Ground, prepare, publish
 from conductor.engine.benchmark_running import (
     Clock,
-    NotRunningError,
     percentile,
     stop,
+    wait_until,
     worked_on,
 )
 from contacts.actions import raise_event
@@ -34,7 +34,6 @@ EVENTS = 200
 CEILING = 2.0
 PATIENCE = 60.0
 SET_UP_PATIENCE = 600.0
-LOOK_SECONDS = 0.01
 # Between two events, so that they meet the cluster in whatever it does.
 PAUSES = (0.05, 0.35, 0.2, 0.5)
 
@@ -86,14 +85,13 @@ def measure(
 
 def _wait_for_set_up(account: Account) -> None:
     """Wait until everybody was looked at: what happens before counts as before the publish."""
-    began = time.monotonic()
-    while time.monotonic() < began + SET_UP_PATIENCE:
-        with in_account(account.pk):
-            if not SegmentTouch.objects.filter(contact__isnull=True).exists():
-                log.info("The segment is set up after %.1f s.", time.monotonic() - began)
-                return
-        time.sleep(LOOK_SECONDS)
-    raise NotRunningError(f"The segment was not set up within {SET_UP_PATIENCE:.0f} s.")
+    seconds = wait_until(
+        account,
+        lambda: not SegmentTouch.objects.filter(contact__isnull=True).exists(),
+        patience=SET_UP_PATIENCE,
+        refusal=f"The segment was not set up within {SET_UP_PATIENCE:.0f} s.",
+    )
+    log.info("The segment is set up after %.1f s.", seconds)
 
 
 def _raise_one_by_one(ground: Ground, events: int, clock: Clock) -> list[float]:
@@ -111,10 +109,9 @@ def _raise_one_by_one(ground: Ground, events: int, clock: Clock) -> list[float]:
 
 def _wait_until_entered(account: Account, person: Contact) -> float:
     """Return the seconds until a contact stands in the conversation that the segment starts."""
-    began = time.monotonic()
-    while time.monotonic() < began + PATIENCE:
-        with in_account(account.pk):
-            if Enrollment.objects.filter(contact_id=person.pk).exists():
-                return time.monotonic() - began
-        time.sleep(LOOK_SECONDS)
-    raise NotRunningError(f"Nothing was done for an event within {PATIENCE:.0f} s.")
+    return wait_until(
+        account,
+        lambda: Enrollment.objects.filter(contact_id=person.pk).exists(),
+        patience=PATIENCE,
+        refusal=f"Nothing was done for an event within {PATIENCE:.0f} s.",
+    )
