@@ -132,12 +132,11 @@ def serve(api: WireAPI, request: HttpRequest, *, now: datetime) -> HttpResponseB
     return response
 
 
-def _answer(api: WireAPI, inside: WireRequest) -> HttpResponseBase:
-    request: HttpRequest = inside
+def _answer(api: WireAPI, request: WireRequest) -> HttpResponseBase:
     try:
         operation, parameters = find_route(api, request)
-        inside.parameters = list(parameters)
-        return _run(operation, parameters, inside)
+        request.parameters = list(parameters)
+        return _run(operation, parameters, request)
     except RollBackError as rolled_back:
         return finished(cast(HttpResponse, rolled_back.response))
     except WireError as refusal:
