@@ -85,7 +85,10 @@ def page(browser: Browser) -> Iterator[Page]:
         if message.type == "error" and "Failed to load resource" not in message.text:
             problems.append(message.text)
 
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
+    # axe reads the colours of the moment: of a dialog that still fades in, the wrong ones.
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, locale="en-US", reduced_motion="reduce"
+    )
     context.set_default_timeout(15_000)
     opened = context.new_page()
     opened.on("pageerror", lambda error: problems.append(str(error)))
