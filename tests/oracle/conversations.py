@@ -153,7 +153,13 @@ def waited_for(config: dict[str, Any], segments: Any) -> set[tuple[str, str]]:
         return {("order", "")}
     if "message" in config or "sms" in config:
         return {("receipt", ""), ("delivery", "")}
-    return heard(config.get("filter"), segments)
+    rule = config.get("filter")
+    if any(
+        "segment" in leaf and segments[leaf["segment"]].rule is not None for leaf in leaves(rule)
+    ):
+        # Somebody may change the segment's rule meanwhile.
+        return {("any", "")}
+    return heard(rule, segments)
 
 
 @dataclass

@@ -18,11 +18,12 @@ What CONTRACT and page leave open is decided here, and both sides keep to it:
   defined order: such a story is not told.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.oracle.conversations import Conversation, Enrollment, Refusal, Step
+from tests.oracle.conversations import Conversation, Enrollment, Refusal, Step, Version
 from tests.oracle.outcomes import End, Leave, Stay
 from tests.oracle.people import Fact, Person
 from tests.oracle.rules import Asked
@@ -34,6 +35,8 @@ from tests.oracle.waits import has_happened
 
 MOST_VISITS = 100
 DEEPEST = 10
+# Facts that name the thread which somebody is sent into; its trigger is not asked.
+SENT_IN = {"enroll", "by_hand"}
 LEFT = {"unsubscribed", "stopped", "bounced"}
 
 
@@ -182,13 +185,11 @@ class Oracle(Timers):
     def _decide(self, conversation: Conversation, fact: Fact, now: datetime) -> Enrollment | None:
         """Let somebody in by a fact, or keep why not."""
         version = conversation.live
-        meant = [step for step in version.triggers if self.means(step, fact)]
-        if fact.only:
-            meant = [version.steps[fact.only]]
-        if not meant:
+        meant = [step for step in self._doors(version, fact) if self.means(step, fact)]
+        if not meant and fact.kind not in SENT_IN:
             return None
         active = conversation.active(fact.person)
-        trigger, reason = None, self._refusal(conversation, fact, active, now)
+        trigger, reason = None, self._refusal(conversation, fact, active, now, is_open=bool(meant))
         if not reason:
             matching = (one for one in meant if self._matches(conversation, one, fact, now))
             trigger = next(matching, None)
@@ -201,8 +202,29 @@ class Oracle(Timers):
             active.leave("end", now, "restarted")
         return self._enter(conversation, trigger, fact, now)
 
+    def _doors(self, version: Version, fact: Fact) -> list[Step]:
+        """Return the triggers that a fact is for."""
+        if not fact.only:
+            return version.triggers
+        named = [version.steps[fact.only]] if fact.only in version.steps else []
+        if fact.kind in SENT_IN:
+            return named
+        # Another version may have put another trigger in its place.
+        as_any = replace(fact, only="")
+        return [
+            step
+            for step in named
+            if (fact.kind == "date" and "date" in step.config) or self.hears(step, as_any)
+        ]
+
     def _refusal(
-        self, conversation: Conversation, fact: Fact, active: Enrollment | None, now: datetime
+        self,
+        conversation: Conversation,
+        fact: Fact,
+        active: Enrollment | None,
+        now: datetime,
+        *,
+        is_open: bool,
     ) -> str:
         """Return why a fact lets nobody in, whatever its trigger's filter says."""
         version = conversation.live
@@ -211,6 +233,8 @@ class Oracle(Timers):
         expires = version.setting("expires")
         if expires and moment_of(expires, ZoneInfo(self.account_zone)) <= now:
             return "expired"
+        if not is_open:
+            return "thread is gone"
         if fact.depth >= DEEPEST:
             return "loop"
         if active is not None and version.setting("while_in", "refuse") == "refuse":
@@ -219,7 +243,7 @@ class Oracle(Timers):
 
     def _matches(self, conversation: Conversation, step: Step, fact: Fact, now: datetime) -> bool:
         rule = step.config.get("filter") if isinstance(step.config, dict) else None
-        if not rule or fact.kind in {"enroll", "by_hand"}:
+        if not rule or fact.kind in SENT_IN:
             return True
         zone = self.zone_of(fact.person, conversation.live.setting("time_zone", "account"))
         return Asked(

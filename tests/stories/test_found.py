@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.stories.player import Ground, play
@@ -208,6 +209,86 @@ class TestFound:
                     ("clock", "PT0S"),
                     ("publish", after),
                     ("through", "P1W"),
+                ],
+            ),
+        )
+
+    def test_a_wait_for_a_segment_has_the_goal_asked_at_every_fact(self, ground: Ground) -> None:
+        # The segment's rule may be edited: the conversation hears everything, and asks its goal.
+        before = conversation(
+            """
+            {key: start, trigger: {external_event: Cart}}
+            {key: pause, wait: {for: PT10M}}
+            {key: rich, wait_for: {filter: {all: [{segment: Rich}]}, timeout: PT1H}}
+            {key: end, terminate: {}}
+            """,
+            reentry="unlimited",
+            while_in="restart",
+            goal={"contact": "time_zone", "empty": True},
+        )
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}},
+                segments={"Rich": {"field": "Profile.Points", "at_least": 3}},
+                conversations=[before],
+                acts=[
+                    ("event", "ann", "Cart"),
+                    ("event", "ann", "Cart"),
+                    ("clock", "PT1S"),
+                    ("event", "ann", "Cart"),
+                    ("through", "P1D"),
+                ],
+            ),
+        )
+
+    @pytest.mark.parametrize("way", ["segment", "enroll"])
+    def test_a_thread_that_is_gone_lets_nobody_in(self, ground: Ground, way: str) -> None:
+        # The oracle looked for the step in the version that was live at the tick.
+        gone = {
+            "thread": "Other",
+            "steps": [
+                {
+                    "key": "other",
+                    "trigger": {
+                        "segment": {"name": "Chosen", "on": "entered", "include_existing": True}
+                    },
+                },
+                {"key": "end2", "terminate": {}},
+            ],
+        }
+        after = conversation("""
+            {key: cart, trigger: {external_event: Cart}}
+            {key: end1, terminate: {}}
+        """)
+        before = {**after, "threads": [*after["threads"], gone]}
+        sender = conversation(
+            """
+            {key: start, trigger: {external_event: Cart}}
+            {key: send, action: {enroll: {conversation: C1, thread: Other}}}
+            {key: last, terminate: {}}
+            """,
+            name="C2",
+        )
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}},
+                segments={"Chosen": None},
+                conversations=[before, sender] if way == "enroll" else [after],
+                acts=[
+                    ("member", "ann", "Chosen"),
+                    ("publish", before),
+                    *(
+                        [("pause", "C1"), ("event", "ann", "Cart"), ("clock", "PT0S")]
+                        if way == "enroll"
+                        else []
+                    ),
+                    ("publish", after),
+                    ("resume", "C1"),
+                    ("through", "P1D"),
                 ],
             ),
         )
