@@ -9,7 +9,7 @@ from accounts.models.api_client import (
     IntegrationType,
     KeptAnswer,
 )
-from accounts.models.list import BounceHandling, Folder, List
+from accounts.models.list import BounceHandling, Folder, IpPool, List
 from accounts.models.running import Heartbeat, RateCount
 from accounts.models.secret import Secret
 
@@ -24,6 +24,7 @@ __all__ = [
     "Folder",
     "Heartbeat",
     "IntegrationType",
+    "IpPool",
     "KeptAnswer",
     "List",
     "Membership",

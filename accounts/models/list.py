@@ -26,6 +26,18 @@ class Folder(TenantModel):
         return self.name
 
 
+class IpPool(TenantModel):
+    """Addresses from which an account sends; a list names one by its id, 0 being the shared one."""
+
+    description = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("account", "description", name="ip_pool_once")]
+
+    def __str__(self) -> str:
+        return self.description
+
+
 class List(TenantModel):
     """An email list with its settings (the API's `List`, field by field)."""
 

@@ -6,6 +6,7 @@ from contacts.models.event import Event, EventGroup, EventKey, ExternalEvent, In
 from contacts.models.imports import Import, ImportReject
 from contacts.models.order import Order, OrderFact, OrderItem, OrderStatus, Product
 from contacts.models.profile import DataType, ProfileField, ProfileFieldGroup
+from contacts.models.review import RatingSummary, Review
 from contacts.models.segment import Segment, SegmentKind, SegmentMember, SegmentTouch
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "Product",
     "ProfileField",
     "ProfileFieldGroup",
+    "RatingSummary",
+    "Review",
     "Segment",
     "SegmentKind",
     "SegmentMember",

@@ -1,5 +1,7 @@
 """What we say: messages, short codes, phone lists; and what became of it: deliveries."""
 
+from messaging.models.broadcast import Broadcast, BroadcastKind, BroadcastStatus, SplitTest
+from messaging.models.campaign import Campaign, Content, ContentFolder, ContentKind
 from messaging.models.coupon import CouponCode, CouponPool, PoolKind
 from messaging.models.delivery import (
     REPLY,
@@ -21,13 +23,21 @@ from messaging.models.rules import (
 )
 from messaging.models.sms import PhoneList, PhoneSubscription, ShortCode, SmsMessage
 from messaging.models.suppression import Suppression, SuppressionReason
+from messaging.models.ticket import Ticket
 
 __all__ = [
     "REPLY",
+    "Broadcast",
+    "BroadcastKind",
+    "BroadcastStatus",
+    "Campaign",
     "CapChannel",
     "CapPeriod",
     "CommittedMessage",
     "ConsentChange",
+    "Content",
+    "ContentFolder",
+    "ContentKind",
     "CouponCode",
     "CouponPool",
     "Delivery",
@@ -49,6 +59,8 @@ __all__ = [
     "SentCount",
     "ShortCode",
     "SmsMessage",
+    "SplitTest",
     "Suppression",
     "SuppressionReason",
+    "Ticket",
 ]

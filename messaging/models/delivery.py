@@ -58,6 +58,8 @@ class Delivery(TenantModel):
     conversation_id = models.BigIntegerField(null=True, blank=True)
     version_id = models.BigIntegerField(null=True, blank=True)
     enrollment_id = models.BigIntegerField(null=True, blank=True)
+    # Of what broadcast it is, by value; then it has no enrollment.
+    broadcast_id = models.BigIntegerField(null=True, blank=True)
     thread = models.CharField(max_length=120, blank=True, default="")
     step_key = models.CharField(max_length=63, blank=True, default="")
     visit_number = models.IntegerField(default=1)
@@ -85,6 +87,12 @@ class Delivery(TenantModel):
                 fields=["account", "enrollment_id", "step_key", "visit_number"],
                 condition=Q(enrollment_id__isnull=False),
                 name="delivery_once_per_visit",
+            ),
+            # A transaction has no subscription: it may be sent as often as the shop asks.
+            models.UniqueConstraint(
+                fields=["account", "broadcast_id", "subscription_id"],
+                condition=Q(broadcast_id__isnull=False),
+                name="delivery_once_per_broadcast",
             ),
             models.CheckConstraint(
                 condition=Q(state__in=[state.value for state in DeliveryState]),

@@ -4,6 +4,7 @@ from django.db import models
 
 from accounts.models import List
 from accounts.tenancy.models import TenantForeignKey, TenantModel
+from messaging.models.campaign import Campaign
 
 
 class Channel(models.TextChoices):
@@ -27,6 +28,10 @@ class SavedMessage(TenantModel):
     mjml = models.TextField(blank=True, default="")
     html = models.TextField(blank=True, default="")
     text = models.TextField(blank=True, default="")
+    campaign = TenantForeignKey(
+        Campaign, on_delete=models.SET_NULL, null=True, blank=True, related_name="saved_messages"
+    )
+    external_campaign_id = models.CharField(max_length=120, blank=True, default="", db_default="")
     created_at = models.DateTimeField()
     modified_at = models.DateTimeField()
 
