@@ -2,13 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import minijinja
+
+from messaging.rendering.tags import tags
 
 FUEL = 100_000  # instructions of one part; a large newsletter takes a few thousand
 MOST_OUTPUT = 1_000_000  # characters of one part
@@ -21,13 +23,6 @@ FAULT = re.compile(r"(?P<text>.*) \(in (?:html|text):[0-9a-f]+:(?P<line>\d+)\)",
 KINDS = ("invalid operation: ", "syntax error: ", "unknown method: ", "unknown filter: ")
 ENDLESS = "engine ran out of fuel"
 
-PARTS = re.compile(
-    r"\{#.*?#\}"
-    r"|\{%[-+]?\s*raw\s*[-+]?%\}.*?\{%[-+]?\s*endraw\s*[-+]?%\}"
-    r"|\{\{(?P<value>.*?)\}\}"
-    r"|\{%(?P<statement>.*?)%\}",
-    re.DOTALL,
-)
 STRINGS = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"", re.DOTALL)
 METHOD = re.compile(r"(\w+|[\])])\s*\.\s*([A-Za-z_]\w*)\s*\(")
 CALLED_VALUE = re.compile(r"\]\s*\(")
@@ -184,7 +179,9 @@ def inspect(source: str) -> None:
 
     Only for a source that MiniJinja has parsed: its tags are known to be closed.
     """
-    for line, said in tags(source):
+    for line, said, is_statement in tags(source):
+        if is_statement and OTHER_TEMPLATE.match(said):
+            raise Refused("it takes in another template; messages stand alone", line)
         bare = STRINGS.sub('""', said)
         for owner, name in METHOD.findall(bare):
             if (owner, name) not in LOOP_HELPERS:
@@ -194,18 +191,6 @@ def inspect(source: str) -> None:
         for name in FILTER.findall(bare):
             if name not in FILTERS and name not in BUILT_IN:
                 raise Refused(f"there is no filter named {name}", line)
-
-
-def tags(source: str) -> Iterator[tuple[int, str]]:
-    """Yield the line and the inside of each tag that says something."""
-    for part in PARTS.finditer(source):
-        said = part["value"] if part["value"] is not None else part["statement"]
-        if said is None:
-            continue
-        line = source.count("\n", 0, part.start()) + 1
-        if part["statement"] is not None and OTHER_TEMPLATE.match(said):
-            raise Refused("it takes in another template; messages stand alone", line)
-        yield line, said
 
 
 def explain(fault: Exception) -> Refused:
