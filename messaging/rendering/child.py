@@ -1,8 +1,9 @@
 """
 The process that renders: one request a line on stdin, its answers a line each on stdout.
 
-    {"op": "render", "sources": {part: [source, escaped]}, "rows": [context, ...]}
-        -> per row {"parts": {part: text}} or {"fault": text, "line": n, "part": part}
+    {"op": "render", "sources": {part: [source, escaped]}, "rows": [context, ...], "group": n}
+        -> per row {"parts": {part: text}} or {"fault": text, "line": n, "part": part},
+           written in groups of so many
     {"op": "check", "source": text, "escaped": bool} -> {} or {"fault": text, "line": n}
     {"op": "mjml", "source": text} -> {"html": text} or {"fault": text, "line": n}
 
@@ -16,6 +17,7 @@ import re
 import resource
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from messaging.rendering.language import (
@@ -27,9 +29,11 @@ from messaging.rendering.language import (
     is_hopeless,
     literals,
 )
+from messaging.rendering.rows import BETWEEN, handed, row_template, shape_of
 
 MEMORY = 400 * 1024 * 1024
 KEPT_TEMPLATES = 200
+KEPT_SHAPES = 100  # of rows, of those templates
 TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 SAMPLE = {
     "contact": {"first_name": "Grace", "last_name": "Hopper", "email": "grace@mail.example"},
@@ -43,21 +47,59 @@ Answer = dict[str, Any]
 
 
 class Engine:
-    """Templates compiled so far, by the hash of their source."""
+    """Templates compiled so far, by source; those of rows by what they have in common."""
 
     def __init__(self) -> None:
         self.environment = environment()
-        self.known: set[str] = set()
+        self.known: dict[tuple[str, bool], str] = {}
+        self.shapes: dict[tuple[Any, ...], str] = {}
 
     def add(self, source: str, *, escaped: bool) -> str:
         """Compile a template unless it is known; return its name."""
-        name = f"{'html' if escaped else 'text'}:{hashlib.sha256(source.encode()).hexdigest()}"
-        if name not in self.known:
+        name = self.known.get((source, escaped))
+        if name is None:
             if len(self.known) >= KEPT_TEMPLATES:
-                self.environment.clear_templates()
-                self.known.clear()
+                self.forget()
+            digest = hashlib.sha256(source.encode()).hexdigest()
+            name = f"{'html' if escaped else 'text'}:{digest}"
             self.environment.add_template(name, source)
-            self.known.add(name)
+            self.known[source, escaped] = name
+        return name
+
+    def forget(self) -> None:
+        """Forget all templates."""
+        self.environment.clear_templates()
+        self.known.clear()
+        self.shapes.clear()
+
+    def fill_all(self, sources: dict[str, Any], row: Answer) -> dict[str, str] | None:
+        """
+        Render parts, each with a tag at least, in one call; None where one cannot be used.
+
+        Which one, and why, is found by rendering them one by one.
+        """
+        values: list[Any] = []
+        shape = tuple(shape_of(value, values) for value in row.values())
+        if len(self.shapes) >= KEPT_SHAPES:
+            self.forget()
+        try:
+            parts = [self.add(source, escaped=escaped) for source, escaped in sources.values()]
+            name = self.of_shape(tuple(row), shape, parts)
+            texts = self.environment.render_template(name, **handed(values)).split(BETWEEN)
+        except Exception:
+            return None
+        if len(texts) != len(parts) or any(len(text) > MOST_OUTPUT for text in texts):
+            return None
+        return dict(zip(sources, texts, strict=True))
+
+    def of_shape(self, names: tuple[str, ...], shape: Any, parts: list[str]) -> str:
+        """Return the name of the template that renders these parts for rows of one shape."""
+        key = (names, shape, *parts)
+        name = self.shapes.get(key)
+        if name is None:
+            name = f"row:{len(self.shapes)}"
+            self.environment.add_template(name, row_template(names, shape, parts))
+            self.shapes[key] = name
         return name
 
     def fill(self, source: str, context: str, *, escaped: bool) -> str:
@@ -77,6 +119,15 @@ def render(engine: Engine, request: Answer) -> Iterator[Answer]:
 
 def render_row(engine: Engine, sources: dict[str, Any], row: Answer) -> Answer:
     """Render all parts for one row; the first fault is its answer."""
+    said = {part: one for part, one in sources.items() if "{" in one[0]}
+    filled = engine.fill_all(said, row) if said else {}
+    if filled is None:
+        return render_parts(engine, sources, row)
+    return {"parts": {part: filled.get(part, one[0]) for part, one in sources.items()}}
+
+
+def render_parts(engine: Engine, sources: dict[str, Any], row: Answer) -> Answer:
+    """Render part by part."""
     context = literals(row)
     parts = {}
     for part, (source, escaped) in sources.items():
@@ -167,8 +218,11 @@ def main() -> None:
     engine = Engine()
     for line in sys.stdin.buffer:
         request = json.loads(line)
-        for answer in OPERATIONS[request["op"]](engine, request):
-            sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
+        answers = OPERATIONS[request["op"]](engine, request)
+        group = request.get("group", 1)
+        while some := list(islice(answers, group)):
+            for answer in some:
+                sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
             sys.stdout.buffer.flush()
 
 

@@ -14,8 +14,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from messaging.rendering.rows import Mentioned
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECONDS = 5.0  # for one answer; a large newsletter takes a millisecond
+GROUP = 32  # answers that come together
 TOO_MUCH = "it takes too much time or memory"
 
 Answer = dict[str, Any]
@@ -148,15 +151,22 @@ def render(
     """
     results: list[Rendered | TemplateFaultError] = []
     named = {part: [source, escaped] for part, (source, escaped) in sources.items()}
+    texts = [source for source, _ in sources.values() if "{" in source]
+    wanted = Mentioned(texts)
+    asked = [wanted.of(row) for row in rows]
+    group = GROUP
     while len(results) < len(rows):
-        rest = list(rows[len(results) :])
-        request = {"op": "render", "sources": named, "rows": rest}
+        rest = asked[len(results) :]
+        request = {"op": "render", "sources": named, "rows": rest, "group": group}
         try:
             results += map(result, RENDERER.ask(request, answers=len(rest)))
         except RendererDiedError as died:
-            # The row after the last answer is the one that was too much; go on behind it.
             results += map(result, died.answers)
-            results.append(TemplateFaultError(TOO_MUCH))
+            if group == 1:
+                # The row after the last answer is the one that was too much; go on behind it.
+                results.append(TemplateFaultError(TOO_MUCH))
+            # Which one of a group it was is seen when they answer one by one.
+            group = 1
     return results
 
 

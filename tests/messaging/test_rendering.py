@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging import rendering
+from messaging.rendering.child import KEPT_SHAPES, Engine, render_parts, render_row
 from messaging.rendering.renderer import RENDERER
 
+ALONE = Engine()
 CONTEXT = {
     "contact": {"first_name": "Grace", "last_name": "", "email": "grace@mail.example"},
     "fields": {"Profile": {"Size": 42.0}, "Profile.Size": 42.0, "Profile.Born": "1906-12-09"},
@@ -251,3 +253,71 @@ class TestRenderer:
 
         assert len(filled) == 500
         assert time.monotonic() - started < 5
+
+
+class TestRowsTogether:
+    """What many rows share is compiled once; nothing of it shows."""
+
+    @given(value=VALUES)
+    def test_gives_what_each_part_gives_alone(self, value):
+        parts = {
+            "text": (
+                "{{ event.value | tojson }}{{ event.value }}{{ event.value is defined }}",
+                False,
+            ),
+            "html": (
+                "<b>{{ event.value }}</b>{% for x in event.value %}{{ x }},{% endfor %}",
+                True,
+            ),
+        }
+        row = {"event": {"value": value}}
+
+        (together,) = rendering.render(parts, [row])
+        alone = [render_parts(ALONE, {name: part}, row) for name, part in parts.items()]
+
+        if isinstance(together, rendering.TemplateFaultError):
+            assert any("fault" in one for one in alone)
+        else:
+            assert [together[name] for name in parts] == [
+                one["parts"][name] for one, name in zip(alone, parts, strict=True)
+            ]
+
+    def test_no_part_sees_what_another_sets(self):
+        parts = {
+            "text": ("{% set contact = 'x' %}{% set more = 1 %}{{ contact }}", False),
+            "html": ("{{ contact.first_name }}{{ more }}", True),
+        }
+
+        (filled,) = rendering.render(parts, [CONTEXT])
+
+        assert filled == {"text": "x", "html": "Grace"}
+
+    def test_values_are_each_rows_own(self):
+        rows = [{"contact": {"first_name": name}} for name in ("Grace", "{{ 1 }}", "", "<b>")]
+
+        filled = rendering.render({"part": ("{{ contact.first_name }}", True)}, rows)
+
+        assert [one["part"] for one in filled] == ["Grace", "{{ 1 }}", "", "&lt;b&gt;"]
+
+    def test_one_faulty_row_of_many_is_named_alone(self):
+        rows = [{"event": {"by": number % 40}} for number in range(100)]
+
+        filled = rendering.render(
+            {"subject": ("Hi", False), "text": ("{{ 8 // event.by }}", False)}, rows
+        )
+
+        faulty = [
+            n for n, one in enumerate(filled) if isinstance(one, rendering.TemplateFaultError)
+        ]
+        assert faulty == [0, 40, 80]
+        assert (filled[0].part, filled[0].line) == ("text", 1)
+
+    def test_shapes_without_end_do_not_fill_the_memory(self):
+        engine = Engine()
+        sources = {"text": ["{{ event.items | length }}", False]}
+
+        for number in range(3 * KEPT_SHAPES):
+            answer = render_row(engine, sources, {"event": {"items": [1] * number}})
+
+            assert answer == {"parts": {"text": str(number)}}
+        assert len(engine.shapes) <= KEPT_SHAPES
