@@ -7,16 +7,18 @@ text survives: long lines, dots, eight-bit letters.
 """
 
 import base64
+import hashlib
 import html as markup
 import re
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
 WORD_BYTES = 45  # of one encoded word, which then has 72 characters
 PLAIN_CHARACTERS = 60  # a longer line of a header is written as encoded words
-ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
+BRACKETS = str.maketrans("", "", "<>")
+MOST_BYTES = 900  # of one value in a line of at most 998
+SPECIAL = re.compile(r"[()<>\[\]:;@\\,.\"]")
 PRINTABLE = re.compile(r"[ -~]*")
 BODY_TAG = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 HIDDEN = (
@@ -50,11 +52,10 @@ class Skeleton:
     """What all copies of one message share."""
 
     def __init__(self, *, from_email: str, reply_to: str) -> None:
-        self.from_email = one_line(from_email)
-        self.boundary = f"=_conductor_{secrets.token_hex(12)}"
+        self.from_email = bare(from_email)
         shared = ["MIME-Version: 1.0"]
         if reply_to:
-            shared.append(f"Reply-To: <{one_line(reply_to)}>")
+            shared.append(f"Reply-To: <{bare(reply_to)}>")
         self.shared = "\r\n".join(shared)
 
     def fill(self, letter: Letter, envelope: Envelope) -> bytes:
@@ -62,18 +63,23 @@ class Skeleton:
         head = "\r\n".join(
             [
                 f"From: {mailbox(letter.from_name, self.from_email)}",
-                f"To: <{one_line(envelope.to)}>",
+                f"To: <{bare(envelope.to)}>",
                 f"Subject: {unstructured(letter.subject)}",
                 f"Date: {format_datetime(envelope.at)}",
-                f"Message-ID: <{envelope.message_id}>",
+                f"Message-ID: <{bare(envelope.message_id)}>",
                 self.shared,
-                *(f"{name}: {one_line(value)}" for name, value in envelope.headers),
+                *(f"{name}: {short(one_line(value))}" for name, value in envelope.headers),
             ]
         )
-        return f"{head}\r\n".encode() + self.body(letter)
+        return f"{head}\r\n".encode(errors="replace") + self.body(letter, envelope.message_id)
 
-    def body(self, letter: Letter) -> bytes:
-        """Return the content's headers and the content: text first, the better last."""
+    def body(self, letter: Letter, message_id: str) -> bytes:
+        """
+        Return the content's headers and the content: text first, the better last.
+
+        No base64 holds a boundary, which is the message's own: the same message is the same
+        bytes.
+        """
         parts = [
             part(kind, content)
             for kind, content in (("plain", letter.text), ("html", letter.html))
@@ -81,13 +87,15 @@ class Skeleton:
         ] or [part("plain", "")]
         if len(parts) == 1:
             return parts[0]
-        opening = f'Content-Type: multipart/alternative; boundary="{self.boundary}"\r\n'
-        fence = f"\r\n--{self.boundary}\r\n".encode()
+        digest = hashlib.sha256(message_id.encode(errors="replace")).hexdigest()
+        boundary = f"=_conductor_{digest[:24]}"
+        opening = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'
+        fence = f"\r\n--{boundary}\r\n".encode()
         return b"".join(
             [
                 opening.encode(),
                 *(piece for one in parts for piece in (fence, one)),
-                f"\r\n--{self.boundary}--\r\n".encode(),
+                f"\r\n--{boundary}--\r\n".encode(),
             ]
         )
 
@@ -117,7 +125,15 @@ def mailbox(name: str, address: str) -> str:
         return f"<{address}>"
     if not PRINTABLE.fullmatch(name) or "=?" in name or len(name) > PLAIN_CHARACTERS:
         return f"{encoded_words(name)} <{address}>"
-    if ATOMS.fullmatch(name):
+    return shown_mailbox(name, address)
+
+
+def shown_mailbox(name: str, address: str) -> str:
+    """Return `Name <address>` for people and for those who encode it themselves."""
+    name = one_line(name)
+    if not name:
+        return address
+    if not SPECIAL.search(name):
         return f"{name} <{address}>"
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}" <{address}>'
@@ -142,6 +158,18 @@ def one_line(value: str) -> str:
     if not value.isprintable():
         value = "".join(c if c.isprintable() else " " for c in value)
     return " ".join(value.split())
+
+
+def bare(address: str) -> str:
+    """Return an address that stays within its angle brackets."""
+    return short(one_line(address).translate(BRACKETS))
+
+
+def short(value: str) -> str:
+    """Return a value that fits in a line of a header; what we write ourselves is far shorter."""
+    if len(value) * 4 <= MOST_BYTES:
+        return value
+    return value.encode(errors="replace")[:MOST_BYTES].decode(errors="ignore")
 
 
 def with_preheader(html: str, preheader: str) -> str:

@@ -1,15 +1,18 @@
 """The hand-made MIME, read back by the standard library."""
 
+import random
+import re
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage
+from email.utils import getaddresses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messaging.mime import Envelope, Letter, Skeleton, one_line, with_preheader
+from messaging.mime import Envelope, Letter, Skeleton, one_line, shown_mailbox, with_preheader
 
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 ENVELOPE = Envelope(to="grace@mail.example", message_id="1.2@acme.example", at=NOON)
@@ -51,6 +54,99 @@ def shown_name(letter: Letter) -> str:
     if unquoted.startswith('"'):
         unquoted = unquoted[1:-1].replace('\\"', '"').replace("\\\\", "\\")
     return str(make_header(decode_header(unquoted)))
+
+
+# What mail programs and servers stumble over.
+PIECES = [
+    *("\r\nBcc: eve@x.example", "\rX-Evil: 1", "\nX-Evil: 1\n\n<b>", "\r\n\r\nbody", "\r\n.\r\n"),
+    *("\u2028Bcc: x@x.example", "\x85X-Evil: 1", "\x0bX-Evil: 1", "\0", "\t", "\x1b[31m", "\u202e"),
+    *(".", "..", "\n.", "\n..\n", "From me", "\nFrom you", "--=_conductor_", "=?utf-8?q?no?="),
+    *(
+        "Zoë",
+        "Müller & Söhne",
+        "русский",
+        "日本語のメール",
+        "👟",
+        "👩🏽‍🚀",
+        "e\u0301",
+        "\ufeff",
+        "\ud83d",
+    ),
+    *('"', "\\", "<", ">", ",", ";", "@", "(", ")", "=", "=3D", "&amp;", "<p>Hi</p>", "{{ x }}"),
+    *("x" * 1200, "ü" * 700, " " * 80, "word " * 90, "a", "Hi"),
+]
+
+
+class Drawn:
+    """A message of pieces; the same number draws the same message."""
+
+    def __init__(self, number):
+        draw = random.Random(number)
+
+        def some(most):
+            return "".join(draw.choices(PIECES, k=draw.randrange(most)))
+
+        self.letter = Letter(subject=some(5), from_name=some(4), html=some(8), text=some(8))
+        self.from_email = f"shop@acme.example{some(2)}"
+        self.reply_to = f"help@acme.example{some(2)}"
+        self.envelope = Envelope(
+            to=f"grace@mail.example{some(2)}",
+            message_id=f"{number}.2@acme.example{some(2)}",
+            at=NOON,
+            headers=(("List-Unsubscribe", f"<https://acme.example/{some(2)}>"),),
+        )
+
+    @property
+    def raw(self):
+        skeleton = Skeleton(from_email=self.from_email, reply_to=self.reply_to)
+        return skeleton.fill(self.letter, self.envelope)
+
+
+class TestThousandDrawnMessages:
+    HEADERS = [
+        *("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Reply-To"),
+        *("List-Unsubscribe", "Content-Type"),
+    ]
+
+    @settings(max_examples=1000, deadline=None)
+    @given(number=st.integers(0, 2**32))
+    def test_have_no_header_line_or_part_that_is_not_ours(self, number):
+        drawn = Drawn(number)
+
+        raw = drawn.raw
+        message = message_from_bytes(raw, policy=policy.compat32)
+
+        assert [name for name in message.keys() if name != "Content-Transfer-Encoding"] == (  # noqa: SIM118
+            self.HEADERS
+        )
+        assert message.defects == []
+        assert max(map(len, raw.split(b"\r\n"))) <= 998
+        assert not re.search(rb"(?<!\r)\n|\r(?!\n)|^\.", raw, re.MULTILINE)
+        assert raw == drawn.raw
+        leaves = [part for part in message.walk() if not part.is_multipart()]
+        wanted = [text for text in (drawn.letter.text, drawn.letter.html) if text] or [""]
+        assert [
+            part.get_payload(decode=True).decode().replace("\r\n", "\n") for part in leaves
+        ] == [lines(text).encode(errors="replace").decode() for text in wanted]
+        subject = str(make_header(decode_header(message["Subject"] or "")))
+        assert subject.replace(" ", "") == shown(drawn.letter.subject).replace(" ", "")
+
+
+def shown(text):
+    return one_line(text).encode(errors="replace").decode()
+
+
+class TestShownMailbox:
+    @pytest.mark.parametrize(
+        "name", ["Acme", "Acme, Inc.", 'Say "Hi"', "Zoë <b@x.example>, x", "a\\b"]
+    )
+    def test_is_one_address_with_that_name(self, name):
+        assert getaddresses([shown_mailbox(name, "shop@acme.example")]) == [
+            (name, "shop@acme.example")
+        ]
+
+    def test_without_a_name_is_the_address(self):
+        assert shown_mailbox(" ", "shop@acme.example") == "shop@acme.example"
 
 
 class TestFill:
