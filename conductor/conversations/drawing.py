@@ -98,6 +98,7 @@ def cards(
     wrong, odd = _by_step(problems), _by_step(warnings)
     counts = summary.by_step if summary else {}
     sent = sent_by_step(summary) if summary else {}
+    unsent = None if summary and summary.is_counting else 0
     leads = resolved_exits(document)
     steps = document.steps()
     drawn = []
@@ -107,7 +108,7 @@ def cards(
             Card(
                 step=step,
                 text=card_text(step, steps),
-                numbers=numbers_of(step, counts.get(step.key), sent.get(step.key, 0)),
+                numbers=numbers_of(step, counts.get(step.key), sent.get(step.key, unsent)),
                 problems=wrong.get(step.key, []),
                 warnings=odd.get(step.key, []),
                 exits=_exits(step, leads[step.key], thread, place, steps),
@@ -137,8 +138,8 @@ def step_title(step: StepNode) -> str:
     return step.name or step.type.sentence(step.config)
 
 
-def numbers_of(step: StepNode, counts: StepCounts | None, sent: int) -> list[Number]:
-    """Return a step's live numbers."""
+def numbers_of(step: StepNode, counts: StepCounts | None, sent: int | None) -> list[Number]:
+    """Return a step's live numbers; `sent` is None before it was counted."""
     if counts is None:
         return []
     out = [Number(counts.exits[name], word) for name, word in OUT.items() if counts.exits.get(name)]
@@ -151,7 +152,8 @@ def numbers_of(step: StepNode, counts: StepCounts | None, sent: int) -> list[Num
     if step.kind == "wait" or counts.waiting:
         return [Number(counts.waiting, "waiting"), *out]
     if step.type.family == "message":
-        return [Number(sent, "sent"), Number(counts.arrivals, "arrived")]
+        went = [] if sent is None else [Number(sent, "sent")]
+        return [*went, Number(counts.arrivals, "arrived")]
     return [Number(counts.arrivals, "arrived"), *out]
 
 

@@ -1,18 +1,21 @@
 """Where a conversation's contacts are, exactly, and how its messages fared."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from time import perf_counter
+from typing import Any
 
-from django.core.cache import cache
-
-from accounts.tenancy import sql
+from accounts.tenancy import counts, sql
 from conductor.conversations.models import Conversation, Version
 from conductor.conversations.standing import shape_of, standing
 
-# What a glance costs is paid once in so many of its times, and by nobody where it is nothing.
-RARELY = 100
-NOTHING = 0.02
+ARE_FEW = """
+SELECT count(*) <= %(few)s
+FROM (
+    SELECT FROM messaging_delivery AS delivery
+    WHERE delivery.conversation_id = %(conversation_id)s
+    LIMIT %(few)s + 1
+) AS first
+"""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,8 @@ class Summary:
     A conversation's numbers: entered = waiting + ended, whatever moves meanwhile.
 
     Held enrollments count as waiting; steps stand in the newest version's order, then those
-    that only older versions have. Messages are counted right after; where that takes long, a
-    page shows what was counted at `counted_at`.
+    that only older versions have. Messages are counted right after; where there are many, a
+    page shows what was counted at `counted_at`, or none before they were counted first.
     """
 
     entered: int
@@ -53,6 +56,7 @@ class Summary:
     steps: list[StepCounts]
     deliveries: list[DeliveryCount]
     counted_at: datetime | None = None
+    is_counting: bool = False
 
     @property
     def ended(self) -> int:
@@ -74,47 +78,43 @@ def glance(*, conversation: Conversation, now: datetime) -> Summary:
     """
     Return a conversation's numbers for a page: at once, however many messages there are.
 
-    A count of messages that takes a moment is kept for a hundred such moments.
+    Many messages are counted beside the page.
     """
-    key = f"conversation:{conversation.pk}:deliveries"
-    kept: tuple[datetime, list[DeliveryCount]] | None = cache.get(key)
-    if kept is not None:
-        return _summary(conversation, None, kept[1], counted_at=kept[0])
-    began = perf_counter()
-    deliveries = count_deliveries(conversation)
-    took = perf_counter() - began
-    if took > NOTHING:
-        cache.set(key, (now, deliveries), timeout=max(1, round(took * RARELY)))
-    return _summary(conversation, None, deliveries)
+    few = sql.fetch_value(ARE_FEW, conversation_id=conversation.pk, few=counts.FEW)
+    if few:
+        return _summary(conversation, None, count_deliveries(conversation))
+    kept = counts.latest("messages", conversation.pk, now=now)
+    if kept is None:
+        return replace(_summary(conversation, None, []), is_counting=True)
+    deliveries = [DeliveryCount(**row) for row in kept.value]
+    return replace(_summary(conversation, None, deliveries), counted_at=kept.counted_at)
+
+
+def count_again(conversation_id: int, *, now: datetime) -> list[dict[str, Any]]:
+    """Count the messages of a conversation, to be kept for its pages."""
+    return _count(conversation_id, None)
 
 
 def count_deliveries(
     conversation: Conversation, version: Version | None = None
 ) -> list[DeliveryCount]:
     """Count the messages of a conversation that are no tests, by step, state and reason."""
-    rows = sql.fetch_dicts(
+    rows = _count(conversation.pk, None if version is None else version.pk)
+    return [DeliveryCount(**row) for row in rows]
+
+
+def _count(conversation_id: int, version_id: int | None) -> list[dict[str, Any]]:
+    return sql.fetch_dicts(
         sql.statement("conductor.conversations", "deliveries"),
-        conversation_id=conversation.pk,
-        version_id=None if version is None else version.pk,
+        conversation_id=conversation_id,
+        version_id=version_id,
     )
-    return [
-        DeliveryCount(
-            row["thread"],
-            row["step_key"],
-            row["channel"],
-            row["state"],
-            row["reason"],
-            row["total"],
-        )
-        for row in rows
-    ]
 
 
 def _summary(
     conversation: Conversation,
     version: Version | None,
     deliveries: list[DeliveryCount],
-    counted_at: datetime | None = None,
 ) -> Summary:
     now = standing(conversation.pk, version_id=None if version is None else version.pk)
     # Read after the counts: a version that has visits was there before them.
@@ -127,7 +127,6 @@ def _summary(
             for key, thread in threads.items()
         ],
         deliveries=deliveries,
-        counted_at=counted_at,
     )
 
 

@@ -63,6 +63,7 @@ def home(request: AccountRequest) -> HttpResponse:
         {
             "page_title": "Home",
             "figures": shown,
+            "counted": shown.counted,
             "rows": [(one, conversation_url(request, one.conversation)) for one in shown.moving],
             "deliveries_url": link(request, "messaging:deliveries", in_list.pk),
             "latest": list(latest),

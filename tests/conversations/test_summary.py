@@ -3,9 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from django.core.cache import cache
 
-from conductor.conversations import summary
+from accounts.tenancy import counts
 from conductor.conversations.actions import publish_conversation
 from conductor.conversations.models import Enrollment, Flow, Visit
 from conductor.conversations.summary import glance, summarize
@@ -128,18 +127,19 @@ class TestSummarize:
 
         assert not any("enrollment" in one["sql"] for one in asked)
 
-    def test_of_a_page_counts_messages_again_once_they_are_too_old(self, busy, now, monkeypatch):
-        monkeypatch.setattr(summary, "NOTHING", 0.0)
+    def test_of_a_page_counts_many_messages_beside_it(self, busy, acme, now, monkeypatch):
+        few = glance(conversation=busy, now=now)
+        monkeypatch.setattr(counts, "FEW", 2)
+
         first = glance(conversation=busy, now=now)
+        counts.count(acme.pk, "messages", busy.pk)
         Delivery.objects.filter(state="queued").update(state="sent")
+        kept = glance(conversation=busy, now=now)
 
-        again = glance(conversation=busy, now=now + MINUTE)
-        cache.clear()
-        afresh = glance(conversation=busy, now=now + MINUTE)
-
-        assert (first.counted_at, again.counted_at, afresh.counted_at) == (None, now, None)
-        assert again.deliveries == first.deliveries != afresh.deliveries
-        assert again.waiting == 3
+        assert (few.counted_at, few.is_counting) == (None, False)
+        assert (first.deliveries, first.is_counting, first.waiting) == ([], True, 3)
+        assert (kept.deliveries, kept.is_counting, kept.waiting) == (few.deliveries, False, 3)
+        assert kept.counted_at is not None
 
     def test_tells_versions_apart(self, busy, store, now):
         first = busy.published

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.urls import reverse
+from django_q.models import OrmQ
 
 from accounts.models import Heartbeat
-from accounts.tenancy import in_account
-from conductor.conversations.models import Enrollment
+from accounts.tenancy import counts, in_account
+from conductor.conversations.models import Enrollment, Flow
 from contacts.models import Event
 from tests.factories import (
     NOON,
@@ -31,6 +32,18 @@ DOCUMENT = {
     "threads": [
         {"thread": "Winback", "steps": [{"key": "pause", "wait": {"for": "P3D"}}]},
     ]
+}
+PROGRAM = {
+    "steps": {
+        "start": {
+            "kind": "trigger",
+            "thread": "Winback",
+            "position": 0,
+            "exits": {"next": "pause"},
+        },
+        "pause": {"kind": "wait", "thread": "Winback", "position": 1, "exits": {"next": None}},
+    },
+    "entries": {"start": "Winback"},
 }
 
 
@@ -74,7 +87,9 @@ def grace(acme, customers):
             phone_list=PhoneListFactory.create(name="News", short_code__email_list=customers),
         )
         conversation = ConversationFactory.create(list=customers, name="Post Purchase")
-        version = VersionFactory.create(conversation=conversation, document=DOCUMENT)
+        version = VersionFactory.create(
+            conversation=conversation, document=DOCUMENT, program=PROGRAM
+        )
         conversation.published = version
         conversation.save()
         Enrollment.objects.create(
@@ -90,6 +105,13 @@ def grace(acme, customers):
             step_key="pause",
             arrived_at=NOON,
             due_at=NOON + timedelta(days=3),
+        )
+        Flow.objects.create(
+            conversation=conversation,
+            version_id=version.pk,
+            step_key="start",
+            exit="next",
+            visits=1,
         )
         return contact
 
@@ -118,8 +140,11 @@ class TestHome:
 
         figures = answer.context["figures"]
         assert "Everything is going out." in answer.text
-        assert (figures.sent, figures.emails, figures.failed) == (1, 1, 0)
-        assert (figures.subscribed, figures.waiting) == (1, 1)
+        assert (figures.counted.sent, figures.counted.emails, figures.counted.failed) == (1, 1, 0)
+        assert (figures.counted.subscribed, figures.waiting) == (1, 1)
+        assert [(one.entered, one.entered_lately, one.ended) for one in figures.moving] == [
+            (1, 1, 0)
+        ]
         assert figures.next_due_at == NOON + timedelta(days=3)
         assert "Post Purchase" in answer.text
         assert "grace@mail.example" in answer.text
@@ -133,7 +158,42 @@ class TestHome:
             DeliveryFactory.create(list=customers, state="failed", sent_at=None, is_test=True)
         client.force_login(ben)
 
-        assert client.get(page("home")).context["figures"].failed == 1
+        assert client.get(page("home")).context["counted"].failed == 1
+
+    def test_of_a_long_list_is_counted_beside_the_page(
+        self, client, ben, acme, customers, grace, monkeypatch
+    ):
+        monkeypatch.setattr(counts, "FEW", 0)
+        client.force_login(ben)
+
+        first = client.get(page("home"))
+        asked = [task.args() for task in OrmQ.objects.all()]
+        again = client.get(page("home"))
+        for given in asked:
+            counts.count(*given)
+        counted = client.get(page("home"))
+
+        assert (first.context["counted"], again.context["counted"]) == (None, None)
+        assert "being counted" in first.text
+        assert 'data-poll="2000"' in first.text
+        assert (asked, OrmQ.objects.count()) == ([(acme.pk, "list", customers.pk)], 1)
+        assert (counted.context["counted"].sent, counted.context["figures"].waiting) == (1, 1)
+        assert "were counted at" in counted.text
+
+    def test_of_a_long_list_is_counted_again_after_a_while(
+        self, client, ben, acme, customers, grace, monkeypatch
+    ):
+        monkeypatch.setattr(counts, "FEW", 0)
+        counts.count(acme.pk, "list", customers.pk)
+        client.force_login(ben)
+
+        client.get(page("home"))
+        soon = OrmQ.objects.count()
+        with time_machine.travel(NOON + timedelta(hours=2), tick=False):
+            kept = client.get(page("home"))
+
+        assert (soon, OrmQ.objects.count()) == (0, 1)
+        assert kept.context["counted"].sent == 1
 
     def test_says_that_a_part_has_stopped(self, client, ben, acme, customers):
         Heartbeat.objects.create(part="worker", beat_at=NOON)

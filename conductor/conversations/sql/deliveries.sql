@@ -9,7 +9,7 @@ SELECT
     delivery.channel,
     delivery.state,
     delivery.reason,
-    count(*) AS total
+    count(*) AS count
 FROM messaging_delivery AS delivery
 WHERE
     delivery.conversation_id = %(conversation_id)s
