@@ -258,16 +258,28 @@ class Acts:
             ]
             for person in self.people.values():
                 name = next(
-                    (one["event"] for one in wanted if self._asked_for(person, one, sku, now)), ""
+                    (
+                        one["event"]
+                        for one in wanted
+                        if self._asked_for(person, one, sku, now, self.zone_of_ages(conversation))
+                    ),
+                    "",
                 )
                 if name:
                     conversation.queue.append(
                         Fact(change, person, conversation.in_list, now, now, name=name, told_at=now)
                     )
 
-    def _asked_for(self, person: Person, wanted: dict[str, Any], sku: str, now: datetime) -> bool:
+    def zone_of_ages(self, conversation: Conversation) -> ZoneInfo:
+        """Return where the ages of orders and of interest are counted: no contact's own zone."""
+        zone = conversation.live.setting("time_zone", "account")
+        return ZoneInfo(self.account_zone if zone in {"account", "contact"} else zone)
+
+    def _asked_for(
+        self, person: Person, wanted: dict[str, Any], sku: str, now: datetime, zone: ZoneInfo
+    ) -> bool:
         """Whether somebody has an event for a product that is not too old."""
-        oldest = after(now, span(f"-{wanted['within']}"), ZoneInfo(self.account_zone))
+        oldest = after(now, span(f"-{wanted['within']}"), zone)
         return any(
             event.name == wanted["event"]
             and event.properties.get("sku") == sku
@@ -405,18 +417,18 @@ class Acts:
             return fact.kind in wanted and fact.name == wanted[fact.kind]["event"]
         return kind in {"order", "import"} and fact.kind == kind
 
-    def means(self, step: Step, fact: Fact) -> bool:
+    def means(self, step: Step, fact: Fact, zone: ZoneInfo) -> bool:
         """Whether a trigger takes a fact: it hears it, and it is what it is narrowed to."""
         if fact.only or not self.hears(step, fact):
             return self.hears(step, fact)
         if fact.kind == "order":
-            return self._means_order(step.config["order"], fact)
+            return self._means_order(step.config["order"], fact, zone)
         narrowed = set(step.config.get("fields") or fact.fields)
         return not fact.fields or bool(narrowed & fact.fields)
 
-    def _means_order(self, config: dict[str, Any], fact: Fact) -> bool:
+    def _means_order(self, config: dict[str, Any], fact: Fact, zone: ZoneInfo) -> bool:
         statuses = config.get("status") or [fact.name]
         statuses = statuses if isinstance(statuses, list) else [statuses]
         oldest = span(f"-{config.get('max_age') or 'P2D'}")
-        since = after(fact.told_at, oldest, ZoneInfo(self.account_zone))
+        since = after(fact.told_at, oldest, zone)
         return fact.name in statuses and fact.occurred_at >= since

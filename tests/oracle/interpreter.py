@@ -72,6 +72,7 @@ class Oracle(Timers):
             now=now,
             zone=str(self.zone(one)),
             segments=self.segments,
+            account_zone=self.account_zone,
             entry=self.entry(one.fact, one.thread),
             arrivals={**one.latest, "entry": one.entered_at},
             title=one.conversation.name,
@@ -185,7 +186,11 @@ class Oracle(Timers):
     def _decide(self, conversation: Conversation, fact: Fact, now: datetime) -> Enrollment | None:
         """Let somebody in by a fact, or keep why not."""
         version = conversation.live
-        meant = [step for step in self._doors(version, fact) if self.means(step, fact)]
+        meant = [
+            step
+            for step in self._doors(version, fact)
+            if self.means(step, fact, self.zone_of_ages(conversation))
+        ]
         if not meant and fact.kind not in SENT_IN:
             return None
         active = conversation.active(fact.person)
@@ -253,6 +258,7 @@ class Oracle(Timers):
             now=now,
             zone=str(zone),
             segments=self.segments,
+            account_zone=self.account_zone,
             entry=self.entry(fact, step.thread),
             arrivals={"entry": now, step.key: now},
             title=conversation.name,

@@ -1,5 +1,6 @@
 """Rules asked inside a conversation: the plain reading, with entries, visits and segments."""
 
+from copy import copy
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -21,6 +22,7 @@ class Asked(Reading):
         now: datetime,
         zone: str,
         segments: Any,
+        account_zone: str,
         entry: dict[str, Any] | None = None,
         arrivals: dict[str, datetime] | None = None,
         title: str = "",
@@ -36,6 +38,7 @@ class Asked(Reading):
         )
         super().__init__(read, types, now, ZoneInfo(zone))
         self.whole, self.in_list, self.segments = person, in_list, segments
+        self.account_zone = account_zone
         self.arrivals, self.title = arrivals or {}, title
 
     def rule(self, rule: dict[str, Any]) -> bool:
@@ -60,7 +63,11 @@ class Asked(Reading):
         segment = self.segments[name]
         if segment.rule is None:
             return self.whole.name in segment.members
-        return self.rule(segment.rule)
+        # Its dates are the account's, whoever asks: there is one membership.
+        in_account = copy(self)
+        in_account.zone = ZoneInfo(self.account_zone)
+        in_account.today = self.now.astimezone(in_account.zone).date()
+        return in_account.rule(segment.rule)
 
     def message(self, config: dict[str, Any]) -> bool:
         """Whether enough came of the emails of this list."""

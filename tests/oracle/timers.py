@@ -89,7 +89,7 @@ class Timers(Acts):
             if segment.in_list in person.lists
             and Asked(
                 person=person, in_list=segment.in_list, types=self.types, now=now,
-                zone=self.account_zone, segments=self.segments,
+                zone=self.account_zone, account_zone=self.account_zone, segments=self.segments,
             ).rule(segment.rule or {})
         ]  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Stories in which engine and oracle once disagreed, each told again, and one to begin with."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -289,6 +290,60 @@ class TestFound:
                     ("publish", after),
                     ("resume", "C1"),
                     ("through", "P1D"),
+                ],
+            ),
+        )
+
+    def test_an_order_is_as_old_as_the_zone_of_the_conversation_says(self, ground: Ground) -> None:
+        # Of 25 hours where the clock went back, of a day where it did not; the oracle asked the
+        # account's zone.
+        thanks = conversation(
+            """
+            {key: start, trigger: {order: {status: Shipped, max_age: P1D}}}
+            {key: end, terminate: {}}
+            """,
+            time_zone="Europe/Berlin",
+        )
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}, "bob": {}},
+                zone="America/New_York",
+                starts=datetime(2026, 11, 1, 6, 30, tzinfo=UTC),
+                conversations=[thanks],
+                acts=[
+                    ("order", "ann", "A1", "Shipped", 60, "P1D"),
+                    ("order", "bob", "A2", "Shipped", 60, "PT24H"),
+                    ("clock", "PT1H"),
+                ],
+            ),
+        )
+
+    def test_a_segment_counts_its_days_in_the_zone_of_the_account(self, ground: Ground) -> None:
+        # The oracle asked it in the zone of the conversation, where the clock had gone forward.
+        asks = conversation(
+            """
+            {key: start, trigger: {external_event: Order Imported}}
+            {key: ask, filter: {segment: Lately}}
+            {key: end, terminate: {}}
+            """,
+            time_zone="Europe/Berlin",
+        )
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}},
+                zone="America/New_York",
+                starts=datetime(2027, 3, 27, 1, 15, tzinfo=UTC),
+                segments={"Lately": {"event": {"name": "Cart", "within": "P3D"}}},
+                conversations=[asks],
+                acts=[
+                    ("event", "ann", "Cart"),
+                    ("clock", "P3D"),
+                    ("event", "ann", "Order Imported"),
+                    ("clock", "PT0S"),
                 ],
             ),
         )
