@@ -168,11 +168,16 @@ def update_account(
     postal_address: str,
     now: datetime,
     by: User | None = None,
+    click_days: int | None = None,
+    open_days: int | None = None,
 ) -> Account:
     """
-    Change what is the account's own: where its owner can be written to.
+    Change what is the account's own: where its owner can be written to, when orders count.
 
-    :raises InvalidValueError: for an address beyond 500 characters.
+    `click_days` and `open_days`: for how long after a click or an open an order is ascribed to
+    the message, 0 is never; None leaves them.
+
+    :raises InvalidValueError: for an address beyond 500 characters, for too many days.
     """
     lines = [" ".join(line.split()) for line in postal_address.splitlines()]
     address = "\n".join(line for line in lines if line)
@@ -180,13 +185,21 @@ def update_account(
         raise InvalidValueError(
             "postal_address", f"A postal address has at most {MOST_ADDRESS} characters."
         )
+    days = {"click_days": click_days, "open_days": open_days}
+    for name, number in days.items():
+        if number is not None and not 0 <= number <= MOST_DAYS:
+            raise InvalidValueError(name, f"Days are 0 to {MOST_DAYS}.")
+        if number is not None:
+            setattr(account, name, number)
     account.postal_address = address
-    account.save(update_fields=["postal_address"])
+    account.save(update_fields=["postal_address", *days])
     record(verb="updated", noun="account", object_id=account.pk, now=now, by=by)
     return account
 
 
 MOST_ADDRESS = 500
+# For longer nobody would believe that it was the message.
+MOST_DAYS = 90
 
 
 def update_list(

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from django import forms
 
+from accounts.actions import MOST_DAYS
 from accounts.models import AccessLevel, ApiClient, IntegrationType
 
 
@@ -39,6 +40,26 @@ class AccountForm(forms.Form):
             "(CAN-SPAM) and of Canada (CASL) asks for it. Without one no such email is published."
         ),
         widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "street-address"}),
+    )
+    click_days = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=MOST_DAYS,
+        label="Days after a click",
+        help_text=(
+            "An order counts for the message that its contact last clicked in, "
+            "within so many days before it. 0: clicks do not count."
+        ),
+    )
+    open_days = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=MOST_DAYS,
+        label="Days after an open",
+        help_text=(
+            "Without such a click, for the message that its contact last opened, "
+            "within so many days before it. 0: opens do not count."
+        ),
     )
 
 

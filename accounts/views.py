@@ -189,7 +189,7 @@ def integration_resume(request: AccountRequest, client_id: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @requires("manage")
 def account_settings(request: AccountRequest) -> HttpResponse:
-    """Change the account's postal address."""
+    """Change the account's postal address, and when an order counts for a message."""
     first = {name: getattr(request.account, name) for name in AccountForm.base_fields}
     form = AccountForm(request.POST or None, initial=first)
     if request.method == "POST" and form.is_valid():

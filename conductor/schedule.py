@@ -15,6 +15,7 @@ from conductor.retention import drop_old_months
 from contacts.actions.event_batches import forget_event_keys
 from messaging.actions.coupons import warn_of_low_pools
 from messaging.actions.provider_events import match_early_notices
+from messaging.figures import fold_figures
 
 
 def make_months_ahead(now: datetime) -> None:
@@ -42,4 +43,5 @@ MINUTELY: tuple[Callable[[datetime], object], ...] = (
     send_notices,
     warn_of_low_pools,
     match_early_notices,
+    fold_figures,
 )

@@ -9,15 +9,18 @@ class MessagingConfig(AppConfig):
     name = "messaging"
 
     def ready(self) -> None:
-        """Say how files of coupon codes and of addresses are taken, how people are forgotten."""
+        """Say how files of codes and addresses are taken, people forgotten, orders followed."""
         from contacts.actions.erasure import ERASERS, Eraser
+        from contacts.actions.orders import FOLLOWERS
         from contacts.imports.running import TAKERS
         from contacts.models.imports import ImportKind
         from messaging.actions import erasure
         from messaging.actions.address_files import take_addresses, take_deactivations
+        from messaging.actions.conversions import ascribe
         from messaging.actions.coupon_codes import take_codes
 
         TAKERS[ImportKind.COUPONS.value] = take_codes
         TAKERS[ImportKind.SUPPRESSIONS.value] = take_addresses
         TAKERS[ImportKind.DEACTIVATIONS.value] = take_deactivations
+        FOLLOWERS["messaging"] = lambda order_ids, now: ascribe(order_ids=order_ids, now=now)
         ERASERS["messaging"] = Eraser(clear=erasure.forget)

@@ -50,6 +50,9 @@ class Account(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
     time_zone = models.CharField(max_length=64, default="America/New_York")
     postal_address = models.TextField(blank=True, default="")
+    # How long after a click or an open an order is ascribed to the message; 0 is never.
+    click_days = models.PositiveSmallIntegerField(default=5, db_default=5)
+    open_days = models.PositiveSmallIntegerField(default=1, db_default=1)
     # Pulse and workers pass benchmark accounts over: `manage.py benchmark` moves them.
     is_benchmark = models.BooleanField(default=False)
     created_at = models.DateTimeField()

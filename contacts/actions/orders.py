@@ -5,7 +5,7 @@ Used by order files and by `/data/v1/Order` alike. Rows that change nothing writ
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -197,6 +197,17 @@ YOUNG_ENOUGH = f"""(
 )"""
 
 
+# Whoever keeps something of orders says so when it is ready, by its app's name. It is called
+# with the ids of orders that are new or changed, in the transaction that wrote them.
+FOLLOWERS: dict[str, Callable[[Sequence[int], datetime], None]] = {}
+WRITTEN = """
+SELECT found.order_id
+FROM orders_found AS found
+WHERE found.is_new OR found.is_changed
+ORDER BY found.order_id
+"""
+
+
 @dataclass(frozen=True)
 class _Batch:
     """Orders by number, each with the index of its person and of its row."""
@@ -234,6 +245,10 @@ def save_orders(
         _write(batch, now, outcome, import_id)
         outcome.unchanged = len(orders) - len(outcome.rejects) - outcome.created - outcome.updated
         _announce(now, source, start_conversations=start_conversations)
+        if outcome.created or outcome.updated:
+            written = [row[0] for row in sql.fetch_all(WRITTEN)]
+            for follow in FOLLOWERS.values():
+                follow(written, now)
         return outcome
 
     return again_if_overtaken(save)

@@ -62,6 +62,12 @@ FORGET = (
     SET contact_id = NULL, detail = '{}'
     WHERE receipt.contact_id = ANY(%(ids)s::bigint[])
     """,
+    # What an order brought in stays a figure of its message.
+    """
+    UPDATE messaging_conversion AS conversion
+    SET contact_id = NULL
+    WHERE conversion.contact_id = ANY(%(ids)s::bigint[])
+    """,
     """
     UPDATE messaging_delivery AS delivery
     SET contact_id = NULL, address = '', event_properties = '{}'

@@ -9,89 +9,15 @@ from typing import Any
 from accounts.actions import InvalidValueError
 from accounts.tenancy import sql
 from contacts.actions import facts
+from messaging.actions.conversions import LATE, ascribe_after
+from messaging.actions.receipt_facts import BOUNCED, CAME_BACK, TOLD
 from messaging.models import Delivery, DeliveryState, Receipt
 from messaging.models.receipt import ReceiptKind
 
-# What a fact says of its delivery; `did` is the receipt's kind, or the delivery's state.
-ABOUT = """jsonb_build_object(
-    'delivery_id', delivery.id,
-    'channel', delivery.channel,
-    'conversation_id', delivery.conversation_id,
-    'enrollment_id', delivery.enrollment_id,
-    'step_key', delivery.step_key,
-    'visit_number', delivery.visit_number,
-    'did', {did}
-)"""
-TOLD = f"""
-    SELECT
-        '{facts.DELIVERY}'::text,
-        delivery.list_id,
-        NULL::bigint,
-        NULL::bigint,
-        NULL::bigint,
-        delivery.contact_id,
-        delivery.subscription_id,
-        coalesce(delivery.sent_at, %(now)s::timestamptz),
-        %(now)s::timestamptz,
-        delivery.state::text,
-        {ABOUT.format(did="delivery.state")},
-        0::smallint
-    FROM messaging_delivery AS delivery
-    WHERE
-        delivery.id = ANY(%(ids)s::bigint[])
-        AND delivery.state IN ('sent', 'failed', 'skipped')
-        AND NOT delivery.is_test
-        AND delivery.contact_id IS NOT NULL
-    ORDER BY delivery.id
-"""
-CAME_BACK = f"""
-    SELECT
-        '{facts.RECEIPT}'::text,
-        delivery.list_id,
-        NULL::bigint,
-        NULL::bigint,
-        NULL::bigint,
-        delivery.contact_id,
-        delivery.subscription_id,
-        receipt.occurred_at,
-        receipt.recorded_at,
-        receipt.kind::text,
-        {ABOUT.format(did="receipt.kind")} || receipt.detail || jsonb_build_object('receipt_id', receipt.id),
-        0::smallint
-    FROM messaging_receipt AS receipt
-    INNER JOIN messaging_delivery AS delivery ON delivery.id = receipt.delivery_id
-    WHERE
-        receipt.id = ANY(%(receipts)s::bigint[])
-        AND NOT delivery.is_test
-        AND delivery.contact_id IS NOT NULL
-    ORDER BY receipt.id
-"""
-# Whatever list it was sent for: nobody reads at that address.
-BOUNCED = f"""
-    SELECT
-        '{facts.BOUNCED}'::text,
-        NULL::bigint,
-        NULL::bigint,
-        NULL::bigint,
-        NULL::bigint,
-        delivery.contact_id,
-        NULL::bigint,
-        receipt.recorded_at,
-        receipt.recorded_at,
-        delivery.channel::text,
-        jsonb_build_object('delivery_id', delivery.id),
-        0::smallint
-    FROM messaging_receipt AS receipt
-    INNER JOIN messaging_delivery AS delivery ON delivery.id = receipt.delivery_id
-    WHERE
-        receipt.id = ANY(%(receipts)s::bigint[])
-        AND receipt.kind = 'bounced'
-        AND NOT delivery.is_test
-        AND delivery.contact_id IS NOT NULL
-    ORDER BY receipt.id
-"""
 # One delivery keeps no more receipts of one kind.
 MOST_OF_A_KIND = 200
+# What an order may be ascribed to.
+TOUCHES = {ReceiptKind.CLICKED.value, ReceiptKind.OPENED.value}
 # What never left has nothing that comes back.
 NEVER_LEFT = {
     DeliveryState.QUEUED.value,
@@ -179,6 +105,9 @@ def write_receipts(
         facts.announce_many(CAME_BACK, receipts=ids)
     if facts.BOUNCED in listening and any(one.kind == ReceiptKind.BOUNCED for one in written):
         facts.announce_many(BOUNCED, receipts=ids)
+    if any(one.kind in TOUCHES and one.occurred_at < now - LATE for one in came_back):
+        late = [one.id for one in written if one.kind in TOUCHES]
+        ascribe_after(receipt_ids=late, now=now)
     return written
 
 

@@ -2,6 +2,7 @@
 
 from messaging.models.broadcast import Broadcast, BroadcastKind, BroadcastStatus, SplitTest
 from messaging.models.campaign import Campaign, Content, ContentFolder, ContentKind
+from messaging.models.conversion import Conversion, ConversionRule, Figure
 from messaging.models.coupon import CouponCode, CouponPool, PoolKind
 from messaging.models.delivery import (
     REPLY,
@@ -38,10 +39,13 @@ __all__ = [
     "Content",
     "ContentFolder",
     "ContentKind",
+    "Conversion",
+    "ConversionRule",
     "CouponCode",
     "CouponPool",
     "Delivery",
     "DeliveryState",
+    "Figure",
     "FrequencyCap",
     "InboundText",
     "Meaning",

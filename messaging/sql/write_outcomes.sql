@@ -1,34 +1,53 @@
--- write_outcomes: what became of a batch, where it is still its sender's.
+-- write_outcomes: what became of a batch, where it is still its sender's; what was sent is counted.
 --
 -- Params  now timestamptz, sender text,
 --         ids bigint[], states text[], reasons text[], provider_message_ids text[],
 --         attempted boolean[], retry_ats timestamptz[] (all in the same order)
 -- Returns nothing; a batch that was settled meanwhile is left as it is
 -- Index   messaging_delivery (primary key)
-UPDATE messaging_delivery AS delivery
-SET
-    state = outcome.state,
-    reason = outcome.reason,
-    provider_message_id = outcome.provider_message_id,
-    sent_at = CASE WHEN outcome.state = 'sent' THEN %(now)s::timestamptz END,
-    not_before = outcome.retry_at,
-    -- What was handed back unattempted has cost no attempt.
-    attempts = CASE
-        WHEN outcome.is_attempted THEN delivery.attempts
-        ELSE delivery.attempts - 1
-    END,
-    claimed_by = '',
-    claimed_at = NULL
-FROM
-    unnest(
-        %(ids)s::bigint[],
-        %(states)s::text[],
-        %(reasons)s::text[],
-        %(provider_message_ids)s::text[],
-        %(attempted)s::boolean[],
-        %(retry_ats)s::timestamptz[]
-    ) AS outcome (id, state, reason, provider_message_id, is_attempted, retry_at)
-WHERE
-    delivery.id = outcome.id
-    AND delivery.state = 'sending'
-    AND delivery.claimed_by = %(sender)s;
+WITH written AS (
+    UPDATE messaging_delivery AS delivery
+    SET
+        state = outcome.state,
+        reason = outcome.reason,
+        provider_message_id = outcome.provider_message_id,
+        sent_at = CASE WHEN outcome.state = 'sent' THEN %(now)s::timestamptz END,
+        not_before = outcome.retry_at,
+        -- What was handed back unattempted has cost no attempt.
+        attempts = CASE
+            WHEN outcome.is_attempted THEN delivery.attempts
+            ELSE delivery.attempts - 1
+        END,
+        claimed_by = '',
+        claimed_at = NULL
+    FROM
+        unnest(
+            %(ids)s::bigint[],
+            %(states)s::text[],
+            %(reasons)s::text[],
+            %(provider_message_ids)s::text[],
+            %(attempted)s::boolean[],
+            %(retry_ats)s::timestamptz[]
+        ) AS outcome (id, state, reason, provider_message_id, is_attempted, retry_at)
+    WHERE
+        delivery.id = outcome.id
+        AND delivery.state = 'sending'
+        AND delivery.claimed_by = %(sender)s
+    RETURNING
+        delivery.state,
+        delivery.is_test,
+        delivery.conversation_id,
+        delivery.step_key,
+        delivery.message_id
+)
+
+INSERT INTO messaging_figure (conversation_id, step_key, message_id, kind, number)
+SELECT
+    written.conversation_id,
+    written.step_key,
+    written.message_id,
+    'sent',
+    count(*)
+FROM written
+WHERE written.state = 'sent' AND NOT written.is_test
+GROUP BY written.conversation_id, written.step_key, written.message_id;

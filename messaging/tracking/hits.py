@@ -17,12 +17,20 @@ from datetime import datetime
 
 from django.db import DatabaseError, connections, transaction
 
-from accounts.tenancy import current_account_id, in_account
+from accounts.tenancy import current_account_id, in_account, sql
 from messaging.actions.receipts import CameBack, write_receipts
 from messaging.tracking.machines import TOO_SOON_SECONDS
 
 MOST_AT_ONCE = 500
 WAIT_SECONDS = 5.0
+
+# Two processes that write the first open of one delivery would both count it.
+ALONE = """
+    SELECT FROM messaging_delivery AS delivery
+    WHERE delivery.id = ANY(%(ids)s::bigint[])
+    ORDER BY delivery.id
+    FOR NO KEY UPDATE
+"""
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +131,7 @@ def write(hits: Sequence[Hit]) -> None:
         for account_id in sorted(by_account):
             group = by_account[account_id]
             with in_account(account_id):
+                sql.execute(ALONE, ids=[hit.came_back.delivery_id for hit in group])
                 write_receipts(
                     [hit.came_back for hit in group],
                     now=max(hit.at for hit in group),

@@ -296,6 +296,17 @@ class TestAccountSettings:
 
         assert (answer.status_code, "500" in answer.text) == (422, True)
 
+    def test_say_when_an_order_counts_for_a_message(self, client, ada, acme, address):
+        client.force_login(ada)
+
+        kept = client.post(address, {"postal_address": "x", "click_days": "30", "open_days": "0"})
+        refused = client.post(address, {"postal_address": "x", "click_days": "91"})
+
+        with in_account(acme.pk):
+            acme.refresh_from_db()
+        assert (kept.status_code, refused.status_code) == (302, 422)
+        assert (acme.click_days, acme.open_days) == (30, 0)
+
     def test_are_the_owners(self, client, mia, zoe, address):
         client.force_login(mia)
         of_a_marketer = client.post(address, {"postal_address": "x"}).status_code
