@@ -11,13 +11,9 @@ from messaging.actions.messages import (
 from messaging.actions.phones import (
     Consent,
     PhoneCounts,
-    create_phone_list,
-    create_short_code,
     subscribe_phone,
     subscribe_phones,
     unsubscribe_phone,
-    update_phone_list,
-    update_short_code,
 )
 from messaging.actions.providers import (
     carrier_for,
@@ -32,6 +28,12 @@ from messaging.actions.providers import (
 from messaging.actions.receipts import record_receipts, tell_of_deliveries
 from messaging.actions.replies import answer_by_hand, is_stop, opt_out, take_inbound
 from messaging.actions.reply_texts import reply_text, set_replies
+from messaging.actions.short_codes import (
+    create_phone_list,
+    create_short_code,
+    update_phone_list,
+    update_short_code,
+)
 from messaging.actions.suppressions import release, suppress
 from messaging.actions.trials import send_test_email, send_test_sms
 

@@ -1,23 +1,18 @@
-"""Short codes, phone lists, and who agreed to be texted."""
+"""Who agreed to be texted: consents to phone lists, given and withdrawn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import phonenumbers
 
 from accounts.actions import InvalidValueError, record
-from accounts.models import ApiClient, List, User
+from accounts.models import ApiClient, User
 from accounts.tenancy import sql
 from contacts.actions import facts
-from contacts.models import Contact, ProfileField
-from messaging.actions.answers import queue_reply
+from contacts.models import Contact
+from messaging.actions.answers import queue_questions
 from messaging.actions.ledger import note_changes
-from messaging.actions.messages import checked_name
-from messaging.actions.reply_texts import reply_text
-from messaging.models import PhoneList, PhoneSubscription, ShortCode
-from messaging.models.sms import MessageType, PhoneSubscriptionState, both_types
+from messaging.models import PhoneList, PhoneSubscription
+from messaging.models.sms import PhoneSubscriptionState
 
 By = User | ApiClient | None
 # The consents that ended, as facts: on every list that their contacts are on.
@@ -60,142 +55,6 @@ class PhoneCounts:
     subscribed: int
     already_subscribed: int
     previously_unsubscribed: int
-
-
-def create_short_code(
-    *,
-    code: str,
-    country: str,
-    email_list: List,
-    now: datetime,
-    merchant_name: str = "",
-    message_types: Sequence[str] | None = None,
-    phone_field: ProfileField | None = None,
-    by: By = None,
-) -> ShortCode:
-    """
-    Create a sender code paired with an email list.
-
-    :raises InvalidValueError: for a code that is no number or exists, an unknown country,
-        message types other than Transactional and Marketing, a field of another list.
-    """
-    return write_short_code(
-        ShortCode(email_list=email_list, created_at=now),
-        code=code,
-        country=country,
-        merchant_name=merchant_name,
-        message_types=message_types,
-        phone_field=phone_field,
-        now=now,
-        by=by,
-    )
-
-
-def update_short_code(*, short_code: ShortCode, now: datetime, by: By = None, **to: Any) -> None:
-    """Change a short code; `to` and errors as for `create_short_code`."""
-    write_short_code(short_code, now=now, by=by, **to)
-
-
-def write_short_code(
-    short_code: ShortCode,
-    *,
-    code: str,
-    country: str,
-    merchant_name: str,
-    message_types: Sequence[str] | None,
-    phone_field: ProfileField | None,
-    now: datetime,
-    by: By,
-) -> ShortCode:
-    """Check and store a short code."""
-    is_new = short_code.pk is None
-    short_code.code = checked_code(code)
-    if ShortCode.objects.filter(code=short_code.code).exclude(pk=short_code.pk).exists():
-        raise InvalidValueError("code", f"There is a short code {short_code.code} already.")
-    short_code.country = checked_country(country)
-    short_code.merchant_name = " ".join(merchant_name.split())[:120]
-    short_code.message_types = checked_types(message_types)
-    if phone_field is not None and phone_field.list_id != short_code.email_list_id:
-        raise InvalidValueError("phone_field", "The field belongs to another list.")
-    short_code.phone_field = phone_field
-    short_code.save()
-    verb = "created" if is_new else "updated"
-    record(verb=verb, noun="short_code", object_id=short_code.pk, now=now, by=by)
-    return short_code
-
-
-def checked_code(code: str) -> str:
-    """Return a code of 3 to 15 digits, perhaps after a plus; blanks and dashes dropped."""
-    bare = "".join(letter for letter in code if letter not in " -().\t")
-    digits = bare.removeprefix("+")
-    if not (digits.isascii() and digits.isdigit() and 3 <= len(digits) <= 15):
-        raise InvalidValueError("code", "A short code is a number of 3 to 15 digits.")
-    return bare
-
-
-def checked_country(country: str) -> str:
-    """Return a two-letter country code in capitals."""
-    wanted = country.strip().upper() or "US"
-    if wanted not in phonenumbers.SUPPORTED_REGIONS:
-        raise InvalidValueError(
-            "country", f"{country!r} is no country with telephone numbers; write US, CA, GB ..."
-        )
-    return wanted
-
-
-def checked_types(types: Sequence[str] | None) -> list[str]:
-    """Return message types, both where none are named."""
-    wanted = both_types() if types is None else list(dict.fromkeys(types))
-    if not wanted or set(wanted) - set(MessageType.values):
-        raise InvalidValueError(
-            "message_types", "A short code is provisioned for Transactional, Marketing or both."
-        )
-    return wanted
-
-
-def create_phone_list(
-    *,
-    short_code: ShortCode,
-    name: str,
-    now: datetime,
-    kind: str = MessageType.TRANSACTIONAL,
-    by: By = None,
-    **settings: Any,
-) -> PhoneList:
-    """
-    Create a phone list; `settings` are further fields of `PhoneList`.
-
-    :raises InvalidValueError: for a bad or taken name, an unknown kind.
-    """
-    made = PhoneList(short_code=short_code, created_at=now)
-    return write_phone_list(made, name=name, kind=kind, now=now, by=by, **settings)
-
-
-def update_phone_list(
-    *, phone_list: PhoneList, name: str, kind: str, now: datetime, by: By = None, **settings: Any
-) -> PhoneList:
-    """Change a phone list; errors as for `create_phone_list`."""
-    return write_phone_list(phone_list, name=name, kind=kind, now=now, by=by, **settings)
-
-
-def write_phone_list(
-    phone_list: PhoneList, *, name: str, kind: str, now: datetime, by: By, **settings: Any
-) -> PhoneList:
-    """Check and store a phone list."""
-    is_new = phone_list.pk is None
-    phone_list.name = checked_name(name, noun="phone list")
-    others = PhoneList.objects.filter(short_code=phone_list.short_code, name=phone_list.name)
-    if others.exclude(pk=phone_list.pk).exists():
-        raise InvalidValueError("name", f"There is a phone list named {phone_list.name} already.")
-    if kind not in MessageType.values:
-        raise InvalidValueError("kind", "A phone list is Transactional or Marketing.")
-    phone_list.kind = kind
-    for field, value in settings.items():
-        setattr(phone_list, field, value)
-    phone_list.save()
-    verb = "created" if is_new else "updated"
-    record(verb=verb, noun="phone_list", object_id=phone_list.pk, now=now, by=by)
-    return phone_list
 
 
 def subscribe_phone(
@@ -253,25 +112,9 @@ def subscribe_phone(
         at=consent.at,
         now=now,
     )
-    ask_phone(subscription, now=now)
+    queue_questions(phone_list=phone_list, ids=[subscription.pk], is_awaited=True, now=now)
     record(verb="subscribed", noun="phone", object_id=subscription.pk, now=now, by=by)
     return subscription
-
-
-def ask_phone(subscription: PhoneSubscription, *, now: datetime) -> None:
-    """Ask a number what its list wants to know first: that it agrees, how old its owner is."""
-    if subscription.state != PhoneSubscriptionState.PENDING:
-        return
-    phone_list = subscription.phone_list
-    kind = "confirm" if subscription.pending_double_opt_in else "age"
-    queue_reply(
-        short_code=phone_list.short_code,
-        phone_e164=subscription.phone_e164,
-        text=reply_text(phone_list.short_code, kind, age=phone_list.minimum_age),
-        contact=subscription.contact,
-        phone_list=phone_list,
-        now=now,
-    )
 
 
 def revives(subscription: PhoneSubscription, consent: Consent) -> bool:
@@ -293,8 +136,10 @@ def subscribe_phones(
     """
     Record one consent for many numbers (E.164, `contact_ids` in the same order).
 
-    For imports: numbers that are there already keep their state, opt-outs stay opted out, and
-    nobody is asked to confirm. One statement and one for the ledger; 100,000 numbers are fine.
+    For imports: numbers that are there already keep their state, and opt-outs stay opted out.
+    Those that the list wants to know something of first are asked, behind other bulk messages
+    and not in quiet hours. A statement each for consents, ledger and questions; 100,000 numbers
+    are fine.
 
     :raises InvalidValueError: for a consent without source or wording.
     """
@@ -326,6 +171,7 @@ def subscribe_phones(
         at=consent.at,
         now=now,
     )
+    queue_questions(phone_list=phone_list, ids=ids, now=now)
     return PhoneCounts(subscribed, already, opted_out)
 
 

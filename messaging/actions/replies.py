@@ -24,7 +24,6 @@ from messaging.actions.receipts import record_receipts
 from messaging.actions.reply_texts import reply_text
 from messaging.law.keywords import HELP, START, STOP, YES, bare
 from messaging.models import (
-    REPLY,
     Delivery,
     InboundText,
     Meaning,
@@ -33,6 +32,7 @@ from messaging.models import (
     SandboxMessage,
     ShortCode,
 )
+from messaging.models.delivery import ANSWER, ASK, REPLY
 from messaging.models.sms import PhoneSubscriptionState
 
 MOST_REPLIES = 5  # an hour, to one number
@@ -41,6 +41,7 @@ LONGEST_TEXT = 1600
 MOST_MEDIA = 10
 OLDEST = 120  # years
 BY_PHONE = "text message"  # the source of what a phone says itself
+BY_STOP = "Campaign"  # why a consent ended, as the wire calls a STOP
 # Numbers of one short code are served one after the other.
 IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%(number)s, 7))"
 # Whoever writes STOP ends the lists that it is not on, too: no later file brings it there.
@@ -57,6 +58,12 @@ WHERE phone_list.short_code_id = %(short_code_id)s
 ON CONFLICT (account_id, phone_list_id, phone_e164) DO NOTHING
 RETURNING id
 """
+# A list that is made meanwhile waits for this, or is seen by it.
+NO_LIST_MEANWHILE = """
+SELECT short_code.id FROM messaging_shortcode AS short_code
+WHERE short_code.id = %(short_code_id)s
+FOR SHARE
+"""
 
 
 def is_stop(text: str, *, aliases: Sequence[str] = ()) -> bool:
@@ -72,8 +79,9 @@ def opt_out(
     End a number's consent to every phone list of a short code; return how many it had.
 
     Whoever writes STOP answers a number, and cannot know which of its lists wrote. The
-    lists that it is not on it stays off.
+    lists that it is not on it stays off, those that are made later among them.
     """
+    sql.fetch_value(NO_LIST_MEANWHILE, short_code_id=short_code.pk)
     found = PhoneSubscription.objects.filter(
         phone_list__short_code=short_code, phone_e164=phone_e164
     ).exclude(state=PhoneSubscriptionState.UNSUBSCRIBED)
@@ -82,7 +90,7 @@ def opt_out(
         unsubscribe_phone(
             phone_list=subscription.phone_list,
             phone_e164=phone_e164,
-            reason="Campaign",
+            reason=BY_STOP,
             now=now,
             by=by,
         )
@@ -184,7 +192,7 @@ def note_reply(
             phone_list__short_code=short_code,
             state__in=["sent", "unknown"],
         )
-        .exclude(step_key=REPLY)
+        .exclude(step_key__in=[REPLY, ANSWER, ASK])
         .order_by("-pk")
         .first()
     )
@@ -217,23 +225,31 @@ def act(inbound: InboundText, now: datetime) -> str:
 
 
 def start_again(inbound: InboundText, rows: Sequence[PhoneSubscription], now: datetime) -> str:
-    """Undo what a STOP ended: the consents that were there."""
+    """
+    Undo what a STOP ended: the consents that were there.
+
+    A number that never was on a list is as if it had not written STOP. Somebody whose age was
+    never known is still asked for it; whoever writes START has confirmed that way.
+    """
     inbound.meaning = Meaning.START
-    ended = [
+    stopped = [
         row
         for row in rows
-        if row.state == PhoneSubscriptionState.UNSUBSCRIBED
-        and row.opt_out_reason == "Campaign"
-        and row.consent_source
+        if row.state == PhoneSubscriptionState.UNSUBSCRIBED and row.opt_out_reason == BY_STOP
     ]
+    ended = [row for row in stopped if row.consent_source]
     for row in ended:
         row.unsubscribed_at, row.opt_out_reason = None, ""
+        row.pending_age_gate = row.subscribed_at is None and row.phone_list.require_age_gate
         settle(row, now)
     note_changes(
         ids=[row.pk for row in ended], what="started", source=BY_PHONE, text=inbound.text, now=now
     )
+    strangers = [row.pk for row in stopped if not row.consent_source]
+    note_changes(ids=strangers, what="took STOP back", source=BY_PHONE, text=inbound.text, now=now)
+    PhoneSubscription.objects.filter(pk__in=strangers).delete()
     if ended:
-        return "start"
+        return "age" if any(row.pending_age_gate for row in ended) else "start"
     is_on = any(row.state == PhoneSubscriptionState.SUBSCRIBED for row in rows)
     return "existing" if is_on else "help"
 
@@ -280,7 +296,9 @@ def settle(row: PhoneSubscription, now: datetime) -> None:
     """Store a consent as its gates have it."""
     pending = row.pending_double_opt_in or row.pending_age_gate
     row.state = PhoneSubscriptionState.PENDING if pending else PhoneSubscriptionState.SUBSCRIBED
-    if not pending:
+    if pending:
+        row.pending_at = row.pending_at or now
+    else:
         row.pending_at = None
         row.subscribed_at = row.subscribed_at or now
     row.updated_at = now
@@ -384,9 +402,17 @@ def answer_by_hand(
     wrote = InboundText.objects.filter(short_code=short_code, phone_e164=phone_e164)
     if not standing and not wrote.exists():
         raise InvalidValueError("text", f"{phone_e164} never wrote to {short_code.code}.")
-    contact = contact_of(short_code, phone_e164)
+    # Of a list that it stands on: it is asked again when the text is sent.
+    stands = rows.exclude(state=PhoneSubscriptionState.UNSUBSCRIBED).select_related("phone_list")
+    first = stands.order_by("pk").first()
     delivery = queue_reply(
-        short_code=short_code, phone_e164=phone_e164, text=text, contact=contact, now=now
+        short_code=short_code,
+        phone_e164=phone_e164,
+        text=text,
+        contact=contact_of(short_code, phone_e164),
+        phone_list=first.phone_list if first else None,
+        step_key=ANSWER,
+        now=now,
     )
     if delivery is None:
         raise InvalidValueError("text", f"{short_code.code} has no phone list.")

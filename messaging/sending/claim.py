@@ -8,7 +8,8 @@ from typing import Any
 from accounts.tenancy import current_account_id, sql
 from messaging.actions.receipts import tell_of_deliveries
 from messaging.eligibility import QUEUED_BEFORE, Policy, Reason, Verdict, load_policy
-from messaging.models.delivery import REPLY
+from messaging.eligibility.verdict import case
+from messaging.models.delivery import ANSWER, ASK, REPLY
 from messaging.providers import carriers
 from messaging.sending.lanes import Lane
 
@@ -16,8 +17,12 @@ DEAD_SECONDS = 60
 GIVEN_UP_AFTER = timedelta(days=3)
 MOST_ATTEMPTS = 5
 
-# What answers a text that somebody sent goes to whoever sent it: it is at no step.
-IS_REPLY = f"(delivery.enrollment_id IS NULL AND delivery.step_key = '{REPLY}')"
+# Texts of no step: what answers a keyword goes to whoever wrote it; what a marketer answers
+# goes unless the number has opted out; what asks for a consent goes while that is pending.
+IS_REPLY, IS_ANSWER, IS_QUESTION = (
+    f"(delivery.enrollment_id IS NULL AND delivery.step_key = '{key}')"
+    for key in (REPLY, ANSWER, ASK)
+)
 
 # claim: turn queued deliveries into `sending`, `deferred` (until when, why) or `skipped` (why).
 #
@@ -52,7 +57,7 @@ ASKED = """
         short_code.code AS short_code,
         CASE
             WHEN delivery.message_id IS NULL THEN 'template error (no message)'
-            {exempt}
+            {apart}
             ELSE {refusal}
         END AS refusal,
         {held_reason} AS held_reason,
@@ -69,13 +74,6 @@ ASKED = """
         AND delivery.address = phone_subscription.phone_e164
     {joins}
 """
-EXEMPT = {
-    "email": "WHEN delivery.is_test THEN NULL",
-    "sms": f"""WHEN {IS_REPLY} THEN NULL
-            WHEN contact.id IS NULL AND NOT delivery.is_test THEN 'contact deleted'
-            WHEN NOT phone_list.is_active THEN 'no consent for this list/purpose'""",
-}
-
 CLAIMED = """
     UPDATE messaging_delivery AS delivery
     SET
@@ -120,6 +118,7 @@ CLAIMED = """
         delivery.event_properties,
         delivery.resend_unknown,
         delivery.is_transactional,
+        delivery.is_test,
         delivery.attempts,
         delivery.provider,
         asked.email,
@@ -197,6 +196,7 @@ class Claimed:
     attempts: int
     provider: str = ""
     is_transactional: bool = False
+    is_test: bool = False
 
 
 @dataclass(frozen=True)
@@ -257,7 +257,7 @@ def claim(
         verdict = over_limit(verdict, policy) if left <= 0 else verdict
         most = most if left <= 0 else min(most, left)
     rows = sql.fetch_dicts(
-        claim_statement(channel, lane, verdict),
+        claim_statement(channel, lane, verdict, apart(policy, channel)),
         channel=channel,
         provider=provider,
         sender=sender,
@@ -277,14 +277,32 @@ def claim(
 
 def verdict_of(policy: Policy, channel: str, lane: Lane) -> Verdict:
     """Return what is asked again of the queued messages of a channel and lane."""
-    ask = policy.email if channel == "email" else policy.sms
-    return ask(
-        transactional=lane is Lane.URGENT,
-        skips_quiet="delivery.skips_quiet",
-        waits_for_cap="delivery.waits_for_cap",
-        before=QUEUED_BEFORE,
-        conversation="delivery.conversation_id",
-    )
+    asked: dict[str, Any] = {
+        "transactional": lane is Lane.URGENT,
+        "skips_quiet": "delivery.skips_quiet",
+        "waits_for_cap": "delivery.waits_for_cap",
+        "before": QUEUED_BEFORE,
+        "conversation": "delivery.conversation_id",
+    }
+    if channel == "email":
+        return policy.email(**asked)
+    nobodys = f"(delivery.is_test OR {IS_QUESTION})"
+    return policy.sms(**asked, asks=IS_QUESTION, nobodys=nobodys)
+
+
+def apart(policy: Policy, channel: str) -> str:
+    """
+    Return what is asked of those that no list's consent decides on, as further cases.
+
+    Tests and answers are exempt from caps, hours and the list's consent, not from suppression.
+    """
+    if channel == "email":
+        put_down = policy.suppression("email", "delivery.address", in_list="delivery.list_id")
+        return f"WHEN delivery.is_test THEN {case(put_down)}"
+    put_down = policy.suppression("sms", "delivery.address")
+    out = ("phone_subscription.state = 'Unsubscribed'", Reason.SUPPRESSED)
+    return f"""WHEN {IS_REPLY} THEN {case(put_down)}
+            WHEN {IS_ANSWER} THEN {case([out, *put_down])}"""
 
 
 def over_limit(verdict: Verdict, policy: Policy) -> Verdict:
@@ -297,10 +315,10 @@ def over_limit(verdict: Verdict, policy: Policy) -> Verdict:
     )
 
 
-def claim_statement(channel: str, lane: Lane, verdict: Verdict) -> str:
-    """Return the statement of a claim."""
+def claim_statement(channel: str, lane: Lane, verdict: Verdict, apart: str) -> str:
+    """Return the statement of a claim; `apart` are the cases that come before the verdict."""
     asked = ASKED.format(
-        exempt=EXEMPT[channel],
+        apart=apart,
         refusal=verdict.refusal,
         held_reason=verdict.held_reason,
         held_until=verdict.held_until,
@@ -331,6 +349,7 @@ def as_claimed(row: dict[str, Any]) -> Claimed:
         attempts=row["attempts"],
         provider=row["provider"],
         is_transactional=row["is_transactional"],
+        is_test=row["is_test"],
     )
 
 

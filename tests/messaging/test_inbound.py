@@ -93,6 +93,14 @@ def state(phone_list: PhoneList, phone: str = PHONE) -> str:
     return PhoneSubscription.objects.get(phone_list=phone_list, phone_e164=phone).state
 
 
+def import_into(phone_list: PhoneList, now: datetime) -> actions.PhoneCounts:
+    """Have a file say that the number agreed."""
+    consent = Consent(source="File", text="Agreed.", at=now)
+    return actions.subscribe_phones(
+        phone_list=phone_list, phones=[PHONE], contact_ids=[None], consent=consent, now=now
+    )
+
+
 class TestStop:
     @pytest.mark.parametrize(
         "text",
@@ -143,6 +151,40 @@ class TestStop:
         assert (counts.subscribed, counts.previously_unsubscribed) == (0, 1)
         assert state(phones) == "Unsubscribed"
 
+    @pytest.mark.parametrize("had_a_list", [True, False])
+    def test_holds_on_lists_made_later_until_start(
+        self,
+        code: ShortCode,
+        write: Any,
+        now: datetime,
+        had_a_list: bool,  # noqa: FBT001
+    ) -> None:
+        if had_a_list:
+            PhoneListFactory.create(short_code=code)
+        write("STOP")
+        later = now + timedelta(days=1)
+
+        made = actions.create_phone_list(short_code=code, name="Later", now=later)
+        counts = import_into(made, later)
+        write("START")
+        after = actions.create_phone_list(short_code=code, name="After", now=later)
+
+        assert (counts.subscribed, counts.previously_unsubscribed) == (0, 1)
+        assert not PhoneSubscription.objects.filter(phone_list=after).exists()
+        assert import_into(after, later).subscribed == 1
+
+    def test_gives_way_to_a_consent_to_that_list_given_later(
+        self, code: ShortCode, phones: PhoneList, write: Any, now: datetime
+    ) -> None:
+        write("STOP")
+        made = actions.create_phone_list(short_code=code, name="Later", now=now)
+        later = now + timedelta(days=1)
+        consent = Consent(source="Checkout", text="I agree.", at=later)
+
+        actions.subscribe_phone(phone_list=made, phone_e164=PHONE, consent=consent, now=later)
+
+        assert (state(made), state(phones)) == ("Subscribed", "Unsubscribed")
+
     def test_leaves_other_codes_alone(self, phones: PhoneList, write: Any) -> None:
         elsewhere = PhoneSubscriptionFactory.create(phone_e164=PHONE)
 
@@ -166,8 +208,22 @@ class TestStart:
 
         taken = write("START")
 
-        assert state(phones) == "Unsubscribed"
+        assert not PhoneSubscription.objects.exists()
         assert "help@acme.example" in answered(taken)
+
+    def test_asks_for_an_age_that_was_never_known(
+        self, phones: PhoneList, write: Any, now: datetime
+    ) -> None:
+        phones.require_double_opt_in = phones.require_age_gate = True
+        phones.save()
+        consent = Consent(source="Checkout", text="I agree.", at=now)
+        actions.subscribe_phone(phone_list=phones, phone_e164=PHONE, consent=consent, now=now)
+        write("STOP")
+
+        taken = write("START")
+
+        assert state(phones) == "Pending"
+        assert "birthday" in answered(taken)
 
     def test_undoes_no_other_opt_out(self, phones: PhoneList, write: Any, now: datetime) -> None:
         PhoneSubscriptionFactory.create(phone_list=phones, phone_e164=PHONE)

@@ -1,0 +1,160 @@
+"""How often one contact is written to: at most so many in a day or a week of its own."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Cap:
+    """
+    At most `most` messages a day or a week; see FrequencyCap.
+
+    `conversations` are those of its campaign, None for whatever conversation.
+    """
+
+    channel: str
+    period: str
+    most: int
+    conversations: tuple[int, ...] | None = None
+
+    def counts(self, channel: str) -> bool:
+        """Say whether messages of a channel fall under it."""
+        return self.channel in {channel, "any"}
+
+
+# Who knows which conversations are of a campaign: names -> their ids.
+CAMPAIGNS: dict[str, Callable[[Sequence[str]], Mapping[str, Sequence[int]]]] = {}
+
+# Other messages of this tick, not yet written: a relation of contact_id, channel,
+# conversation_id. Steps have one, the claim and previews have not.
+OF_THIS_TICK = """
+    SELECT outbox.contact_id, outbox.channel, enrolled.conversation_id
+    FROM outbox
+    INNER JOIN enrolled ON enrolled.id = outbox.enrollment_id
+    WHERE outbox.reason IS NULL AND outbox.held_until IS NULL AND NOT outbox.is_transactional
+"""
+# Of a contact's other messages those that are queued before it: at the claim, where each is
+# asked one by one, in the order in which they were queued.
+QUEUED_BEFORE = "(earlier.state <> 'queued' OR earlier.id < delivery.id)"
+
+# The contact's day and week, and how many messages it has had in them. What waits to be sent
+# counts as of now; what may have arrived (`unknown`) has arrived. Each part reads a stretch of
+# delivery_by_contact (account, contact, state, sent_at): what is older than the longest period
+# is not read, however much there is of it.
+COUNTED = """
+CROSS JOIN LATERAL (
+    SELECT
+        local_instant(date_trunc('day', own.wall), own.zone) AS day_start,
+        local_instant(date_trunc('day', own.wall) + interval '1 day', own.zone) AS day_end,
+        local_instant(date_trunc('week', own.wall), own.zone) AS week_start,
+        local_instant(date_trunc('week', own.wall) + interval '7 days', own.zone) AS week_end
+    FROM (
+        SELECT asked.zone, %(now)s::timestamptz AT TIME ZONE asked.zone AS wall
+        FROM (SELECT zone_or(contact.time_zone, %(account_zone)s) AS zone OFFSET 0) AS asked
+        OFFSET 0
+    ) AS own
+    OFFSET 0
+) AS calendar
+CROSS JOIN LATERAL (
+    SELECT {counts}
+    FROM (
+        SELECT
+            waiting.id,
+            waiting.state,
+            waiting.channel,
+            waiting.conversation_id,
+            %(now)s::timestamptz AS at
+        FROM messaging_delivery AS waiting
+        WHERE waiting.contact_id = contact.id
+            AND waiting.state IN ('queued', 'sending')
+            AND NOT waiting.is_transactional
+            AND NOT waiting.is_test
+        UNION ALL
+        SELECT sent.id, sent.state, sent.channel, sent.conversation_id, sent.sent_at
+        FROM messaging_delivery AS sent
+        WHERE sent.contact_id = contact.id
+            AND sent.state IN ('sent', 'unknown')
+            AND sent.sent_at >= calendar.{since}_start
+            AND NOT sent.is_transactional
+            AND NOT sent.is_test
+        UNION ALL
+        SELECT
+            lost.id,
+            lost.state,
+            lost.channel,
+            lost.conversation_id,
+            greatest(lost.queued_at, lost.not_before)
+        FROM messaging_delivery AS lost
+        WHERE lost.contact_id = contact.id
+            AND lost.state IN ('sent', 'unknown')
+            AND lost.sent_at IS NULL
+            AND NOT lost.is_transactional
+            AND NOT lost.is_test
+    ) AS earlier
+    WHERE {before}
+) AS counted
+"""
+TICKED = """
+LEFT JOIN (
+    SELECT one.contact_id, {ticks} FROM ({ticked}) AS one GROUP BY one.contact_id
+) AS ticked ON ticked.contact_id = contact.id
+"""
+
+
+def capped(
+    caps: Sequence[Cap], channel: str, *, ticked: str, before: str, conversation: str
+) -> str:
+    """
+    Return the joins that say until when a contact has had enough; "" without caps.
+
+    `ticked` is a relation like `OF_THIS_TICK` or "", `before` a condition like `QUEUED_BEFORE`,
+    `conversation` the message's conversation: all SQL.
+    """
+    mine = [(place, cap) for place, cap in enumerate(caps) if cap.counts(channel)]
+    if not mine:
+        return ""
+    counts, ticks, until = [], [], []
+    for place, cap in mine:
+        narrow = "" if cap.channel == "any" else f" AND {{of}}.channel = '{cap.channel}'"
+        applies = "TRUE"
+        if cap.conversations is not None:
+            narrow += f" AND {{of}}.conversation_id = ANY(%(campaign_{place})s::bigint[])"
+            applies = f"{conversation} = ANY(%(campaign_{place})s::bigint[])"
+        since = f"earlier.at >= calendar.{cap.period}_start"
+        counts.append(
+            f"count(*) FILTER (WHERE {since}{narrow.format(of='earlier')}) AS cap_{place}"
+        )
+        ticks.append(f"count(*) FILTER (WHERE TRUE{narrow.format(of='one')}) AS cap_{place}")
+        more = f" + coalesce(ticked.cap_{place}, 0)" if ticked else ""
+        until.append(
+            f"CASE WHEN counted.cap_{place}{more} >= {int(cap.most)} AND {applies} "
+            f"THEN calendar.{cap.period}_end END"
+        )
+    longest = "week" if any(cap.period == "week" for _, cap in mine) else "day"
+    joins = COUNTED.format(counts=", ".join(counts), before=before, since=longest)
+    if ticked:
+        joins += TICKED.format(ticks=", ".join(ticks), ticked=ticked)
+    return joins + f"\nCROSS JOIN LATERAL (SELECT greatest({', '.join(until)}) AS until) AS capped"
+
+
+def campaign_params(caps: Sequence[Cap]) -> dict[str, Any]:
+    """Return the parameters of caps of a campaign: the ids of its conversations."""
+    return {
+        f"campaign_{place}": list(cap.conversations)
+        for place, cap in enumerate(caps)
+        if cap.conversations is not None
+    }
+
+
+def as_caps(rows: Sequence[Sequence[Any]]) -> tuple[Cap, ...]:
+    """Return the caps of rows of channel, period, most and campaign."""
+    names = sorted({row[3] for row in rows if row[3]})
+    ids: dict[str, list[int]] = {name: [] for name in names}
+    for find in CAMPAIGNS.values() if names else []:
+        for name, found in find(names).items():
+            ids[name] += found
+    return tuple(
+        Cap(channel, period, most, tuple(ids[campaign]) if campaign else None)
+        for channel, period, most, campaign in rows
+    )
