@@ -9,11 +9,15 @@ from django.views.decorators.http import require_GET
 
 from accounts.context import choose_list
 from accounts.permissions import AccountRequest, requires
+from contacts.models import Contact
 from messaging.eligibility import sentence
 from messaging.models import Delivery, DeliveryState
 from messaging.models.message import Channel
 
 PAGE = 50
+# Who asks for what is rare among millions does not wait: a page looks at so many deliveries
+# of the list, and the next one goes on from there.
+REACH = 100_000
 
 
 @require_GET
@@ -25,16 +29,19 @@ def deliveries(request: AccountRequest, list_id: int) -> HttpResponse:
         name: request.GET.get(name, "").strip()
         for name in ("channel", "state", "conversation", "reason", "q")
     }
-    found = narrowed(Delivery.objects.filter(list=in_list), asked)
+    every = Delivery.objects.filter(list=in_list)
     before = request.GET.get("before", "")
-    if before.isdecimal():
-        found = found.filter(pk__lt=int(before))
+    if before.isdecimal() and len(before) < 19:
+        every = every.filter(pk__lt=int(before))
+    floor = reach(every) if any(asked.values()) and not known(asked["q"]) else None
+    found = narrowed(every if floor is None else every.filter(pk__gt=floor), asked)
     rows = list(found.select_related("message").order_by("-pk")[: PAGE + 1])
     parameters = request.GET.copy()
     parameters.pop("before", None)
     first_url = f"{request.path}?{parameters.urlencode()}" if before else ""
-    if len(rows) > PAGE:
-        parameters["before"] = str(rows[PAGE - 1].pk)
+    following = rows[PAGE - 1].pk if len(rows) > PAGE else floor + 1 if floor else None
+    if following:
+        parameters["before"] = str(following)
     return render(
         request,
         "messaging/deliveries.html",
@@ -47,9 +54,22 @@ def deliveries(request: AccountRequest, list_id: int) -> HttpResponse:
             "channels": Channel.choices,
             "states": DeliveryState.choices,
             "first_url": first_url,
-            "next_url": f"{request.path}?{parameters.urlencode()}" if len(rows) > PAGE else "",
+            "next_url": f"{request.path}?{parameters.urlencode()}" if following else "",
+            "reach": REACH if following and len(rows) <= PAGE else 0,
         },
     )
+
+
+def reach(every: QuerySet[Delivery, Any]) -> int | None:
+    """Return the delivery before those that a page looks at; None where it looks at all."""
+    return every.order_by("-pk").values_list("pk", flat=True)[REACH : REACH + 1].first()
+
+
+def known(address: str) -> QuerySet[Contact, Any] | None:
+    """Return whom an address names today: their deliveries are found by index."""
+    typed = address.lower()
+    found = Contact.objects.filter(Q(email_norm=typed) | Q(phone_e164=typed)).values("pk")
+    return found if typed and found.exists() else None
 
 
 def narrowed(found: QuerySet[Delivery, Any], asked: dict[str, str]) -> QuerySet[Delivery, Any]:
@@ -66,4 +86,6 @@ def narrowed(found: QuerySet[Delivery, Any], asked: dict[str, str]) -> QuerySet[
         )
     if asked["q"]:
         found = found.filter(address=asked["q"].lower())
+        if (whom := known(asked["q"])) is not None:
+            found = found.filter(contact__in=whom)
     return found

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from accounts.tenancy import in_account
+from messaging.views import deliveries
 from tests.factories import (
     QueuedEmailFactory,
     QueuedTextFactory,
@@ -69,6 +70,36 @@ class TestDeliveries:
         text = client.get(following[1].replace("&amp;", "&")).text
         assert first.address in text
         assert "channel=email" in following[1]
+
+    def test_are_looked_through_so_many_at_a_time(
+        self, client, ben, page, some, shop, acme, monkeypatch
+    ):
+        monkeypatch.setattr(deliveries, "REACH", 2)
+        with in_account(acme.pk):
+            QueuedEmailFactory.create_batch(2, list=shop["list"])
+        client.force_login(ben)
+
+        first = client.get(page("deliveries"), {"channel": "sms"})
+        following = re.search(r'href="([^"]*before=[^"]*)"', first.text)
+        assert following is not None
+        second = client.get(following[1].replace("&amp;", "&"))
+
+        assert "Look further back" in first.text
+        assert some[1].address not in first.text
+        assert some[1].address in second.text
+
+    def test_of_an_address_that_somebody_has_are_found_however_old(
+        self, client, ben, page, shop, acme, monkeypatch
+    ):
+        monkeypatch.setattr(deliveries, "REACH", 2)
+        with in_account(acme.pk):
+            old = QueuedEmailFactory.create(list=shop["list"], contact=shop["grace"])
+            QueuedEmailFactory.create_batch(4, list=shop["list"])
+        client.force_login(ben)
+
+        answer = client.get(page("deliveries"), {"q": old.address.upper()})
+
+        assert [row.pk for row, _ in answer.context["rows"]] == [old.pk]
 
     def test_are_read_in_few_statements(
         self, client, ben, page, some, django_assert_max_num_queries
