@@ -9,13 +9,13 @@ only then is a message sent again whose sender died.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
@@ -46,6 +46,14 @@ class Outgoing:
     raw: bytes = b""
     # An email's headers beside the usual ones; they stand in `raw` already.
     headers: tuple[tuple[str, str], ...] = ()
+
+
+class Batch(Protocol):
+    """Messages to be handed over, so many; they may come to be as they are taken."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Outgoing]: ...
 
 
 @dataclass(frozen=True)
@@ -183,7 +191,7 @@ class Carrier(ABC):
 
     def send(
         self,
-        batch: Sequence[Outgoing],
+        batch: Batch,
         *,
         now: datetime,
         stop: Callable[[], bool] = lambda: False,

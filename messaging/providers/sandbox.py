@@ -8,7 +8,7 @@ from django.db import DatabaseError
 
 from accounts.tenancy import in_account
 from messaging.models import SandboxMessage
-from messaging.providers import Carrier, Outcome, Outgoing
+from messaging.providers import Batch, Carrier, Outcome, Outgoing
 
 
 class Sandbox(Carrier):
@@ -28,20 +28,21 @@ class Sandbox(Carrier):
 
     def send(
         self,
-        batch: Sequence[Outgoing],
+        batch: Batch,
         *,
         now: datetime,
         stop: Callable[[], bool] = lambda: False,
         connections: int = 1,
     ) -> Iterator[Outcome]:
         """Write the batch in one statement; what is there already stays as it is."""
+        messages = list(batch)
         try:
-            write(batch, now)
+            write(messages, now)
             failed: set[int] = set()
         except DatabaseError:
             # One row that cannot be kept (its list was deleted meanwhile) fails alone.
-            failed = {message.delivery_id for message in batch if not is_written(message, now)}
-        for message in batch:
+            failed = {message.delivery_id for message in messages if not is_written(message, now)}
+        for message in messages:
             if message.delivery_id in failed:
                 yield Outcome(message.delivery_id, "failed", "provider rejected (not kept)")
             else:

@@ -1,13 +1,14 @@
 """One account's turn: settle, claim, fill in, hand over, write down."""
 
 import logging
-import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from accounts.tenancy import in_account, sql
+from messaging import tokens
+from messaging.actions.provider_events import ProviderEvent, record_provider_events
 from messaging.actions.providers import Carriage, carriage_of, note_provider
 from messaging.actions.receipts import tell_of_deliveries
 from messaging.models.message import Channel
@@ -22,15 +23,15 @@ from messaging.sending.claim import (
     settle_and_release,
     take_turn,
 )
-from messaging.sending.compose import Frame, compose, load_frame
+from messaging.sending.compose import Frame, Refused, compose, load_frame
 from messaging.sending.heart import Heart
 from messaging.sending.lanes import Lane
+from messaging.sending.pace import PACE
 
-# A batch is to take about a second, so that other accounts come next and urgent messages
-# find a connection; what is left of one that takes longer goes back to the queue.
+# What is left of a batch that takes longer goes back to the queue.
 BATCH_SECONDS = 5.0
-AIM_SECONDS = 1.0
-FEWEST = 10
+# So many are filled in at a time: a batch of large messages is never in memory as a whole.
+FILLED_IN = 100
 RETRY_AFTER = timedelta(minutes=1)
 
 log = logging.getLogger(__name__)
@@ -59,45 +60,6 @@ class Batch:
     frame: Frame
     granted: Allowance
     most: int
-
-
-class Pace:
-    """
-    How long a message keeps a connection busy, as this process last saw it, by channel.
-
-    A batch is cut so that all connections together take about a second for it, and takes
-    no more of them than that needs: a fast server's are left to other senders.
-    """
-
-    def __init__(self) -> None:
-        self.seconds: dict[tuple[int, str, str], float] = {}
-
-    def most(self, key: tuple[int, str, str], carrier: Carrier, connections: int) -> int:
-        """Return how many messages to claim."""
-        each = self.seconds.get(key)
-        if each is None:
-            return carrier.batch_size
-        fits = int(connections * AIM_SECONDS / each)
-        return max(min(FEWEST, carrier.batch_size), min(carrier.batch_size, fits))
-
-    def connections(self, key: tuple[int, str, str], messages: int, free: int) -> int:
-        """Return how many connections a batch is worth."""
-        each = self.seconds.get(key)
-        if each is None:
-            return free
-        return max(1, min(free, math.ceil(messages * each / AIM_SECONDS)))
-
-    def learn(self, key: tuple[int, str, str], handed: Handed, connections: int) -> None:
-        """Remember a batch's pace; a few messages say nothing of it."""
-        if len(self.seconds) > 10_000:
-            self.seconds.clear()
-        tried = sum(one.is_attempted for one in handed.outcomes)
-        if tried >= FEWEST or handed.seconds > AIM_SECONDS:
-            each = handed.seconds * min(connections, max(tried, 1)) / max(tried, 1)
-            self.seconds[key] = max(each, 0.0001)
-
-
-PACE = Pace()
 
 
 def serve(
@@ -132,22 +94,32 @@ def send_batch(
         return False
     claimed = batch.claimed
     left = Handed()
+    handed_over = []
     for kind in sorted({one.provider for one in claimed.sending}):
         carrier = batch.carriage.carrier
         if kind != carrier.kind:
             carrier = carriers()[kind]({})
         rows = [one for one in claimed.sending if one.provider == kind]
-        ready, refused = compose(rows, batch.frame, now=now)
         handed = hand_over(
-            carrier, ready, heart=heart, now=now, connections=batch.granted.connections
+            carrier,
+            FilledIn(rows, batch.frame, now=now),
+            heart=heart,
+            now=now,
+            connections=batch.granted.connections,
         )
+        handed_over.append((rows, handed))
         if kind == batch.carriage.carrier.kind:
-            PACE.learn((account_id, channel, kind), handed, batch.granted.connections)
+            PACE.learn(
+                (account_id, channel, kind),
+                handed.outcomes,
+                seconds=handed.seconds,
+                connections=batch.granted.connections,
+            )
             left = handed
-        handed.outcomes += [Outcome(one.delivery_id, "failed", one.reason) for one in refused]
-        write_down(account_id, rows, handed, heart=heart, now=clock())
-    if batch.carriage.provider_id is not None:
-        with in_account(account_id):
+    with in_account(account_id):
+        for rows, handed in handed_over:
+            write_down(rows, handed, heart=heart, now=clock())
+        if batch.carriage.provider_id is not None:
             note_provider(
                 batch.carriage.provider_id,
                 holder=f"{heart.sender} {lane}",
@@ -157,6 +129,31 @@ def send_batch(
                 now=clock(),
             )
     return claimed.seen >= batch.most and left.problem is None
+
+
+class FilledIn:
+    """
+    The messages of a batch, filled in as they are taken.
+
+    `ids` are all of its deliveries, `refused` those so far that could not be filled in.
+    """
+
+    def __init__(self, rows: Sequence[Claimed], frame: Frame, *, now: datetime) -> None:
+        self.rows = rows
+        self.frame = frame
+        self.now = now
+        self.ids = [row.id for row in rows]
+        self.refused: list[Refused] = []
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Outgoing]:
+        for first in range(0, len(self.rows), FILLED_IN):
+            some = self.rows[first : first + FILLED_IN]
+            ready, refused = compose(some, self.frame, now=self.now)
+            self.refused += refused
+            yield from ready
 
 
 def claim_batch(
@@ -200,7 +197,7 @@ def claim_batch(
 
 def hand_over(
     carrier: Carrier,
-    batch: Sequence[Outgoing],
+    batch: FilledIn,
     *,
     heart: Heart,
     now: datetime,
@@ -227,19 +224,16 @@ def hand_over(
         log.exception("The provider %s broke down in a batch of %s.", carrier.kind, len(batch))
         handed.problem = ProviderError("The provider broke down; see the log.")
     handed.seconds = time.monotonic() - began
+    handed.outcomes += [Outcome(one.delivery_id, "failed", one.reason) for one in batch.refused]
     done = {outcome.delivery_id for outcome in handed.outcomes}
     handed.outcomes += [
-        Outcome(message.delivery_id, "queued", is_attempted=False)
-        for message in batch
-        if message.delivery_id not in done
+        Outcome(number, "queued", is_attempted=False) for number in batch.ids if number not in done
     ]
     return handed
 
 
-def write_down(
-    account_id: int, claimed: Sequence[Claimed], handed: Handed, *, heart: Heart, now: datetime
-) -> None:
-    """Write a batch's outcomes with one UPDATE, and tell who listens."""
+def write_down(claimed: Sequence[Claimed], handed: Handed, *, heart: Heart, now: datetime) -> None:
+    """Write a batch's outcomes with one UPDATE, tell who listens, heed what has bounced."""
     rows = {row.id: row for row in claimed}
     again = {row.id for row in claimed if row.resend_unknown and row.attempts < MOST_ATTEMPTS}
     outcomes = [
@@ -248,19 +242,37 @@ def write_down(
         else one
         for one in handed.outcomes
     ]
-    with in_account(account_id):
-        sql.execute(
-            sql.statement("messaging", "write_outcomes"),
-            ids=[one.delivery_id for one in outcomes],
-            states=[one.state for one in outcomes],
-            reasons=[one.reason[:200] for one in outcomes],
-            provider_message_ids=[one.provider_message_id[:200] for one in outcomes],
-            attempted=[one.is_attempted for one in outcomes],
-            retry_ats=[retry_at(one, rows[one.delivery_id].attempts, now) for one in outcomes],
-            sender=heart.sender,
-            now=now,
-        )
-        tell_of_deliveries(ids=[one.delivery_id for one in outcomes], now=now)
+    sql.execute(
+        sql.statement("messaging", "write_outcomes"),
+        ids=[one.delivery_id for one in outcomes],
+        states=[one.state for one in outcomes],
+        reasons=[one.reason[:200] for one in outcomes],
+        provider_message_ids=[one.provider_message_id[:200] for one in outcomes],
+        attempted=[one.is_attempted for one in outcomes],
+        retry_ats=[retry_at(one, rows[one.delivery_id].attempts, now) for one in outcomes],
+        sender=heart.sender,
+        now=now,
+    )
+    tell_of_deliveries(ids=[one.delivery_id for one in outcomes], now=now)
+    refused = [(rows[one.delivery_id], one) for one in outcomes if one.bounce]
+    if refused:
+        record_provider_events([bounce(row, one, now) for row, one in refused], now=now)
+
+
+def bounce(row: Claimed, outcome: Outcome, now: datetime) -> ProviderEvent:
+    """Return a recipient's refusal as what a provider would tell of it later."""
+    return ProviderEvent(
+        provider=row.provider,
+        event_id=f"refused {row.id} {row.attempts}",
+        kind="bounced",
+        occurred_at=now,
+        address=row.address,
+        detail={
+            "bounce": outcome.bounce,
+            "reason": outcome.reason,
+            "delivery": tokens.sign("delivery", row.account_id, row.id),
+        },
+    )
 
 
 def retry_at(outcome: Outcome, attempts: int, now: datetime) -> datetime | None:

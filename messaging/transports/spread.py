@@ -2,12 +2,20 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, Protocol, TypeVar
 
 Message = TypeVar("Message")
 Outcome = TypeVar("Outcome")
 ENDED = object()
+
+
+class Batch(Protocol):
+    """So many messages."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
 
 
 class Share(Generic[Message], Iterator[Message]):
@@ -37,7 +45,7 @@ class Share(Generic[Message], Iterator[Message]):
 
 def spread(
     carry: Callable[[Share[Any]], Iterator[Any]],
-    batch: Sequence[Any],
+    batch: Batch,
     *,
     threads: int,
     stop: Callable[[], bool],
@@ -67,7 +75,7 @@ class Run:
     def __init__(
         self,
         carry: Callable[[Share[Any]], Iterator[Any]],
-        batch: Sequence[Any],
+        batch: Batch,
         *,
         stop: Callable[[], bool],
         broken: Callable[[Any], Any],

@@ -17,7 +17,6 @@ from messaging.sending import sender
 POINTS = {
     "claiming": "load_frame",  # within the claim's transaction
     "claimed": "compose",  # committed, nothing done yet
-    "composed": "hand_over",
     "written": "write_down",  # all handed over, nothing written down
 }
 
@@ -45,8 +44,20 @@ def dying_after_two(real: Any) -> Any:
     return hand_over
 
 
+def dying_after(real: Any) -> Any:
+    """Wrap a function so that it does its work and nothing comes after it."""
+
+    def last(*arguments: Any, **named: Any) -> Any:
+        real(*arguments, **named)
+        die()
+
+    return last
+
+
 point = sys.argv[1]
-if point == "handed":
+if point == "composed":
+    sender.compose = dying_after(sender.compose)
+elif point == "handed":
     sender.hand_over = dying_after_two(sender.hand_over)
 elif point in POINTS:
     setattr(sender, POINTS[point], die)

@@ -14,7 +14,8 @@ from messaging.sending.allowance import allowance, take
 from messaging.sending.backoff import provider_pause, recipient_pause
 from messaging.sending.heart import Heart
 from messaging.sending.lanes import Lane
-from messaging.sending.sender import PACE, serve
+from messaging.sending.pace import PACE
+from messaging.sending.sender import serve
 from tests.factories import CommittedMessageFactory, ListFactory, QueuedEmailFactory
 
 

@@ -339,10 +339,19 @@ class TestHandOver:
         with in_account(acme.pk):
             rows = [QueuedEmailFactory.create() for _ in range(3)]
 
-        handed = hand_over(Broken({}), [_outgoing(row, acme) for row in rows], heart=heart, now=now)
+        handed = hand_over(Broken({}), Letters(rows, acme), heart=heart, now=now)
 
         assert [one.state for one in handed.outcomes] == ["sent", "unknown", "queued"]
         assert handed.error
+
+
+class Letters(list):
+    """A batch that is filled in."""
+
+    def __init__(self, rows, account):
+        super().__init__(_outgoing(row, account) for row in rows)
+        self.ids = [row.pk for row in rows]
+        self.refused = []
 
 
 def _outgoing(delivery, account):
