@@ -11,8 +11,9 @@ Each conversion is a receipt `converted` of its delivery, too, so that filters a
 one that is taken back takes its receipt along, and who listens is asked again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from accounts.tenancy import sql
 from contacts.actions import facts
@@ -20,6 +21,15 @@ from messaging.actions.receipt_facts import CAME_BACK
 
 # What is written down at once is no news to orders: theirs come later.
 LATE = timedelta(seconds=2)
+GOING = """
+    SELECT conversion.receipt_id, conversion.order_id, conversion.delivery_id
+    FROM messaging_conversion AS conversion
+    WHERE conversion.id = ANY(%(ids)s::bigint[])
+"""
+
+Row = Mapping[str, Any]
+# (order, delivery) -> when it was first written down.
+Known = dict[tuple[Any, ...], datetime]
 
 
 def ascribe(*, order_ids: Sequence[int], now: datetime) -> int:
@@ -31,45 +41,47 @@ def ascribe(*, order_ids: Sequence[int], now: datetime) -> int:
     """
     if not order_ids:
         return 0
-    found = sql.fetch_all(sql.statement("messaging", "find_conversions"), order_ids=list(order_ids))
-    wrong = [conversion for _, conversion, *_ in found if conversion is not None]
-    right = [
-        (order, delivery, rule, at)
-        for order, _, delivery, rule, at in found
-        if delivery is not None
-    ]
-    if wrong:
-        take_back(wrong)
+    rows = sql.fetch_dicts(
+        sql.statement("messaging", "find_conversions"), order_ids=list(order_ids)
+    )
+    wrong = [row for row in rows if row["conversion_id"] is not None]
+    right = [row for row in rows if row["delivery_id"] is not None]
+    known = take_back(wrong, right) if wrong else {}
     if right:
-        write_down(right, now=now)
-    return len(found)
+        write_down(right, known, now=now)
+    return len(rows)
 
 
-def take_back(conversion_ids: list[int]) -> None:
-    """Ascribe orders to nothing; tell who watches, before what they heard of is gone."""
+def take_back(wrong: Sequence[Row], right: Sequence[Row]) -> Known:
+    """
+    Ascribe orders to nothing; return since when what goes was known.
+
+    Who watches is told, before what they heard of is gone; not of an order that stays with its
+    message and has another total.
+    """
+    staying = {(row["order_id"], row["delivery_id"]) for row in right}
+    ids = [row["conversion_id"] for row in wrong]
     if facts.RECEIPT in facts.audience(roles=facts.QUIET):
-        rows = sql.fetch_all(
-            "SELECT conversion.receipt_id FROM messaging_conversion AS conversion "
-            "WHERE conversion.id = ANY(%(ids)s::bigint[])",
-            ids=conversion_ids,
-        )
-        receipts = [row[0] for row in rows]
+        leaving = sql.fetch_all(GOING, ids=ids)
+        receipts = [receipt for receipt, *named in leaving if tuple(named) not in staying]
         facts.announce_many(CAME_BACK, roles=facts.QUIET, receipts=receipts)
-    sql.execute(sql.statement("messaging", "take_back_conversions"), conversion_ids=conversion_ids)
+    gone = sql.fetch_all(sql.statement("messaging", "take_back_conversions"), conversion_ids=ids)
+    return {(order, delivery): recorded_at for order, delivery, recorded_at in gone}
 
 
-def write_down(right: Sequence[tuple[int, int, str, datetime]], *, now: datetime) -> None:
-    """Write (order, delivery, rule, touched at) down, and tell who listens."""
+def write_down(right: Sequence[Row], known: Known, *, now: datetime) -> None:
+    """Write down what is right, and tell who listens of what was not `known`."""
     rows = sql.fetch_all(
         sql.statement("messaging", "write_conversions"),
-        order_ids=[one[0] for one in right],
-        delivery_ids=[one[1] for one in right],
-        rules=[one[2] for one in right],
-        times=[one[3] for one in right],
-        now=now,
+        order_ids=[row["order_id"] for row in right],
+        delivery_ids=[row["delivery_id"] for row in right],
+        rules=[row["rule"] for row in right],
+        times=[row["touched_at"] for row in right],
+        recorded_ats=[known.get((row["order_id"], row["delivery_id"]), now) for row in right],
     )
-    if facts.RECEIPT in facts.audience():
-        facts.announce_many(CAME_BACK, receipts=[row[0] for row in rows])
+    news = [receipt for receipt, *named in rows if tuple(named) not in known]
+    if news and facts.RECEIPT in facts.audience():
+        facts.announce_many(CAME_BACK, receipts=news)
 
 
 def ascribe_after(*, receipt_ids: Sequence[int], now: datetime) -> None:

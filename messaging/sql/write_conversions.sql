@@ -1,8 +1,9 @@
 -- write_conversions: ascribe orders to messages: a conversion, its receipt and its figures.
 --
 -- Params  order_ids bigint[], delivery_ids bigint[], rules text[], times timestamptz[] (of the
---         click or open; all in the same order), now timestamptz
--- Returns the id of each receipt that was written
+--         click or open), recorded_ats timestamptz[] (when it was first known; all in the same
+--         order)
+-- Returns receipt_id, order_id and delivery_id of each
 -- Index   contacts_order (primary key), messaging_delivery (primary key)
 WITH chosen AS MATERIALIZED (
     SELECT
@@ -19,11 +20,16 @@ WITH chosen AS MATERIALIZED (
         delivery.step_key,
         delivery.message_id,
         given.rule,
-        given.touched_at
+        given.touched_at,
+        given.recorded_at
     FROM
         unnest(
-            %(order_ids)s::bigint[], %(delivery_ids)s::bigint[], %(rules)s::text[], %(times)s::timestamptz[]
-        ) AS given (order_id, delivery_id, rule, touched_at)
+            %(order_ids)s::bigint[],
+            %(delivery_ids)s::bigint[],
+            %(rules)s::text[],
+            %(times)s::timestamptz[],
+            %(recorded_ats)s::timestamptz[]
+        ) AS given (order_id, delivery_id, rule, touched_at, recorded_at)
     INNER JOIN contacts_order AS purchase ON given.order_id = purchase.id
     INNER JOIN messaging_delivery AS delivery ON given.delivery_id = delivery.id
 ),
@@ -40,8 +46,8 @@ noted AS (
         chosen.channel,
         'converted',
         -- A shop's clock may be ahead of ours.
-        least(chosen.ordered_at, %(now)s),
-        %(now)s,
+        least(chosen.ordered_at, chosen.recorded_at),
+        chosen.recorded_at,
         jsonb_build_object('order_number', chosen.order_number, 'total', chosen.total)
     FROM chosen
 ),
@@ -65,7 +71,7 @@ ascribed AS (
         chosen.total,
         chosen.touched_at,
         chosen.ordered_at,
-        %(now)s
+        chosen.recorded_at
     FROM chosen
 ),
 
@@ -82,6 +88,9 @@ counted AS (
     GROUP BY chosen.conversation_id, chosen.step_key, chosen.message_id
 )
 
-SELECT chosen.receipt_id
+SELECT
+    chosen.receipt_id,
+    chosen.order_id,
+    chosen.delivery_id
 FROM chosen
 ORDER BY chosen.receipt_id;

@@ -229,6 +229,18 @@ class TestAConversion:
 
         assert [fact.kind for fact in Intake.objects.all()] == ["wake"]
 
+    def test_of_another_total_is_no_news(self, send, grace, now):
+        touch(send(), "clicked", now - HOUR)
+        order(now)
+        Listener.objects.create(conversation_id=7, list=grace.list, role="watch", kind="receipt")
+
+        order(now, total=70, now=now + HOUR)
+
+        assert not Intake.objects.exists()
+        assert ascribed() == [("hello", "click", 70)]
+        receipt = Receipt.objects.get(kind="converted")
+        assert (receipt.recorded_at, receipt.detail["total"]) == (now, 70)
+
     def test_outlives_its_person_as_a_figure(self, send, grace, now):
         touch(send(), "clicked", now - HOUR)
         order(now)

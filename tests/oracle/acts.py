@@ -1,5 +1,6 @@
 """What befalls people, and how the conversations of a list hear of it."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -171,7 +172,14 @@ class Acts:
         total: Any,
         ordered_at: datetime,
     ) -> None:
-        """Take an order, or one again with all that is told of it now."""
+        """Take an order, or one again with all that is told of it now; ascribe it to a message."""
+        self._take_order(person, now, number, status, total, ordered_at)
+        self._ascribe(person, person.orders[number], now)
+
+    def _take_order(
+        self, person: Person, now: datetime, number: str, status: str, total: Any,
+        ordered_at: datetime,
+    ) -> None:  # fmt: skip
         found = person.orders.get(number)
         if found is None:
             found = Order(status, ordered_at, now, money(total), number=number)
@@ -186,6 +194,36 @@ class Acts:
                 "order", person, in_list, now, occurred_at=ordered_at, method="api", name=status,
                 properties={"order_number": number, "status": status, "total": str(found.total)},
             )  # fmt: skip
+
+    def _ascribe(self, person: Person, order: Order, now: datetime) -> None:
+        """Ascribe an order to the last click of five days, else to the last open of one."""
+        touch = None
+        if order.status not in {"Canceled", "Returned"}:
+            for did, days in (("opened", 1), ("clicked", 5)):
+                since = order.ordered_at - timedelta(days=days)
+                found = [
+                    receipt
+                    for receipt in person.receipts
+                    if receipt.did == did and since < receipt.occurred_at <= order.ordered_at
+                ]
+                touch = max(reversed(found), key=lambda one: one.occurred_at, default=touch)
+        before = order.converted
+        if before is not None:
+            person.receipts.remove(before)
+        order.converted = None
+        if touch is not None:
+            stays = before is not None and before.delivery == touch.delivery
+            known = before.recorded_at if before is not None and stays else now
+            order.converted = replace(
+                touch, did="converted", occurred_at=min(order.ordered_at, known),
+                recorded_at=known,
+                detail={"order_number": order.number, "total": float(order.total)},
+            )  # fmt: skip
+            person.receipts.append(order.converted)
+        was, is_now = (one and one.delivery for one in (before, order.converted))
+        for changed in (before, order.converted):
+            if changed is not None and was != is_now:
+                self.tell("receipt", person, changed.in_list, now, roles=WATCH)
 
     def send_all(self, now: datetime) -> None:
         """Let what is queued be sent."""

@@ -66,6 +66,8 @@ class Order(Bought):
 
     number: str = ""
     statuses: list[tuple[str, datetime]] = field(default_factory=list)
+    # The receipt that says to which message it is ascribed.
+    converted: Any = None
 
 
 @dataclass(eq=False)
