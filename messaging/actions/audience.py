@@ -6,7 +6,7 @@ from datetime import datetime
 
 from accounts.models import List
 from accounts.tenancy import sql
-from messaging.eligibility import Verdict, load_policy, sentence
+from messaging.eligibility import Policy, Reason, Verdict, load_policy, sentence
 from messaging.models import PhoneList
 from messaging.models.sms import MessageType
 
@@ -55,16 +55,27 @@ class Audience:
 
 def count_emails(*, in_list: List, now: datetime, transactional: bool = False) -> Audience:
     """Count who of a list would get an email at `now`; one statement."""
-    verdict = load_policy(now=now).email(transactional=transactional)
-    return _count(COUNT_EMAILS, verdict, now=now, list_id=in_list.pk)
+    policy = load_policy(now=now)
+    verdict = policy.email(transactional=transactional)
+    found = _count(COUNT_EMAILS, verdict, now=now, list_id=in_list.pk)
+    return found if transactional else within_limit(found, policy)
 
 
 def count_texts(*, phone_list: PhoneList, now: datetime) -> Audience:
     """Count which numbers of a phone list would get a text at `now`; one statement."""
-    verdict = load_policy(now=now).sms(
-        transactional=phone_list.kind == MessageType.TRANSACTIONAL,
-    )
-    return _count(COUNT_TEXTS, verdict, now=now, phone_list_id=phone_list.pk)
+    transactional = phone_list.kind == MessageType.TRANSACTIONAL
+    policy = load_policy(now=now)
+    verdict = policy.sms(transactional=transactional)
+    found = _count(COUNT_TEXTS, verdict, now=now, phone_list_id=phone_list.pk)
+    return found if transactional else within_limit(found, policy)
+
+
+def within_limit(found: Audience, policy: Policy) -> Audience:
+    """Take off whom the account's limit of a day leaves for tomorrow."""
+    left = policy.left_today
+    if left is None or found.reached <= left:
+        return found
+    return _audience(left, {**found.reasons, Reason.OVER_ACCOUNT_LIMIT.value: found.reached - left})
 
 
 def _count(statement: str, verdict: Verdict, *, now: datetime, **params: int) -> Audience:
@@ -78,5 +89,8 @@ def _count(statement: str, verdict: Verdict, *, now: datetime, **params: int) ->
             **verdict.params,
         )
     )
-    reached = rows.pop("", 0)
-    return Audience(reached, dict(sorted(rows.items(), key=lambda row: (-row[1], row[0]))))
+    return _audience(rows.pop("", 0), rows)
+
+
+def _audience(reached: int, reasons: Mapping[str, int]) -> Audience:
+    return Audience(reached, dict(sorted(reasons.items(), key=lambda row: (-row[1], row[0]))))

@@ -1,7 +1,7 @@
 """What an account allows itself, as what a statement asks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,12 @@ from messaging.eligibility.hours import QUIET_EMAIL, QUIET_SMS, email_params, sm
 from messaging.eligibility.verdict import Case, Verdict, case
 from messaging.law import Hours
 from messaging.reasons import Reason
+
+TOMORROW = """local_instant(
+            date_trunc('day', %(now)s::timestamptz AT TIME ZONE %(account_zone)s)
+                + interval '1 day',
+            %(account_zone)s
+        )"""
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,18 @@ class Policy:
             sms_params(self.sms_hours, follows_law=self.follows_law),
             skips_quiet=skips_quiet,
             waits_for_cap=waits_for_cap,
+        )
+
+    def until_tomorrow(self, verdict: Verdict) -> Verdict:
+        """Return the verdict of an account that has sent what it may today: all else is held."""
+        held = verdict.held_until
+        return replace(
+            verdict,
+            held_reason=case(
+                [(f"{held} IS NULL", Reason.OVER_ACCOUNT_LIMIT)], other=verdict.held_reason
+            ),
+            held_until=f"coalesce({held}, {TOMORROW})",
+            params={**verdict.params, "account_zone": self.zone},
         )
 
     def suppression(self, channel: str, address: str, *, in_list: str = "") -> Sequence[Case]:

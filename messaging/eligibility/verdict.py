@@ -31,11 +31,11 @@ class Verdict:
 Case = tuple[str, str]
 
 
-def case(cases: Sequence[Case]) -> str:
-    """Return the first reason whose condition holds, as SQL; NULL where none does."""
+def case(cases: Sequence[Case], *, other: str = "NULL::text") -> str:
+    """Return the first reason whose condition holds, as SQL; `other` where none does."""
     if not cases:
-        return "NULL::text"
+        return other
     whens = "\n".join(
         f"            WHEN {condition} THEN '{reason}'" for condition, reason in cases
     )
-    return f"CASE\n{whens}\n        END"
+    return f"CASE\n{whens}\n            ELSE {other}\n        END"

@@ -1,7 +1,7 @@
 """Claim queued deliveries, ask again whether they may be sent, settle what died."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ from accounts.tenancy import current_account_id, sql
 from messaging.actions.receipts import tell_of_deliveries
 from messaging.eligibility import QUEUED_BEFORE, Policy, Reason, Verdict, load_policy
 from messaging.eligibility.verdict import case
+from messaging.models.broadcast import VALUES
 from messaging.models.delivery import ANSWER, ASK, REPLY
 from messaging.providers import carriers
 from messaging.sending.lanes import Lane
@@ -23,6 +24,9 @@ IS_REPLY, IS_ANSWER, IS_QUESTION = (
     f"(delivery.enrollment_id IS NULL AND delivery.step_key = '{key}')"
     for key in (REPLY, ANSWER, ASK)
 )
+
+# What a shop sends one by one: an order's confirmation, a new password.
+IS_ASKED_FOR = "(delivery.broadcast_id IS NOT NULL AND delivery.is_transactional)"
 
 # claim: turn queued deliveries into `sending`, `deferred` (until when, why) or `skipped` (why).
 #
@@ -165,12 +169,6 @@ WHERE delivery.id = ANY(%(ids)s::bigint[])
     AND delivery.contact_id IS NOT NULL
     AND NOT delivery.is_test
 """
-TOMORROW = """local_instant(
-            date_trunc('day', %(now)s::timestamptz AT TIME ZONE %(account_zone)s)
-                + interval '1 day',
-            %(account_zone)s
-        )"""
-
 PERSON = (
     *("email", "first_name", "last_name", "birthday", "postal_code"),
     *("external_id", "time_zone", "locale"),
@@ -252,10 +250,10 @@ def claim(
         sql.fetch_value(IN_TURN, account_id=current_account_id())
         policy = load_policy(now=now)
     verdict = verdict_of(policy, channel, lane)
-    if policy.most_a_day and lane is Lane.BULK:
-        left = policy.most_a_day - policy.sent_today
-        verdict = over_limit(verdict, policy) if left <= 0 else verdict
-        most = most if left <= 0 else min(most, left)
+    left = policy.left_today
+    if left is not None and lane is Lane.BULK:
+        verdict = verdict if left else policy.until_tomorrow(verdict)
+        most = min(most, left) if left else most
     rows = sql.fetch_dicts(
         claim_statement(channel, lane, verdict, apart(policy, channel)),
         channel=channel,
@@ -286,7 +284,7 @@ def verdict_of(policy: Policy, channel: str, lane: Lane) -> Verdict:
     }
     if channel == "email":
         return policy.email(**asked)
-    nobodys = f"(delivery.is_test OR {IS_QUESTION})"
+    nobodys = f"(delivery.is_test OR delivery.broadcast_id IS NOT NULL OR {IS_QUESTION})"
     return policy.sms(**asked, asks=IS_QUESTION, nobodys=nobodys)
 
 
@@ -294,25 +292,18 @@ def apart(policy: Policy, channel: str) -> str:
     """
     Return what is asked of those that no list's consent decides on, as further cases.
 
-    Tests and answers are exempt from caps, hours and the list's consent, not from suppression.
+    Tests and answers are exempt from caps, hours and the list's consent, not from suppression;
+    so are emails that somebody's own act asked for, though not once that person is forgotten.
     """
     if channel == "email":
         put_down = policy.suppression("email", "delivery.address", in_list="delivery.list_id")
-        return f"WHEN delivery.is_test THEN {case(put_down)}"
+        gone = ("contact.id IS NULL", Reason.CONTACT_DELETED)
+        return f"""WHEN delivery.is_test THEN {case(put_down)}
+            WHEN {IS_ASKED_FOR} THEN {case([gone, *put_down])}"""
     put_down = policy.suppression("sms", "delivery.address")
     out = ("phone_subscription.state = 'Unsubscribed'", Reason.SUPPRESSED)
     return f"""WHEN {IS_REPLY} THEN {case(put_down)}
             WHEN {IS_ANSWER} THEN {case([out, *put_down])}"""
-
-
-def over_limit(verdict: Verdict, policy: Policy) -> Verdict:
-    """Hold everybody until tomorrow: the account has sent what it may today."""
-    return replace(
-        verdict,
-        held_reason=f"'{Reason.OVER_ACCOUNT_LIMIT}'",
-        held_until=TOMORROW,
-        params={**verdict.params, "account_zone": policy.zone},
-    )
 
 
 def claim_statement(channel: str, lane: Lane, verdict: Verdict, apart: str) -> str:
@@ -333,6 +324,9 @@ def as_claimed(row: dict[str, Any]) -> Claimed:
     contact["birthday"] = row["birthday"].isoformat() if row["birthday"] else ""
     contact["email"] = row["email"] or row["email_norm"] or ""
     contact["phone"] = row["phone_e164"] or ""
+    event = as_object(row["event_properties"])
+    # Values that came with the message stand in for the profile's.
+    values = as_object(event.pop(VALUES, {}))
     return Claimed(
         id=row["id"],
         account_id=row["account_id"],
@@ -341,9 +335,9 @@ def as_claimed(row: dict[str, Any]) -> Claimed:
         list_id=row["list_id"],
         contact_id=row["contact_id"],
         message_id=row["message_id"],
-        event=as_object(row["event_properties"]),
+        event=event,
         contact=contact,
-        profile=as_object(row["profile"]),
+        profile={**as_object(row["profile"]), **values},
         short_code=row["short_code"] or "",
         resend_unknown=row["resend_unknown"],
         attempts=row["attempts"],
@@ -355,5 +349,7 @@ def as_claimed(row: dict[str, Any]) -> Claimed:
 
 def as_object(value: Any) -> dict[str, Any]:
     """Return stored JSON as a dictionary; raw statements get it as text."""
+    if value == "{}":
+        return {}
     loaded = json.loads(value) if isinstance(value, str) else value
     return loaded if isinstance(loaded, dict) else {}
