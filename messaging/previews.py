@@ -10,13 +10,14 @@ from django.db.models import QuerySet
 from accounts.models import List
 from accounts.tenancy import current_account_id
 from contacts.models import Contact, Subscription, SubscriptionState
-from messaging import rendering
+from messaging import rendering, samples, wording
+from messaging.actions.commits import frozen
 from messaging.models import CommittedMessage, Delivery
 from messaging.models.message import Channel
+from messaging.purchases import latest_order_event
 from messaging.segments import Segments, count_segments
 from messaging.sending.claim import PERSON, Claimed
 from messaging.sending.compose import (
-    EMAIL_PARTS,
     Finisher,
     context_of,
     load_frame,
@@ -24,17 +25,6 @@ from messaging.sending.compose import (
     sources_of,
 )
 
-SAMPLE = {
-    "email": "grace@mail.example",
-    "first_name": "Grace",
-    "last_name": "Hopper",
-    "birthday": "1906-12-09",
-    "postal_code": "10001",
-    "external_id": "1001",
-    "phone": "+12125550143",
-    "time_zone": "",
-    "locale": "en-US",
-}
 MOST_CHOICES = 50
 
 
@@ -60,14 +50,17 @@ def preview_email(
     contact: Contact | None,
     now: datetime,
     transactional: bool = False,
+    delivery_id: int = 0,
+    message_id: int = 0,
 ) -> Preview:
     """
     Fill an email in for a contact (a sample where there is none), as sending does.
 
-    `content`: name, subject, preheader, from_name, text and html or mjml. The HTML comes
-    with preheader, footer, links and pixel; the links work, and are nobody's.
+    `content`: name, subject, preheader, from_name, from_email, reply_to, text and html or mjml.
+    The HTML comes with preheader, footer, links and pixel; the links work, and are nobody's.
+    Given a delivery's id and its message's, the bytes are that delivery's.
     """
-    parts = {part: content.get(part, "") for part in ("from_email", "reply_to", *EMAIL_PARTS)}
+    parts = frozen(content, in_list)
     if content.get("mjml", "").strip():
         try:
             parts["html"] = rendering.compile_mjml(content["mjml"])
@@ -76,36 +69,43 @@ def preview_email(
     message = CommittedMessage(
         list=in_list, channel=Channel.EMAIL, name=content.get("name", ""), content=parts
     )
-    row = as_if_claimed(in_list, contact, channel=Channel.EMAIL)
-    frame = load_frame([row], account_id=current_account_id() or 0)
-    plan = plan_for(message, frame, transactional=transactional)
-    context = context_of(row, frame, now=now, plan=plan)
-    (result,) = rendering.render(sources_of(message, plan), [context])
-    if isinstance(result, rendering.TemplateFaultError):
-        return Preview(fault=in_words(result))
-    mail = Finisher(message, plan, frame.rules[in_list.pk], now=now).email(row, result)
-    return Preview(parts={**result, "html": mail.html}, raw=mail.raw)
+    row = replace(
+        as_if_claimed(in_list, contact, channel=Channel.EMAIL),
+        id=delivery_id,
+        message_id=message_id,
+        is_transactional=transactional,
+    )
+    return filled(message, row, contact, now=now)
 
 
 def preview_sms(text: str, *, in_list: List, contact: Contact | None, now: datetime) -> Preview:
     """Fill a text message in for a contact (a sample where there is none)."""
-    return filled({"text": (text, False)}, in_list=in_list, contact=contact, now=now)
+    message = CommittedMessage(list=in_list, channel=Channel.SMS, content={"text": text})
+    row = as_if_claimed(in_list, contact, channel=Channel.SMS)
+    shown = filled(message, row, contact, now=now)
+    return replace(shown, parts={part: text.strip() for part, text in shown.parts.items()})
 
 
 def filled(
-    sources: Mapping[str, tuple[str, bool]],
-    *,
-    in_list: List,
-    contact: Contact | None,
-    now: datetime,
+    message: CommittedMessage, row: Claimed, contact: Contact | None, *, now: datetime
 ) -> Preview:
-    """Render parts for one contact; a fault is said in words."""
-    row = as_if_claimed(in_list, contact)
-    frame = load_frame([row], account_id=current_account_id() or 0)
-    (result,) = rendering.render(sources, [context_of(row, frame, now=now)])
+    """Render a message for one contact; a fault is said in words."""
+    row = replace(row, event=trial_event(message, contact))
+    frame = load_frame([row], account_id=row.account_id, messages={row.message_id: message})
+    plan = plan_for(message, frame, transactional=row.is_transactional)
+    context = context_of(row, frame, now=now, plan=plan)
+    (result,) = rendering.render(sources_of(message, plan), [context])
     if isinstance(result, rendering.TemplateFaultError):
         return Preview(fault=in_words(result))
-    return Preview(parts=result)
+    if message.channel == Channel.SMS:
+        return Preview(parts=result)
+    mail = Finisher(message, plan, frame.rules[row.list_id], now=now).email(row, result)
+    return Preview(parts={**result, "html": mail.html}, raw=mail.raw)
+
+
+def trial_event(message: CommittedMessage, contact: Contact | None) -> dict[str, str]:
+    """Return the event of a preview or test: the contact's latest order, if an order is shown."""
+    return latest_order_event(contact) if wording.names(message.content, "order") else {}
 
 
 def in_words(fault: rendering.TemplateFaultError) -> str:
@@ -114,8 +114,8 @@ def in_words(fault: rendering.TemplateFaultError) -> str:
     return f"{where} does not compile: {fault}"
 
 
-def as_if_claimed(in_list: List, contact: Contact | None, *, channel: str = "") -> Claimed:
-    """Return a contact as sending sees it."""
+def as_if_claimed(in_list: List, contact: Contact | None, *, channel: str) -> Claimed:
+    """Return a contact as sending sees it, of a test."""
     subscription = (
         Subscription.objects.filter(list=in_list, contact=contact).first() if contact else None
     )
@@ -123,7 +123,7 @@ def as_if_claimed(in_list: List, contact: Contact | None, *, channel: str = "") 
         id=0,
         account_id=current_account_id() or 0,
         channel=channel,
-        address=person(contact)["email"] if channel == Channel.EMAIL else "",
+        address=address_of(contact) if channel == Channel.EMAIL else "",
         list_id=in_list.pk,
         contact_id=contact.pk if contact else None,
         message_id=0,
@@ -133,13 +133,19 @@ def as_if_claimed(in_list: List, contact: Contact | None, *, channel: str = "") 
         short_code="",
         resend_unknown=False,
         attempts=0,
+        is_test=True,
     )
+
+
+def address_of(contact: Contact | None) -> str:
+    """Return where a contact's mail goes."""
+    return contact.email_norm if contact else samples.PERSON["email"]
 
 
 def person(contact: Contact | None) -> dict[str, Any]:
     """Return a contact's own values, a sample's where there is none."""
     if contact is None:
-        return dict(SAMPLE)
+        return dict(samples.PERSON)
     values = {name: getattr(contact, name) for name in PERSON}
     values["birthday"] = contact.birthday.isoformat() if contact.birthday else ""
     values["email"] = contact.email or contact.email_norm
@@ -161,6 +167,7 @@ def as_it_was_sent(delivery: Delivery, *, now: datetime) -> dict[str, str] | Non
         message_id=message_id,
         event=dict(delivery.event_properties),
         is_transactional=delivery.is_transactional,
+        is_test=delivery.is_test,
     )
     frame = load_frame([row], account_id=account_id)
     message = frame.messages[message_id]

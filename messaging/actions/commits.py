@@ -7,6 +7,7 @@ from datetime import datetime
 
 from accounts.actions import InvalidValueError
 from accounts.models import List
+from messaging import wording
 from messaging.actions.messages import check_email, check_sms_text
 from messaging.models import CommittedMessage, PhoneList, SavedMessage, SmsMessage
 from messaging.models.message import Channel
@@ -31,16 +32,20 @@ def commit_email(
     if unknown:
         raise InvalidValueError(unknown[0], f"{unknown[0]} cannot be overridden.")
     check_email(given)
-    content = {key: given.get(key) or getattr(saved_message, key) for key in OVERRIDABLE}
+    parts = {key: getattr(saved_message, key) for key in (*OVERRIDABLE, "html", "text")}
     in_list = saved_message.list
-    content["from_name"] = content["from_name"] or in_list.from_name
-    content["from_email"] = content["from_email"] or in_list.from_email
-    content["reply_to"] = content["reply_to"] or in_list.reply_to
-    content["html"] = saved_message.html
-    content["text"] = saved_message.text
+    content = frozen({**parts, **given}, in_list)
     return keep(
         in_list=in_list, channel=Channel.EMAIL, name=saved_message.name, content=content, now=now
     )
+
+
+def frozen(parts: Mapping[str, str], in_list: List) -> dict[str, str]:
+    """Return an email's content as it is sent: a sender that it does not name is the list's."""
+    content = {key: parts.get(key, "") for key in (*OVERRIDABLE, "html", "text")}
+    for key in ("from_name", "from_email", "reply_to"):
+        content[key] = content[key] or getattr(in_list, key)
+    return content
 
 
 def commit_sms(
@@ -66,6 +71,26 @@ def commit_sms(
         in_list=phone_list.short_code.email_list,
         channel=Channel.SMS,
         name=sms_message.name if sms_message else "",
+        content=content,
+        now=now,
+    )
+
+
+def with_coupon(
+    message: CommittedMessage, *, field_id: int, pool: str, now: datetime
+) -> CommittedMessage:
+    """
+    Return a message whose `coupon` is the code in a profile field; itself if it shows none.
+
+    `pool` is the name of where the code comes from.
+    """
+    if not wording.names(message.content, "coupon"):
+        return message
+    content = {**message.content, "coupon_field": str(field_id), "coupon_pool": pool}
+    return keep(
+        in_list=message.list,
+        channel=Channel(message.channel),
+        name=message.name,
         content=content,
         now=now,
     )

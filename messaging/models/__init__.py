@@ -1,5 +1,6 @@
 """What we say: messages, short codes, phone lists; and what became of it: deliveries."""
 
+from messaging.models.blank import BlankName
 from messaging.models.broadcast import Broadcast, BroadcastKind, BroadcastStatus, SplitTest
 from messaging.models.campaign import Campaign, Content, ContentFolder, ContentKind
 from messaging.models.conversion import Conversion, ConversionRule, Figure
@@ -28,6 +29,7 @@ from messaging.models.ticket import Ticket
 
 __all__ = [
     "REPLY",
+    "BlankName",
     "Broadcast",
     "BroadcastKind",
     "BroadcastStatus",

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -14,6 +14,7 @@ from messaging.rendering.tags import tags
 
 FUEL = 100_000  # instructions of one part; a large newsletter takes a few thousand
 MOST_OUTPUT = 1_000_000  # characters of one part
+COUPON = {"code", "pool"}
 LONG_DATE = "%B %-d, %Y"
 CURRENCIES = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CAD": "CA$", "AUD": "A$"}
 
@@ -72,9 +73,15 @@ def environment() -> minijinja.Environment:
 
 
 def shown(value: Any) -> Any:
-    """Return what a value looks like in a message: nothing for none, 20 for 20.0."""
+    """
+    Return what a value looks like in a message: nothing for none, 20 for 20.0.
+
+    A coupon looks like its code.
+    """
     if value is None:
         return ""
+    if isinstance(value, Mapping) and set(value) == COUPON:
+        return value["code"]
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():

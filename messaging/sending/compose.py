@@ -2,19 +2,29 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from accounts.models import Account, List
 from contacts.durations import is_zone
 from contacts.models import ProfileField
-from messaging import rendering
+from messaging import rendering, samples, wording
+from messaging.actions.blanks import Blank
 from messaging.actions.provider_events import digest
-from messaging.mime import Envelope, Letter, Skeleton, one_line, with_preheader
+from messaging.mime import (
+    Envelope,
+    Letter,
+    Skeleton,
+    one_line,
+    shown_mailbox,
+    with_preheader,
+)
 from messaging.models import CommittedMessage
 from messaging.models.message import Channel
 from messaging.providers import Outgoing
+from messaging.purchases import Key, order_named, orders_of
+from messaging.rendering.names import Path, is_there, written
 from messaging.sending.claim import Claimed
 from messaging.tracking.links import unsubscribe_url
 from messaging.tracking.plans import Plan, plan_of
@@ -41,13 +51,20 @@ class Refused:
 
 @dataclass(frozen=True)
 class Frame:
-    """What a batch has in common: messages, lists and their rules, fields by list, the account."""
+    """
+    What a batch has in common: messages, lists and their rules, fields by list, the account.
+
+    `orders`: those that began the entries, where a message names them. `blanks`: by delivery,
+    the names that were left empty so far.
+    """
 
     messages: Mapping[int, CommittedMessage]
     lists: Mapping[int, List]
     rules: Mapping[int, Rules]
     fields: Mapping[int, list[tuple[str, str, str]]]  # list -> (id, group, field)
     account: Account
+    orders: Mapping[Key, Mapping[str, Any]] = field(default_factory=dict)
+    blanks: dict[int, Blank] = field(default_factory=dict)
 
     @property
     def time_zone(self) -> str:
@@ -55,28 +72,57 @@ class Frame:
         return self.account.time_zone
 
 
-def load_frame(claimed: Iterable[Claimed], *, account_id: int) -> Frame:
-    """Read what filling in needs; inside the account, before the transaction ends."""
+def load_frame(
+    claimed: Iterable[Claimed],
+    *,
+    account_id: int,
+    messages: Mapping[int, CommittedMessage] | None = None,
+) -> Frame:
+    """
+    Read what filling in needs; inside the account, before the transaction ends.
+
+    `messages`: those that nobody has committed, for a preview.
+    """
     rows = list(claimed)
     lists = {row.list_id for row in rows}
     fields = defaultdict(list)
-    for field in ProfileField.objects.filter(list__in=lists).select_related("group"):
-        fields[field.list_id].append((str(field.pk), field.group.name, field.name))
+    for one in ProfileField.objects.filter(list__in=lists).select_related("group"):
+        fields[one.list_id].append((str(one.pk), one.group.name, one.name))
     account = Account.objects.get(pk=account_id)
     found = List.objects.in_bulk(lists)
+    if messages is None:
+        messages = CommittedMessage.objects.in_bulk({row.message_id for row in rows})
     return Frame(
-        messages=CommittedMessage.objects.in_bulk({row.message_id for row in rows}),
+        messages=messages,
         lists=found,
         rules={pk: rules_of(one, account) for pk, one in found.items()},
         fields=dict(fields),
         account=account,
+        orders=orders_named(rows, messages),
     )
+
+
+def orders_named(
+    rows: Iterable[Claimed], messages: Mapping[int, CommittedMessage]
+) -> dict[Key, dict[str, Any]]:
+    """Return the orders that began the entries of those whose message names one."""
+    about = {pk for pk, one in messages.items() if wording.names(one.content, "order")}
+    return orders_of({order_key(row) for row in rows if row.message_id in about})
+
+
+def order_key(row: Claimed) -> Key:
+    """Return whose order a delivery is about, and its number."""
+    return row.contact_id, order_named(row.event)
 
 
 def compose(
     claimed: Iterable[Claimed], frame: Frame, *, now: datetime
 ) -> tuple[list[Outgoing], list[Refused]]:
-    """Fill every delivery in, message by message; what cannot be filled in is refused."""
+    """
+    Fill every delivery in, message by message; what cannot be filled in is refused.
+
+    Which names were left empty is added to the frame's `blanks`.
+    """
     by_message = defaultdict(list)
     for row in claimed:
         by_message[row.message_id, row.is_transactional].append(row)
@@ -86,6 +132,7 @@ def compose(
         message = frame.messages[message_id]
         plan = plan_for(message, frame, transactional=is_transactional)
         contexts = [context_of(row, frame, now=now, plan=plan) for row in rows]
+        frame.blanks.update(blanks_of(rows, contexts, wording.shown_names(message.content)))
         filled = rendering.render(sources_of(message, plan), contexts)
         finish = Finisher(message, plan, frame.rules[message.list_id], now=now)
         for row, parts in zip(rows, filled, strict=True):
@@ -95,6 +142,21 @@ def compose(
                 finish(row, parts, ready, refused)
     ready.sort(key=lambda outgoing: outgoing.delivery_id)
     return ready, refused
+
+
+def blanks_of(
+    rows: Iterable[Claimed], contexts: Iterable[Mapping[str, Any]], shown: Iterable[Path]
+) -> dict[int, Blank]:
+    """Return which of the shown names a delivery's values lack; tests are not counted."""
+    paths = {path: written(path) for path in shown}
+    if not paths:
+        return {}
+    found = {}
+    for row, context in zip(rows, contexts, strict=True):
+        lacked = tuple(name for path, name in paths.items() if not is_there(path, context))
+        if lacked and not row.is_test:
+            found[row.id] = Blank(row.message_id, lacked)
+    return found
 
 
 def plan_for(message: CommittedMessage, frame: Frame, *, transactional: bool) -> Plan | None:
@@ -124,13 +186,16 @@ def context_of(
 ) -> dict[str, Any]:
     """Return what a template sees of one contact."""
     in_list = frame.lists[row.list_id]
+    content = frame.messages[row.message_id].content
     own_zone = row.contact.get("time_zone", "")
     zone = own_zone if is_zone(own_zone) else frame.time_zone
     return {
-        "contact": row.contact,
+        "contact": samples.PERSON if row.is_test and row.contact_id is None else row.contact,
         "fields": profile_fields(row.profile, frame.fields.get(row.list_id, [])),
         "list": {"id": in_list.pk, "name": in_list.name},
         "event": row.event,
+        "order": frame.orders.get(order_key(row), {}) if frame.orders else {},
+        "coupon": coupon_of(row, content),
         "account": {
             "name": frame.account.name,
             "postal_address": frame.account.postal_address,
@@ -139,6 +204,18 @@ def context_of(
         "time_zone": zone,
         **(plan.addresses(row.account_id, row.id) if plan is not None else {}),
     }
+
+
+def coupon_of(row: Claimed, content: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the coupon that the conversation gave: the code in the field that it gave it into.
+
+    A test and a preview, which no conversation sends, show the code of a test run.
+    """
+    if "coupon_field" in content:
+        code = row.profile.get(content["coupon_field"]) or ""
+        return {"code": code, "pool": content.get("coupon_pool", "")}
+    return dict(samples.COUPON) if row.is_test else {"code": "", "pool": ""}
 
 
 def profile_fields(
@@ -222,13 +299,12 @@ class Finisher:
         letter = Letter(
             subject=parts["subject"], from_name=parts["from_name"], html=html, text=parts["text"]
         )
-        name = one_line(parts["from_name"])
         return Outgoing(
             delivery_id=row.id,
             account_id=row.account_id,
             channel=row.channel,
             address=row.address,
-            sender=f"{name} <{self.from_email}>" if name else self.from_email,
+            sender=shown_mailbox(parts["from_name"], self.from_email),
             contact_id=row.contact_id,
             subject=one_line(parts["subject"]),
             preheader=one_line(parts["preheader"]),

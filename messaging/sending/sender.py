@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from accounts.tenancy import in_account, sql
 from messaging import tokens
+from messaging.actions.blanks import note_blanks
 from messaging.actions.provider_events import ProviderEvent, record_provider_events
 from messaging.actions.providers import Carriage, carriage_of, note_provider
 from messaging.actions.receipts import tell_of_deliveries
@@ -119,6 +120,8 @@ def send_batch(
     with in_account(account_id):
         for rows, handed in handed_over:
             write_down(rows, handed, heart=heart, now=clock())
+            sent = [one.delivery_id for one in handed.outcomes if one.state == "sent"]
+            note_blanks(blanks=batch.frame.blanks, sent=sent, now=clock())
         if batch.carriage.provider_id is not None:
             note_provider(
                 batch.carriage.provider_id,

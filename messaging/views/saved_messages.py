@@ -18,10 +18,17 @@ from accounts.models import List
 from accounts.permissions import AccountRequest, may, requires
 from contacts.models import ProfileField
 from messaging import actions
+from messaging.actions.commits import OVERRIDABLE
 from messaging.actions.messages import CONTENT
 from messaging.forms import TEST_ID, SavedMessageForm, TestForm, message_initial
 from messaging.models import SavedMessage
-from messaging.previews import Preview, chosen_contact, contact_choices, preview_email
+from messaging.previews import (
+    Preview,
+    chosen_contact,
+    contact_choices,
+    preview_email,
+    trial_event,
+)
 
 # A mail brings its own styles, and never a script.
 MAIL_POLICY = (
@@ -164,10 +171,7 @@ def saved_preview(
 
 def content_of(saved: SavedMessage) -> dict[str, str]:
     """Return the parts of a stored message; its HTML is compiled already."""
-    return {
-        name: getattr(saved, name)
-        for name in ("name", "subject", "preheader", "from_name", "html", "text")
-    }
+    return {name: getattr(saved, name) for name in ("name", *OVERRIDABLE, "html", "text")}
 
 
 @require_GET
@@ -237,10 +241,13 @@ def test_message(request: AccountRequest, list_id: int, message_id: int) -> Http
 def send_test(request: AccountRequest, saved: SavedMessage, given: dict[str, Any]) -> Any:
     """Commit the message as it is and queue one copy, marked as a test."""
     now = timezone.now()
+    message = actions.commit_email(saved_message=saved, now=now)
+    contact = chosen_contact(given["contact"])
     return actions.send_test_email(
-        message=actions.commit_email(saved_message=saved, now=now),
+        message=message,
         address=given["address"],
-        contact=chosen_contact(given["contact"]),
+        contact=contact,
+        event=trial_event(message, contact),
         now=now,
         by=request.user,
     )

@@ -17,7 +17,7 @@ from accounts.permissions import AccountRequest, may, requires
 from messaging import actions
 from messaging.forms import TEST_ID, NumberTestForm, SmsMessageForm, sms_message_initial
 from messaging.models import PhoneList, PhoneSubscription, SmsMessage
-from messaging.previews import chosen_contact, contact_choices, preview_sms
+from messaging.previews import chosen_contact, contact_choices, preview_sms, trial_event
 from messaging.views.phone_lists import find
 from messaging.views.saved_messages import personalization
 from messaging.views.short_codes import crumbs
@@ -154,12 +154,15 @@ def test_sms_message(request: AccountRequest, list_id: int, message_id: int) -> 
     if not form.is_valid():
         return edit_page(request, in_list, text.phone_list, text, form)
     now = timezone.now()
+    contact = chosen_contact(form.cleaned_data["contact"])
     try:
+        message = actions.commit_sms(sms_message=text, phone_list=text.phone_list, now=now)
         delivery = actions.send_test_sms(
-            message=actions.commit_sms(sms_message=text, phone_list=text.phone_list, now=now),
+            message=message,
             phone_list=text.phone_list,
             number=form.cleaned_data["address"],
-            contact=chosen_contact(form.cleaned_data["contact"]),
+            contact=contact,
+            event=trial_event(message, contact),
             now=now,
             by=request.user,
         )

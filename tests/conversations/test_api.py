@@ -42,7 +42,7 @@ class TestPostConversation:
     def test_takes_json(self, wire, path):
         answer = wire.post(path, parsed(WINBACK).write())
 
-        assert list(answer) == ["status", "resourceId", "problems", "created"]
+        assert list(answer) == ["status", "resourceId", "problems", "created", "warnings"]
         assert (answer["problems"], answer["created"]) == ([], [])
         assert isinstance(answer["resourceId"], str)
 
@@ -154,9 +154,29 @@ class TestPublication:
         first = wire.post(f"{ONE}/{winback_id}/Publication")
         again = wire.post(f"{ONE}/{winback_id}/Publication", status=200)
 
-        assert first == {"status": 201, "resourceId": "1"}
+        assert (first["status"], first["resourceId"]) == (201, "1")
         assert again["resourceId"] == "1"
         assert (wire.get(path)[0]["status"], wire.get(path)[0]["version"]) == ("Active", 1)
+
+    def test_tells_of_an_email_that_gets_the_standard_footer(self, wire, path, winback_id):
+        put = wire.post(path, parsed(winback(P3D="P7D")).write(), status=200)
+        first = wire.post(f"{ONE}/{winback_id}/Publication")
+        again = wire.post(f"{ONE}/{winback_id}/Publication", status=200)
+
+        text = (
+            "The email lacks the postal address and an unsubscribe link: it is sent with the "
+            "standard footer."
+        )
+        assert first["warnings"] == again["warnings"] == put["warnings"]
+        assert first["warnings"] == [
+            {
+                "path": "threads[0].steps[4].message",
+                "thread": "Winback",
+                "step": "reminder",
+                "code": "standard_footer",
+                "text": text,
+            }
+        ]
 
     def test_refuses_problems_with_the_first_ones_text(self, wire, path, winback_id):
         call_yaml(wire, path, winback(**{"We miss you": "Nothing"}))

@@ -18,6 +18,7 @@ CONTEXT = {
     "fields": {"Profile": {"Size": 42.0}, "Profile.Size": 42.0, "Profile.Born": "1906-12-09"},
     "list": {"id": 1, "name": "Store Customers"},
     "event": {"total": "1234.5", "items": [{"sku": "A"}, {"sku": "B"}]},
+    "coupon": {"code": "A&B", "pool": "Winback"},
     "now": "2026-11-18T12:00:00+00:00",
     "time_zone": "America/New_York",
 }
@@ -66,6 +67,11 @@ class TestRender:
             ("{% for item in nothing %}x{% else %}none{% endfor %}", "none"),
             ("{{ nothing | length }}{{ nothing | round }}{{ 2.345 | round(1) }}", "02.3"),
             ("{{ true }} {{ none }} {{ 20.0 }}", "true  20"),
+            ("{{ coupon }} {{ coupon.code }} of {{ coupon.pool }}", "A&B A&B of Winback"),
+            ("{{ '<b>' | escape }}{{ '<i>' | e }}", "&lt;b&gt;&lt;i&gt;"),
+            ("{{ now | date('%Y-%m-%d %H:%M', 'Asia/Tokyo') }}", "2026-11-18 21:00"),
+            ("{{ event.total | money('GBP') }} {{ 5 | money('kr ') }}", "£1,234.50 kr 5.00"),
+            ("{{ 'x' | default('y') }}{{ none | d('z') }}{{ '' | d('q') }}", "xzq"),
             ("{% for x in [1, 2] %}{{ loop.cycle('a', 'b') }}{% endfor %}", "ab"),
         ],
     )
@@ -81,6 +87,11 @@ class TestRender:
         html = fill("{{ contact.first_name }}", {"contact": {"first_name": value}}, escaped=True)
 
         assert not set("<>\"'") & set(html)
+
+    def test_escapes_what_is_filled_into_html(self):
+        html = fill("<b>{{ coupon }} {{ event.total | default('&') }}</b>", escaped=True)
+
+        assert html == "<b>A&amp;B 1234.5</b>"
 
     @given(value=VALUES)
     def test_takes_whatever_json_holds(self, value):

@@ -10,12 +10,13 @@ from datetime import datetime
 
 from accounts.actions import InvalidValueError, record
 from accounts.models import ApiClient, User
+from conductor.conversations.coupons import coupons_given
 from conductor.conversations.document import Document, StepNode, parse_document
 from conductor.conversations.models import Conversation
 from conductor.conversations.names import ListNames
 from conductor.steps import MessageUse
 from messaging.actions import commit_email, commit_sms
-from messaging.actions.commits import keep
+from messaging.actions.commits import keep, with_coupon
 from messaging.models import CommittedMessage, SavedMessage
 from messaging.models.message import Channel
 
@@ -137,12 +138,18 @@ def folded_messages(
     publishing again adds none.
     """
     rows = CommittedMessage.objects.select_related("list").in_bulk(set(commits.values()))
+    coupons = coupons_given(document)
     messages: Commits = {}
     for _, _, step in document.places():
         use = step.type.message(step.config)
         if use is not None:
             base = rows.get(commits[step.key]) if use.saved else None
-            messages[step.key] = _folded(use, base, names, now=now).pk
+            folded = _folded(use, base, names, now=now)
+            given = coupons.get(step.key)
+            field = names.field(given.field) if given else None
+            if given and field is not None:
+                folded = with_coupon(folded, field_id=field.pk, pool=given.pool, now=now)
+            messages[step.key] = folded.pk
     return messages
 
 

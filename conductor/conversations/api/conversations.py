@@ -13,7 +13,6 @@ from pydantic import ConfigDict
 from accounts.models import List
 from accounts.wire import (
     Collection,
-    Created,
     Deleted,
     Frame,
     Id,
@@ -23,15 +22,12 @@ from accounts.wire import (
     PageQuery,
     Refused,
     Resource,
-    Updated,
     WireIn,
     WireOut,
     WireRequest,
-    created,
     deleted,
     found,
     page_of,
-    updated,
 )
 from accounts.wire.parsing import JSON_TYPES, read_body
 from conductor.conversations.actions import (
@@ -43,8 +39,10 @@ from conductor.conversations.actions import (
     publish_conversation,
     status,
 )
+from conductor.conversations.cautions import find_cautions
 from conductor.conversations.document import Document, parse_document
 from conductor.conversations.models import Conversation, Enrollment, Version
+from conductor.conversations.names import ListNames
 from conductor.conversations.reading import MalformedConversationError, Media, read_structure
 from conductor.conversations.remarks import held_sentence, remarks
 from conductor.conversations.summary import summarize
@@ -77,6 +75,16 @@ class AppliedOut(WireOut):
     problems: list[ProblemOut]
     # Its keys are the file's own words, not camelCase: {"saved_message": name}.
     created: list[dict[str, str]]
+    # What its messages say that the marketer should know of; it keeps nobody from publishing.
+    warnings: list[ProblemOut]
+
+
+class PublishedOut(WireOut):
+    """A publication: 201 a new version or a resumption, 200 nothing to do; the version's number."""
+
+    status: int
+    resource_id: str
+    warnings: list[ProblemOut]
 
 
 class ConversationOut(WireOut):
@@ -228,6 +236,7 @@ def apply_conversation(request: WireRequest, list_id: Id) -> Any:
         resource_id=str(done.conversation.pk),
         problems=[ProblemOut(**problem.as_dict()) for problem in done.problems],
         created=done.created,
+        warnings=_cautions(done.conversation, done.conversation.draft, done.conversation.commits),
     )
     return Status(answer.status, answer)
 
@@ -264,14 +273,15 @@ def read_conversation(request: WireRequest, conversation_id: Id, query: Query[Ve
 @by_id(
     "POST",
     "/Publication",
-    answer={201: Created, 200: Updated},
+    answer={201: PublishedOut, 200: PublishedOut},
     levels=["Message"],
 )
 def create_publication(request: WireRequest, conversation_id: Id) -> Any:
     """
     Put the draft live if it differs from what runs, and resume.
 
-    201 with the version's number as `resourceId`; 200 if there was nothing to do.
+    201 with the version's number as `resourceId`; 200 if there was nothing to do. `warnings`
+    are of its messages: names that there are not, emails that get the standard footer.
     """
     conversation = _found(conversation_id)
     try:
@@ -279,7 +289,12 @@ def create_publication(request: WireRequest, conversation_id: Id) -> Any:
     except UnsoundConversationError as unsound:
         code = "ERROR_INVALID_CONVERSATION"
         raise Refused(code=code, message=unsound.problems[0].text) from unsound
-    return created(done.version.number) if done.changed else updated(done.version.number)
+    answer = PublishedOut(
+        status=201 if done.changed else 200,
+        resource_id=str(done.version.number),
+        warnings=_cautions(conversation, done.version.document, done.version.commits),
+    )
+    return Status(answer.status, answer)
 
 
 @by_id("DELETE", "/Publication", answer=Deleted, levels=["Message"])
@@ -340,6 +355,15 @@ def list_enrollments(
     conversation = _found(conversation_id)
     rows = page_of(Enrollment.objects.filter(conversation=conversation), paging, request)
     return rows.answer(EnrollmentOut, _enrollments(list(rows)))
+
+
+def _cautions(
+    conversation: Conversation, document: dict[str, Any], commits: dict[str, int]
+) -> list[ProblemOut]:
+    parsed = parse_document(document)
+    names = ListNames(conversation.list, zone=parsed.heading.time_zone)
+    found = find_cautions(parsed, names, commits)
+    return [ProblemOut(**caution.as_dict()) for caution in found]
 
 
 def _found(conversation_id: int) -> Conversation:

@@ -17,6 +17,7 @@ from accounts.context import choose_list
 from accounts.models import List
 from accounts.permissions import AccountRequest, may
 from conductor.conversations.actions import status
+from conductor.conversations.cautions import find_cautions
 from conductor.conversations.document import Document, StepNode, ThreadNode, parse_document
 from conductor.conversations.drawing import thread_slugs
 from conductor.conversations.models import Conversation
@@ -55,6 +56,11 @@ class Opened:
     def warnings(self) -> list[Problem]:
         """What looks wrong but runs."""
         return find_warnings(self.document)
+
+    @cached_property
+    def cautions(self) -> list[Problem]:
+        """What its messages say that the marketer should know of."""
+        return find_cautions(self.document, self.names, self.conversation.commits)
 
     def thread(self, slug: str) -> ThreadNode:
         """Return the thread that an address names, or 404."""

@@ -21,6 +21,7 @@ from conductor.conversations.actions import (
 from conductor.conversations.differences import find_differences
 from conductor.conversations.drawing import thread_slugs
 from conductor.conversations.models import Version
+from conductor.conversations.problems import Problem
 from conductor.conversations.standing import inside_by_version
 from conductor.conversations.views.finding import Opened, clock, open_conversation
 
@@ -36,6 +37,14 @@ def plan(opened: Opened) -> dict[str, Any]:
         for thread in opened.document.threads
         for number, step in enumerate(thread.steps, 1)
     }
+
+    def placed(problem: Problem) -> dict[str, Any]:
+        return {
+            "problem": problem,
+            "slug": slugs.get(problem.thread, ""),
+            "place": places.get(problem.step, ""),
+        }
+
     return {
         **opened.context(now=clock()),
         "differences": find_differences(conversation),
@@ -44,14 +53,8 @@ def plan(opened: Opened) -> dict[str, Any]:
             for pk, number in versions.values_list("pk", "number")
         ],
         "next_number": (conversation.published.number if conversation.published else 0) + 1,
-        "problems": [
-            {
-                "problem": problem,
-                "slug": slugs.get(problem.thread, ""),
-                "place": places.get(problem.step, ""),
-            }
-            for problem in opened.problems
-        ],
+        "problems": [placed(problem) for problem in opened.problems],
+        "cautions": [placed(problem) for problem in opened.cautions],
         "warnings": opened.warnings,
     }
 
