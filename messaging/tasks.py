@@ -9,9 +9,10 @@ from datetime import datetime
 from django.db import DatabaseError, connections
 from django.utils import timezone
 
-from accounts.tenancy import sql
+from accounts.tenancy import in_account, sql
 from accounts.tenancy.places import place
 from accounts.tenancy.wake import enqueue
+from messaging.sending.broadcasts import due_broadcasts, send_some
 from messaging.sending.heart import Heart
 from messaging.sending.lanes import Lane
 from messaging.sending.sender import serve
@@ -54,6 +55,40 @@ def send_urgent() -> None:
         left = run_lane(Lane.URGENT, heart)
     if left:
         enqueue("urgent")
+
+
+def send_broadcasts(now: datetime | None = None) -> bool:
+    """
+    Hand broadcasts to the outbox for about a second, a batch of each account in turn.
+
+    What is left is queued again; a task that is lost or run twice changes nothing. Returns
+    whether there was anything to do.
+    """
+    rows = sql.fetch_all(
+        "SELECT account_id FROM lookup_broadcast_accounts(%(now)s)", now=now or timezone.now()
+    )
+    accounts = [row[0] for row in rows]
+    end = time.monotonic() + RUN_SECONDS
+    while accounts and time.monotonic() < end:
+        account_id = accounts.pop(0)
+        if broadcast_some(account_id, now or timezone.now()):
+            accounts.append(account_id)
+    if accounts:
+        enqueue("broadcast")
+    return bool(rows)
+
+
+def broadcast_some(account_id: int, now: datetime) -> bool:
+    """Hand a batch of an account's oldest broadcast to the outbox; say whether more is due."""
+    try:
+        with in_account(account_id):
+            due = due_broadcasts(now=now)
+            return bool(due) and (send_some(due[0], now=now) or len(due) > 1)
+    except DatabaseError:
+        raise
+    except Exception:
+        log.exception("The broadcasts of account %s could not be sent.", account_id)
+        return False
 
 
 def run_lane(lane: Lane, heart: Heart) -> bool:

@@ -145,8 +145,9 @@ def waiting_work(*, now: datetime) -> dict[str, bool]:
             EXISTS (SELECT FROM lookup_due_accounts(%(now)s, 1)),
             EXISTS (SELECT FROM lookup_sending_accounts(%(now)s, 1, TRUE)),
             EXISTS (SELECT FROM lookup_sending_accounts(%(now)s, 1, FALSE)),
-            EXISTS (SELECT FROM lookup_import_accounts())
+            EXISTS (SELECT FROM lookup_import_accounts()),
+            EXISTS (SELECT FROM lookup_broadcast_accounts(%(now)s))
         """,
         now=now,
     )
-    return dict(zip(("advance", "urgent", "send", "import"), row or (), strict=True))
+    return dict(zip(("advance", "urgent", "send", "import", "broadcast"), row or (), strict=True))

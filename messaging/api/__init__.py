@@ -1,16 +1,22 @@
 """The API of messages: what is said, to whom, by which number, and what became of it."""
 
+from messaging.api.campaigns import campaigns, library
 from messaging.api.coupons import coupons
 from messaging.api.deliveries import deliveries
+from messaging.api.messages import messages
 from messaging.api.phone_contacts import phone_contacts
+from messaging.api.saved_audiences import saved_audiences
 from messaging.api.saved_messages import saved_messages
+from messaging.api.saved_sends import saved_sends
 from messaging.api.short_codes import short_codes
 from messaging.api.sms_messages import sending, sms_messages
 from messaging.api.suppressions import suppressions
+from messaging.api.transactions import texts, transactions
 
 FRAMES = [
     *(saved_messages, short_codes, phone_contacts, sms_messages, sending, deliveries, coupons),
-    suppressions,
+    *(suppressions, campaigns, library, messages, saved_audiences, saved_sends),
+    *(transactions, texts),
 ]
 
 __all__ = ["FRAMES"]

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from accounts.api import found_list
+from accounts.models import List
 from accounts.wire import (
     Collection,
     Created,
@@ -19,6 +20,8 @@ from accounts.wire import (
     found,
 )
 from messaging import actions
+from messaging.actions.broadcasts import campaign_fields
+from messaging.api.campaigns import found_campaign
 from messaging.models import SavedMessage
 
 saved_messages = Frame("/email/v1", integration="email", tag="SavedMessage")
@@ -47,6 +50,10 @@ class SavedMessageIn(WireIn):
     body_text: str = ""
     campaign_id: int = 0
     external_campaign_id: str = ""
+
+
+class SavedMessageChange(SavedMessageIn):
+    """What a saved message is to be; what the wire leaves out becomes empty."""
 
 
 class SavedMessageOut(WireOut):
@@ -93,12 +100,14 @@ def messages_of(list_id: int) -> "QuerySet[SavedMessage]":
 @saved_messages.get(MESSAGES, answer=Collection[SavedMessageOut], levels=LEVELS)
 def all_saved_messages(request: WireRequest, list_id: Id) -> Collection[SavedMessageOut]:
     """Return the saved messages of a list."""
-    rows = messages_of(list_id).only("name", "subject", "created_at", "modified_at", "list_id")
+    rows = messages_of(list_id).defer("mjml", "html", "text")
     return Collection[SavedMessageOut](
         data=[
             SavedMessageOut(
                 saved_message_id=row.pk,
                 saved_message_name=row.name,
+                campaign_id=row.campaign_id or 0,
+                external_campaign_id=row.external_campaign_id,
                 create_date=row.created_at,
                 last_modified_date=row.modified_at,
                 subject=row.subject,
@@ -111,14 +120,25 @@ def all_saved_messages(request: WireRequest, list_id: Id) -> Collection[SavedMes
 @saved_messages.post(MESSAGES, levels=LEVELS, names=NAMES)
 def create_saved_message(request: WireRequest, list_id: Id, body: SavedMessageIn) -> Created:
     """Create a saved message."""
-    shown = found_list(list_id)
-    if body.campaign_id:
-        raise InvalidParameterError("campaignId")
+    return created(stored(request, found_list(list_id), body).pk)
+
+
+def stored(
+    request: WireRequest, in_list: List, body: SavedMessageIn, message: SavedMessage | None = None
+) -> SavedMessage:
+    """
+    Create a saved message, or replace `message`.
+
+    :raises InvalidParameterError: for a campaign that the list has not, and for an empty
+        subject or sender.
+    """
+    about = campaign_fields(found_campaign(in_list.pk, body.campaign_id), body.external_campaign_id)
     for name in ("subject", "from_name", "from_email"):
         if not getattr(body, name).strip():
             raise InvalidParameterError(name)
-    made = actions.save_message(
-        list=shown,
+    saved = actions.save_message(
+        list=in_list,
+        message=message,
         name=body.saved_message_name,
         subject=body.subject,
         preheader=body.preheader,
@@ -130,7 +150,10 @@ def create_saved_message(request: WireRequest, list_id: Id, body: SavedMessageIn
         now=request.now,
         by=request.client,
     )
-    return created(made.pk)
+    for name, value in about.items():
+        setattr(saved, name, value)
+    saved.save(update_fields=list(about))
+    return saved
 
 
 @saved_messages.get(
@@ -140,20 +163,38 @@ def one_saved_message(
     request: WireRequest, list_id: Id, saved_message_id: Id
 ) -> Resource[SavedMessageExtended]:
     """Return a saved message."""
-    shown = found_list(list_id)
-    row = found(messages_of(list_id), pk=saved_message_id)
-    return Resource[SavedMessageExtended](
-        data=SavedMessageExtended(
-            enable_universal_email_key_setting=shown.enable_universal_email_key_setting,
-            saved_message_id=row.pk,
-            saved_message_name=row.name,
-            body_html=row.html,
-            body_text=row.text,
-            create_date=row.created_at,
-            last_modified_date=row.modified_at,
-            from_email=row.from_email,
-            from_name=row.from_name,
-            reply_email=row.reply_to,
-            subject=row.subject,
-        )
+    row = found(messages_of(list_id).select_related("list"), pk=saved_message_id)
+    return Resource[SavedMessageExtended](data=extended(row))
+
+
+@saved_messages.put(
+    MESSAGES + "/{saved_message_id}",
+    answer=Resource[SavedMessageExtended],
+    levels=LEVELS,
+    names=NAMES,
+)
+def change_saved_message(
+    request: WireRequest, list_id: Id, saved_message_id: Id, body: SavedMessageChange
+) -> Resource[SavedMessageExtended]:
+    """Replace a saved message; conversations send what they committed until it is committed again."""
+    row = found(messages_of(list_id).select_related("list"), pk=saved_message_id)
+    return Resource[SavedMessageExtended](data=extended(stored(request, row.list, body, row)))
+
+
+def extended(row: SavedMessage) -> SavedMessageExtended:
+    """Write a saved message, whole."""
+    return SavedMessageExtended(
+        enable_universal_email_key_setting=row.list.enable_universal_email_key_setting,
+        saved_message_id=row.pk,
+        saved_message_name=row.name,
+        campaign_id=row.campaign_id or 0,
+        external_campaign_id=row.external_campaign_id,
+        body_html=row.html,
+        body_text=row.text,
+        create_date=row.created_at,
+        last_modified_date=row.modified_at,
+        from_email=row.from_email,
+        from_name=row.from_name,
+        reply_email=row.reply_to,
+        subject=row.subject,
     )

@@ -11,6 +11,10 @@ from messaging.models.message import Channel, CommittedMessage, SavedMessage
 from messaging.models.sms import PhoneList, SmsMessage
 
 
+# What a transaction brings for its template, among its event's: {field id: value}.
+VALUES = ">profile"
+
+
 def no_names() -> list[str]:
     """Return the names of no segments."""
     return []

@@ -9,10 +9,12 @@ from conductor.api import api
 from contacts.actions.erasure import erase
 from contacts.actions.event_groups import create_event_group
 from contacts.actions.segments import create_segment
+from messaging.actions.campaigns import create_campaign, save_content
 from messaging.actions.coupons import create_pool
-from messaging.models import ShortCode
+from messaging.models import Broadcast, ShortCode
 from tests.api.conftest import connect
 from tests.factories import (
+    CommittedMessageFactory,
     ExternalEventFactory,
     PhoneListFactory,
     PhoneSubscriptionFactory,
@@ -46,18 +48,31 @@ def ids(acme, shop, now):
         PhoneSubscriptionFactory.create(phone_list=phone_list, phone_e164=f"+{PHONE}")
         field = ProfileFieldFactory.create(group__list=shop)
         subscription = SubscriptionFactory.create(list=shop)
+        saved = SavedMessageFactory.create(list=shop)
+        message = CommittedMessageFactory.create(
+            list=shop, content={"html": '<a href="https://shop.example/">Shop</a>'}
+        )
+        broadcast = Broadcast.objects.create(
+            list=shop, message=message, created_at=now, send_at=now
+        )
         return {
             "list_id": shop.pk,
             "segmentation_field_group_id": field.group_id,
             "segmentation_field_id": field.pk,
             "segment_id": create_segment(list=shop, name="Picked", kind="manual", now=now).pk,
             "event_id": ExternalEventFactory.create(list=shop).pk,
-            "saved_message_id": SavedMessageFactory.create(list=shop).pk,
+            "saved_message_id": saved.pk,
+            "campaign_id": create_campaign(list=shop, name="Autumn", now=now).pk,
+            "content_id": save_content(name="Hero", now=now).pk,
+            "message_id": broadcast.pk,
+            "message_link_id": 1,
             "contact_identifier": subscription.contact.email,
             "sender_code_id": code.pk,
             "phone_list_id": phone_list.pk,
             "phone_number": PHONE,
-            "transactional_message_id": SmsMessageFactory.create(phone_list=phone_list).pk,
+            "transactional_message_id": SmsMessageFactory.create(
+                pk=saved.pk, phone_list=phone_list
+            ).pk,
             "folder_id": create_folder(name="Shops", now=now).pk,
             "event_group_id": create_event_group(list=shop, name="Carts", now=now).pk,
             "erasure_id": erase(contacts=[], phones=["+12125550199"], now=now, source="api").pk,

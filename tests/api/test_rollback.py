@@ -6,12 +6,15 @@ from accounts.tenancy import in_account, sql
 from accounts.wire.frame import Demands
 from conductor.api import api
 from contacts.models import Segment
+from messaging.actions.campaigns import save_content
 from messaging.models import CouponPool, ShortCode
 from tests.factories import (
     ExternalEventFactory,
     PhoneListFactory,
     ProfileFieldFactory,
+    SavedMessageFactory,
     ShortCodeFactory,
+    SmsMessageFactory,
 )
 
 PHONE = "12125552368"
@@ -57,6 +60,41 @@ HALF_GOOD = {
         "fromEmail": "shop@acme.example",
         "bodyHtml": "{% bad",
     },
+    "PUT /email/v1/List/{list_id}/SavedMessage/{saved_message_id}": {
+        "savedMessageName": "Half",
+        "subject": "Good",
+        "fromName": "Acme",
+        "fromEmail": "shop@acme.example",
+        "bodyHtml": "{% bad",
+    },
+    "POST /email/v1/List/{list_id}/SavedMessage/{saved_message_id}/Message"
+    "?sendTestMessage=true": None,
+    "POST /email/v1/List/{list_id}/Message": {
+        "subject": "Good",
+        "fromName": "Acme",
+        "fromEmail": "shop@acme.example",
+        "bodyHtml": "<p>Good</p>",
+        "filter": {"segmentationField": "bad"},
+    },
+    "DELETE /conductor/v1/List/{list_id}/Message/{message_id}": None,
+    "POST /email/v1/List/{list_id}/TransactionalMessage/{transactional_message_id}/Message": {
+        "emailAddress": "half@mail.example",
+        "segmentationFieldValues": [
+            {"segmentationFieldId": "{segmentation_field_id}", "value": "good"},
+            {"segmentationFieldId": 999999, "value": "bad"},
+        ],
+    },
+    "POST /email/v1/List/{list_id}/TransactionalMessage/{transactional_message_id}"
+    "/Resend/{resend_key}": None,
+    "POST /sms/v1/ShortCode/{sender_code_id}/PhoneList/{phone_list_id}"
+    "/TransactionalMessage/{transactional_message_id}/Message": {"phoneNumber": PHONE},
+    "POST /email/v1/List/{list_id}/Campaign": {"campaignName": "x" * 121},
+    "PUT /email/v1/List/{list_id}/Campaign/{campaign_id}": {"campaignName": "x" * 121},
+    "DELETE /email/v1/List/{list_id}/Campaign/{campaign_id}": None,
+    "POST /email/v1/Content": {"contentName": "Half", "htmlContent": "{% bad"},
+    "PUT /email/v1/Content/{content_id}": {"contentName": "Half", "contentFolderId": 999999},
+    "POST /conductor/v1/ContentFolder": {"folderName": "Half", "parentFolderId": 999999},
+    "POST /conductor/v1/IpPool": {"ipPoolDescription": ""},
     "POST /email/v1/List/{list_id}/Contact/SegmentationField": [
         {
             "emailAddress": "half@mail.example",
@@ -188,6 +226,8 @@ def ids(acme, shop, now):
     with in_account(acme.pk):
         code: ShortCode = ShortCodeFactory.create(email_list=shop)
         field = ProfileFieldFactory.create(group__list=shop)
+        phone_list = PhoneListFactory.create(short_code=code)
+        saved = SavedMessageFactory.create(list=shop)
         # What names the field keeps it from being deleted.
         Segment.objects.create(
             list=shop,
@@ -202,8 +242,16 @@ def ids(acme, shop, now):
             "segmentation_field_id": field.pk,
             "event_id": ExternalEventFactory.create(list=shop).pk,
             "sender_code_id": code.pk,
-            "phone_list_id": PhoneListFactory.create(short_code=code).pk,
+            "phone_list_id": phone_list.pk,
             "phone_number": PHONE,
+            "saved_message_id": saved.pk,
+            "transactional_message_id": SmsMessageFactory.create(
+                pk=saved.pk, phone_list=phone_list
+            ).pk,
+            "campaign_id": 999999,
+            "content_id": save_content(name="Good", now=now).pk,
+            "message_id": 999999,
+            "resend_key": "bad",
             "folder_id": 999999,
             "event_group_id": 999999,
             "segment_id": 999999,

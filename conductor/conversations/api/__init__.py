@@ -2,8 +2,9 @@
 
 from conductor.conversations.api.by_hand import by_hand
 from conductor.conversations.api.conversations import conversations
+from conductor.conversations.api.email import email_conversations
 from conductor.conversations.api.explanations import explanations
 
-FRAMES = [conversations, explanations, by_hand]
+FRAMES = [conversations, email_conversations, explanations, by_hand]
 
 __all__ = ["FRAMES"]

@@ -1,0 +1,279 @@
+"""
+Broadcasts on their way to the outbox, batch by batch in the order of the subscriptions.
+
+A batch and how far it has come are one transaction, behind a lock on the broadcast: a process
+that is killed leaves nothing by half, and whoever comes next goes on from there. Who may be
+written to is asked here, and again when a message is claimed for sending.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from accounts.tenancy import sql
+from accounts.tenancy.wake import wake
+from contacts import filters
+from messaging.eligibility import Verdict, load_policy
+from messaging.models import Broadcast, BroadcastKind, BroadcastStatus
+from messaging.models.message import Channel
+
+BATCH = 5_000
+
+# Who is meant, by the rule; the share of a split test is drawn by the subscription's id.
+DRAW = "mod(('x' || substr(md5(%(draw)s::text || ':' || {subject}.id::text), 1, 8))::bit(32)::bigint, 100)"
+EMAILS = """
+    FROM contacts_subscription AS subscription
+    LEFT JOIN contacts_contact AS contact ON contact.id = subscription.contact_id
+    {joins}
+    WHERE subscription.list_id = %(list_id)s AND {meant}
+"""
+# Of a text's audience a rule asks the subscription to the short code's email list.
+TEXTS = """
+    FROM messaging_phonesubscription AS phone_subscription
+    LEFT JOIN contacts_contact AS contact ON contact.id = phone_subscription.contact_id
+    LEFT JOIN contacts_subscription AS subscription
+        ON subscription.contact_id = phone_subscription.contact_id AND subscription.list_id = %(list_id)s
+    {joins}
+    WHERE phone_subscription.phone_list_id = %(phone_list_id)s AND {meant}
+"""
+COUNT = """
+    SELECT asked.reason, count(*)
+    FROM (SELECT coalesce({refusal}, CASE WHEN {held_until} IS NOT NULL THEN {held_reason} END, '') AS reason {audience}) AS asked
+    GROUP BY asked.reason
+"""
+# write: hand a batch to the outbox.
+#
+# Params  now timestamptz, after bigint (the last one served), most int, and the rule's
+# Returns the last one served now, and how many were looked at
+# Locks   none; delivery_once_per_broadcast refuses a second message
+WRITE = """
+    WITH batch AS MATERIALIZED (
+        SELECT {subject}.id AS place
+        FROM {table} AS {subject}
+        {bound}
+        WHERE {of_list} AND {subject}.id > %(after)s AND {subject}.state = 'Subscribed'
+            AND {meant}
+        ORDER BY {subject}.id
+        LIMIT %(most)s
+    ),
+
+    asked AS MATERIALIZED (
+        SELECT
+            batch.place,
+            subscription.id AS subscription_id,
+            contact.id AS contact_id,
+            {address} AS address,
+            {refusal} AS refusal,
+            {held_reason} AS held_reason,
+            {held_until} AS held_until
+        FROM batch
+        {persons}
+        {joins}
+    ),
+
+    written AS (
+        INSERT INTO messaging_delivery (
+            channel, list_id, contact_id, subscription_id, phone_list_id, message_id, address,
+            state, reason, broadcast_id, thread, step_key, visit_number, event_properties,
+            is_transactional, is_test, resend_unknown, queued_at, not_before, claimed_by,
+            provider, provider_message_id
+        )
+        SELECT
+            %(channel)s,
+            %(list_id)s,
+            asked.contact_id,
+            asked.subscription_id,
+            %(phone_list_id)s,
+            %(message_id)s,
+            coalesce(asked.address, ''),
+            CASE
+                WHEN asked.refusal IS NOT NULL THEN 'skipped'
+                WHEN asked.held_until IS NOT NULL THEN 'deferred'
+                ELSE 'queued'
+            END,
+            coalesce(asked.refusal, CASE WHEN asked.held_until IS NOT NULL THEN asked.held_reason END, ''),
+            %(broadcast_id)s,
+            '',
+            '',
+            1,
+            '{{}}',
+            %(transactional)s,
+            FALSE,
+            FALSE,
+            %(now)s,
+            CASE WHEN asked.refusal IS NULL THEN asked.held_until END,
+            '',
+            '',
+            ''
+        FROM asked
+        ORDER BY asked.place
+        ON CONFLICT DO NOTHING
+    )
+
+    SELECT max(batch.place), count(*) FROM batch
+"""
+PERSONS_OF_EMAILS = """
+        INNER JOIN contacts_subscription AS subscription ON subscription.id = batch.place
+        LEFT JOIN contacts_contact AS contact ON contact.id = subscription.contact_id
+"""
+PERSONS_OF_TEXTS = """
+        INNER JOIN messaging_phonesubscription AS phone_subscription
+            ON phone_subscription.id = batch.place
+        LEFT JOIN contacts_contact AS contact ON contact.id = phone_subscription.contact_id
+        LEFT JOIN contacts_subscription AS subscription
+            ON subscription.contact_id = contact.id AND subscription.list_id = %(list_id)s
+"""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many of an audience get a message now; of the others how many for each reason."""
+
+    eligible: int
+    reasons: Mapping[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as it is stored."""
+        return {"eligible": self.eligible, "reasons": dict(self.reasons)}
+
+
+def due_broadcasts(*, now: datetime) -> list[int]:
+    """Return the ids of the account's broadcasts that have something to send at `now`."""
+    rows = Broadcast.objects.filter(
+        status__in=[BroadcastStatus.WAITING, BroadcastStatus.SENDING], send_at__lte=now
+    ).exclude(kind=BroadcastKind.TRANSACTIONAL)
+    return list(rows.order_by("send_at", "pk").values_list("pk", flat=True))
+
+
+def count_audience(broadcast: Broadcast, *, now: datetime) -> Counted:
+    """
+    Count who would get a broadcast at `now`, and of the others how many for which reason.
+
+    :raises filters.VanishedError: if what its rule asks for is gone.
+    """
+    asked = Asked(broadcast, now=now)
+    rows: dict[str, int] = dict(sql.fetch_all(asked.count, **asked.params))
+    eligible = rows.pop("", 0)
+    return Counted(eligible, dict(sorted(rows.items(), key=lambda row: (-row[1], row[0]))))
+
+
+def send_some(broadcast_id: int, *, now: datetime, most: int = BATCH) -> bool:
+    """
+    Hand the next batch of a broadcast to the outbox; return whether there is more to do.
+
+    One that somebody else is at is theirs. One whose rule asks for something that is gone is
+    not ready, and sends nothing more.
+    """
+    broadcast = (
+        Broadcast.objects.select_for_update(skip_locked=True, of=("self",))
+        .filter(pk=broadcast_id, status__in=[BroadcastStatus.WAITING, BroadcastStatus.SENDING])
+        .first()
+    )
+    if broadcast is None or broadcast.send_at > now:
+        return False
+    try:
+        if broadcast.status == BroadcastStatus.WAITING:
+            broadcast.counts = count_audience(broadcast, now=now).as_dict()
+            broadcast.status, broadcast.started_at = BroadcastStatus.SENDING, now
+        asked = Asked(broadcast, now=now)
+    except filters.VanishedError:
+        broadcast.status, broadcast.ended_at = BroadcastStatus.NOT_READY, now
+        broadcast.save()
+        return False
+    (row,) = sql.fetch_all(asked.write, after=broadcast.position, most=most, **asked.params)
+    last, number = row
+    broadcast.position = last or broadcast.position
+    if number < most:
+        broadcast.status, broadcast.ended_at = BroadcastStatus.SENT, now
+    broadcast.save()
+    wake("send")
+    return bool(number == most)
+
+
+class Asked:
+    """The statements of one broadcast: whom it means, and who of them may be written to."""
+
+    def __init__(self, broadcast: Broadcast, *, now: datetime) -> None:
+        self.broadcast = broadcast
+        self.by_text = broadcast.channel == Channel.SMS
+        self.subject = "phone_subscription" if self.by_text else "subscription"
+        self.transactional = bool(broadcast.options.get("transactional"))
+        self.meant, ruled = self._meant(now)
+        policy = load_policy(now=now)
+        ask = policy.sms if self.by_text else policy.email
+        self.verdict: Verdict = ask(transactional=self.transactional)
+        self.params: dict[str, Any] = {
+            **ruled,
+            **self.verdict.params,
+            "now": now,
+            "list_id": broadcast.list_id,
+            "phone_list_id": broadcast.phone_list_id,
+            "message_id": broadcast.message_id,
+            "broadcast_id": broadcast.pk,
+            "channel": broadcast.channel,
+            "transactional": self.transactional,
+        }
+
+    def _meant(self, now: datetime) -> tuple[str, dict[str, Any]]:
+        """Return what is asked of each, over the alias of the subject, with its parameters."""
+        broadcast = self.broadcast
+        tests, params = ["TRUE"], dict[str, Any]()
+        if broadcast.rule is not None:
+            ruled = filters.matching(
+                broadcast.rule,
+                columns="subscription.id",
+                list_id=broadcast.list_id,
+                time_zone=broadcast.account.time_zone,
+                now=now,
+            )
+            tests.append(f"subscription.id IN ({ruled.sql})")
+            params |= ruled.params
+        if (broadcast.share_from, broadcast.share_to) != (0, 100):
+            draw = DRAW.format(subject=self.subject)
+            tests.append(f"{draw} >= %(share_from)s AND {draw} < %(share_to)s")
+            params |= {
+                "draw": broadcast.split_test_id or 0,
+                "share_from": broadcast.share_from,
+                "share_to": broadcast.share_to,
+            }
+        return " AND ".join(tests), params
+
+    @property
+    def count(self) -> str:
+        """How many for which reason."""
+        audience = (TEXTS if self.by_text else EMAILS).format(
+            joins=self.verdict.joins, meant=self.meant
+        )
+        return COUNT.format(
+            refusal=self.verdict.refusal,
+            held_until=self.verdict.held_until,
+            held_reason=self.verdict.held_reason,
+            audience=audience,
+        )
+
+    @property
+    def write(self) -> str:
+        """One batch, into the outbox."""
+        if self.by_text:
+            table, of_list = "messaging_phonesubscription", "phone_list_id = %(phone_list_id)s"
+            address, persons = "phone_subscription.phone_e164", PERSONS_OF_TEXTS
+            bound = """LEFT JOIN contacts_subscription AS subscription
+            ON subscription.contact_id = phone_subscription.contact_id
+            AND subscription.list_id = %(list_id)s"""
+        else:
+            table, of_list = "contacts_subscription", "list_id = %(list_id)s"
+            address, persons, bound = "contact.email_norm", PERSONS_OF_EMAILS, ""
+        return WRITE.format(
+            subject=self.subject,
+            table=table,
+            bound=bound,
+            of_list=f"{self.subject}.{of_list}",
+            meant=self.meant,
+            address=address,
+            persons=persons,
+            refusal=self.verdict.refusal,
+            held_reason=self.verdict.held_reason,
+            held_until=self.verdict.held_until,
+            joins=self.verdict.joins,
+        )

@@ -1,0 +1,156 @@
+"""The vendor's OpenAPI files, and whether an answer is as they say."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FILES = Path(
+    os.environ.get(
+        "CONDUCTOR_VENDOR_FILES",
+        Path(__file__).parents[3] / "shared" / "reference" / "openapi",
+    )
+)
+PREFIXES = {
+    "crosschannel": "/crosschannel/v1",
+    "data": "/data",
+    "email": "/email",
+    "privacy": "/privacy",
+    "sms": "/sms",
+    "twowaysms": "/twowaysms",
+}
+NAIVE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?")
+METHODS = ("get", "post", "put", "delete")
+# What may be null (W, C: reference, 3.8 and 5); null anywhere else breaks a strict client.
+NULLABLE = {
+    *("nextPageCursor", "resourceId", "activityDate", "bounceReason", "visitDate", "endDate"),
+    *("linkDescription", "expirationDate", "externalContactID", "resubscribeDate", "startDate"),
+    *("subscribeMethod", "unsubscribeDate", "unsubscribeMethod", "processedDate", "listId"),
+    *("parentFolderId", "emailAddress", "firstName", "lastName", "birthday", "postalCode"),
+    *("subscribeDate", "pendingDate"),
+}
+# `sendDate` of a conversation's messages alone.
+NULL_DATES = "/Conversation/"
+# Keys that an answer has though its schema has not, each with what says so.
+MORE_KEYS = {
+    "nextPageCursor": "D: the examples of IpPool, PhoneList, OptOut, Contact/{phone}/PhoneList",
+}
+KINDS: dict[str, Any] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of a file: `name` is `METHOD /path`, with its prefix."""
+
+    name: str
+    api: str
+    responses: dict[str, Any]
+    document: dict[str, Any]
+
+    @property
+    def method(self) -> str:
+        """GET, POST ..."""
+        return self.name.partition(" ")[0]
+
+    @property
+    def path(self) -> str:
+        """The path with the vendor's names for its ids."""
+        return self.name.partition(" ")[2]
+
+    def faults(self, status: int, body: Any) -> list[str]:
+        """Return where an answer differs from what the file declares for it."""
+        declared = self.responses.get(str(status))
+        if declared is None:
+            return [f"{status} is not declared"]
+        schema = declared.get("schema")
+        for content in declared.get("content", {}).values():
+            schema = content.get("schema", schema)
+        if schema is None:
+            return []
+        return list(Checker(self).check(schema, body, "$"))
+
+
+class Checker:
+    """Checks values against the schemas of one operation's document."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+
+    def check(self, schema: dict[str, Any], value: Any, path: str) -> Iterator[str]:
+        """Yield what is wrong with a value."""
+        schema = self.followed(schema)
+        if value is None:
+            if not self.may_be_null(path):
+                yield f"{path} is null"
+            return
+        kind = schema.get("type") or ("object" if "properties" in schema else "")
+        wanted = KINDS.get(kind)
+        if wanted and (not isinstance(value, wanted) or (kind != "boolean" and value is True)):
+            yield f"{path} is no {kind}: {value!r}"
+        elif kind == "object":
+            yield from self.check_object(schema, value, path)
+        elif kind == "array":
+            for place, one in enumerate(value):
+                yield from self.check(schema.get("items", {}), one, f"{path}[{place}]")
+        elif kind == "string":
+            yield from check_text(schema, value, path)
+
+    def check_object(self, schema: dict[str, Any], value: Any, path: str) -> Iterator[str]:
+        """Yield what is wrong with an object: its values, keys that it lacks or has besides."""
+        declared = schema.get("properties", {})
+        for name in declared.keys() - value.keys():
+            yield f"{path}.{name} is missing"
+        for name, one in value.items():
+            if name in declared:
+                yield from self.check(declared[name], one, f"{path}.{name}")
+            elif declared and name not in MORE_KEYS:
+                yield f"{path}.{name} is not declared"
+
+    def followed(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return what a reference refers to."""
+        while "$ref" in schema:
+            found: Any = self.operation.document
+            for part in schema["$ref"].removeprefix("#/").split("/"):
+                found = found[part.replace("~1", "/").replace("%5B", "[").replace("%5D", "]")]
+            schema = found
+        return schema
+
+    def may_be_null(self, path: str) -> bool:
+        """Say whether clients take null there."""
+        name = path.rpartition(".")[2]
+        if name == "sendDate":
+            return NULL_DATES in self.operation.path
+        return name in NULLABLE
+
+
+def check_text(schema: dict[str, Any], value: str, path: str) -> Iterator[str]:
+    """Yield what is wrong with a text: a date-time that is none, a word that is not listed."""
+    if schema.get("format") == "date-time" and not NAIVE.fullmatch(value):
+        yield f"{path} is no naive date-time: {value!r}"
+    if schema.get("enum") and value not in schema["enum"]:
+        yield f"{path} is none of {schema['enum']}: {value!r}"
+
+
+def operations() -> list[Operation]:
+    """Return every operation of the vendor's files."""
+    found = []
+    for file in sorted(FILES.glob("*.json")):
+        document = json.loads(file.read_text())
+        api = file.name.split("-")[1]
+        for path, methods in document["paths"].items():
+            for method in METHODS:
+                if method in methods:
+                    name = f"{method.upper()} {PREFIXES[api]}{path}"
+                    responses = methods[method]["responses"]
+                    found.append(Operation(name, api, responses, document))
+    return found
