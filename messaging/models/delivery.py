@@ -12,8 +12,9 @@ from contacts.models import Contact
 from messaging.models.message import Channel, CommittedMessage
 from messaging.models.sms import PhoneList
 
-# The step of what answers a text: none, and of no conversation.
-REPLY = ">reply"
+# The steps of texts that are at no step of any conversation: what answers a keyword, what a
+# marketer writes to somebody who wrote, what asks for a consent that is pending.
+REPLY, ANSWER, ASK = ">reply", ">answer", ">ask"
 
 
 class DeliveryState(models.TextChoices):
@@ -126,7 +127,10 @@ class Delivery(TenantModel):
                 fields=["account", "conversation_id", "step_key", "state"],
                 name="delivery_by_step",
             ),
-            models.Index(fields=["account", "contact", "id"], name="delivery_by_contact"),
+            # Caps read of a contact what waits, and what was sent since a moment.
+            models.Index(
+                fields=["account", "contact", "state", "sent_at"], name="delivery_by_contact"
+            ),
             # Only what was handed over stands in it: the engine's inserts do not.
             models.Index(
                 fields=["account", "provider_message_id"],
