@@ -26,7 +26,9 @@ def setting_up(conversation: Conversation) -> SettingUp | None:
     ]
     found = jobs.progress(segments, conversation_id=conversation.pk) if segments else []
     found += [
-        (row.properties["looked"], row.properties["total"]) for row in to_come(conversation.pk)
+        (row.properties["looked"], row.properties["total"])
+        for row in to_come(conversation.pk)
+        if row.properties["triggers"]
     ]
     if not found:
         return None

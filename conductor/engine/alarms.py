@@ -18,7 +18,7 @@ from typing import Any
 
 from accounts.models import Account
 from accounts.tenancy import current_account_id, sql
-from conductor.conversations.alarms import date_trigger, look_on, to_come
+from conductor.conversations.alarms import date_trigger, forgotten, go_on, to_come
 from conductor.engine.program import programs
 
 
@@ -42,19 +42,18 @@ def ring(*, now: datetime, limit: int) -> Rung:
 
     It means one trigger (`step_key`), happened when it was due and is recorded `now`, so
     that the same tick takes it in. Takes up to `limit` alarms of a trigger and as many
-    changes of a conversation, and looks at as many whose alarms are still to be set; what is left is due again at once. An account without yearly
-    dates costs one probe. Must run inside the tick's transaction, before its intake.
+    changes of a conversation, and looks at as many whose alarms are still to be set or
+    forgotten; what is left is due again at once. An account without yearly dates costs one
+    probe. Must run inside the tick's transaction, before its intake.
     """
     found = sql.fetch_all(_statement("alarmed_conversations"), now=now)
     if not found:
         return Rung()
-    given = {
-        "triggers": json.dumps(_triggers(found)),
-        "account_zone": Account.objects.values_list("time_zone", flat=True).get(
-            pk=current_account_id() or 0
-        ),
-    }
-    looked = _look_on(found, given["account_zone"], limit)
+    account_zone = Account.objects.values_list("time_zone", flat=True).get(
+        pk=current_account_id() or 0
+    )
+    looked = _look_on(found, account_zone, limit)
+    given = {"triggers": json.dumps(_triggers(found)), "account_zone": account_zone}
     sql.execute(_statement("create_alarm_changes"))
     changed = 0
     rung = Rung()
@@ -66,6 +65,7 @@ def ring(*, now: datetime, limit: int) -> Rung:
         )
         # What was due before it changed rings first, by what it was set to.
         rung = _ring(now=now, each=limit, with_changes=True, **given)
+        sql.execute(_statement("forget_changed"), triggers=given["triggers"])
         sql.execute(_statement("set_alarms"), **given)
         sql.execute("DELETE FROM alarm_changes")
     last = _ring(now=now, each=limit, with_changes=False, **given)
@@ -73,20 +73,13 @@ def ring(*, now: datetime, limit: int) -> Rung:
 
 
 def _look_on(found: Sequence[tuple[Any, ...]], account_zone: str, limit: int) -> int:
-    """Set the alarms of those who come next on lists that are long; return how many."""
+    """Set or forget the alarms of those who come next on lists that are long; return how many."""
     taken = 0
     for conversation_id, _, list_id, _ in found:
         row = to_come(conversation_id).order_by("pk").first()
         if row is None or taken >= limit:
             continue
-        job = row.properties
-        looked, last = look_on(job, list_id=list_id, account_zone=account_zone, most=limit)
-        taken += max(1, looked)
-        if last is None or looked < limit:
-            row.delete()
-            continue
-        row.properties = {**job, "after": last, "looked": job["looked"] + looked}
-        row.save(update_fields=["properties"])
+        taken += go_on(row, list_id=list_id, account_zone=account_zone, most=limit)
     return taken
 
 
@@ -98,8 +91,12 @@ def _ring(**given: Any) -> Rung:
 def _triggers(found: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
     """Return the date triggers of conversations, as the statements read them."""
     running = programs(version_id for _, version_id, *_ in found)
+    void = forgotten(conversation_id for conversation_id, *_ in found)
     return [
-        date_trigger(conversation_id, trigger, running[version_id].zone)
+        {
+            **date_trigger(conversation_id, trigger, running[version_id].zone),
+            "forgotten": void.get((conversation_id, trigger["step_key"]), []),
+        }
         for conversation_id, version_id, *_ in found
         for trigger in running[version_id].triggers
         if trigger.get("alarm")

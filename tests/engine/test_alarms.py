@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from accounts.tenancy import sql
 from conductor.conversations.alarms import to_come
-from conductor.conversations.models import Alarm, Conversation, Tally
+from conductor.conversations.models import Alarm, Conversation, Enrollment, Tally
+from conductor.conversations.setting_up import setting_up
 from conductor.engine.alarms import Rung, ring
 from contacts.actions import change_address, editing, facts, set_profile
 from contacts.durations import add_months, local_instant
@@ -54,6 +55,11 @@ def rung() -> list[tuple[int, str, datetime]]:
     """Return (contact, trigger, when it was due) of the facts queued."""
     found = Intake.objects.filter(kind="date").order_by("id")
     return list(found.values_list("contact_id", "step_key", "occurred_at"))
+
+
+def entered() -> list[datetime]:
+    """Return when people entered, the first first."""
+    return list(Enrollment.objects.order_by("entered_at").values_list("entered_at", flat=True))
 
 
 class TestSetAtPublish:
@@ -467,6 +473,7 @@ class TestPlans:
             "days": 0,
             "at": "09:00",
             "zone": "account",
+            "forgotten": [{"upto": 10, "since": world.now.isoformat()}],
         }
         given = {
             "now": world.now,
@@ -527,3 +534,125 @@ class TestLongLists:
 
         assert not to_come(conversation.pk).exists()
         assert not Alarm.objects.exists()
+
+    def test_that_ask_for_another_time_go_over_by_ticks(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(jobs, "FEW", 0)
+        today = world.now.date().isoformat()
+        people = [world.person(profile={"Birthday": today}) for _ in range(5)]
+        # It is 7:00 in New York.
+        conversation = birthday(world, at='"07:01"')
+        for _ in range(4):
+            world.tick(limit=2)
+        before = set(Alarm.objects.values_list("pk", flat=True))
+
+        again(world, conversation, at="07:02")
+        untouched = set(Alarm.objects.values_list("pk", flat=True))
+        # The old instant passes, while nobody was looked at yet.
+        world.tick(world.now + timedelta(minutes=1), limit=2)
+        early = entered()
+        for _ in range(8):
+            world.tick(world.now + timedelta(minutes=1), limit=2)
+
+        assert untouched == before
+        assert early == []
+        assert [world.path(person)[0] for person in people] == ["start>next"] * 5
+        assert entered()[0] >= at("2026-11-18 07:02")
+        assert not to_come(conversation.pk).exists()
+        assert not before & set(Alarm.objects.values_list("pk", flat=True))
+        assert Alarm.objects.filter(due_at=at("2027-11-18 07:02")).count() == 5
+
+    def test_let_what_was_due_ring_once_while_they_go_over(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(jobs, "FEW", 0)
+        today = world.now.date().isoformat()
+        people = [world.person(profile={"Birthday": today}) for _ in range(5)]
+        conversation = birthday(world, at='"07:01"')
+        for _ in range(4):
+            world.tick(limit=2)
+
+        # Nobody ticks at 7:01; at 7:02 the time becomes 7:05.
+        world.now += timedelta(minutes=2)
+        again(world, conversation, at="07:05")
+        for _ in range(12):
+            world.tick(world.now + timedelta(minutes=1), limit=2)
+
+        assert [world.path(person)[0] for person in people] == ["start>next"] * 5
+        assert len(entered()) == 5
+        assert Alarm.objects.filter(due_at=at("2027-11-18 07:05")).count() == 5
+
+    def test_hear_of_a_date_that_changes_while_they_go_over(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(jobs, "FEW", 0)
+        people = [world.person(profile={"Birthday": "1990-11-18"}) for _ in range(5)]
+        conversation = birthday(world)
+        for _ in range(4):
+            world.tick(limit=2)
+
+        again(world, conversation, at="08:00")
+        # Heard of after the new instant: it is for the years to come.
+        world.now = at("2026-11-18 08:30")
+        world.set(people[4], Birthday="1991-11-18")
+        for _ in range(9):
+            world.tick(limit=2)
+
+        assert len(entered()) == 4
+        assert not Enrollment.objects.filter(subscription_id=people[4].pk).exists()
+        assert due(people[4]) == "2027-11-18 08:00"
+
+    def test_forget_by_ticks_what_no_trigger_asks_for_any_more(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(jobs, "FEW", 0)
+        for _ in range(5):
+            world.person(profile={"Birthday": "1990-11-18"})
+        conversation = birthday(world)
+        for _ in range(4):
+            world.tick(limit=2)
+        structure = conversation.draft
+        structure["threads"][0]["steps"][0]["trigger"] = {"external_event": "Order Imported"}
+
+        world.publish(conversation, structure)
+        shown = setting_up(Conversation.objects.get())
+        left = []
+        for _ in range(4):
+            left.append(Alarm.objects.count())
+            world.tick(at("2026-11-18 09:30"), limit=2)
+
+        assert (shown, left) == (None, [5, 3, 1, 0])
+        assert not to_come(conversation.pk).exists()
+        assert not Enrollment.objects.exists()
+
+    def test_that_change_twice_in_a_row_have_the_last_time(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(jobs, "FEW", 0)
+        for _ in range(5):
+            world.person(profile={"Birthday": "1990-11-18"})
+        conversation = birthday(world)
+        for _ in range(4):
+            world.tick(limit=2)
+
+        again(world, conversation, at="08:00")
+        world.tick(limit=2)
+        again(world, conversation, at="10:00")
+        for _ in range(4):
+            world.tick(at("2026-11-18 08:30"), limit=2)
+        early = entered()
+        for _ in range(12):
+            world.tick(at("2026-11-18 10:00"), limit=2)
+
+        assert early == []
+        assert entered() == [at("2026-11-18 10:00")] * 5
+        assert Alarm.objects.count() == 5
+        assert not to_come(conversation.pk).exists()
+
+
+def again(world: World, conversation: Conversation, **date: Any) -> None:
+    """Publish it once more with another date trigger."""
+    structure = conversation.draft
+    structure["threads"][0]["steps"][0]["trigger"]["date"] |= date
+    world.publish(conversation, structure)

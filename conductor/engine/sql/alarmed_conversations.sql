@@ -1,15 +1,41 @@
 -- alarmed_conversations: the running conversations with a yearly date that is due, or one to set anew.
 --
+-- One that hears of no dates any more may have some left to forget.
+--
 -- Params  now timestamptz
 -- Returns conversation id, version id, list id, has dates to set anew
 -- Locks   the conversations returned, shared: a pause or publish that answers after this tick
 --         began waits for its end
 -- Index   listener_of_alarms (an account without yearly dates is asked no more), alarm_due,
 --         intake_of_alarms
-WITH listening AS MATERIALIZED (
-    SELECT DISTINCT listener.conversation_id
+WITH RECURSIVE queued AS (
+    (
+        SELECT intake.conversation_id
+        FROM contacts_intake AS intake
+        WHERE intake.kind = 'alarm'
+        ORDER BY intake.conversation_id
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT (
+        SELECT intake.conversation_id
+        FROM contacts_intake AS intake
+        WHERE intake.kind = 'alarm' AND intake.conversation_id > queued.conversation_id
+        ORDER BY intake.conversation_id
+        LIMIT 1
+    )
+    FROM queued
+    WHERE queued.conversation_id IS NOT NULL
+),
+
+listening AS MATERIALIZED (
+    SELECT listener.conversation_id
     FROM contacts_listener AS listener
     WHERE listener.role = 'alarm'
+    UNION
+    SELECT queued.conversation_id
+    FROM queued
+    WHERE queued.conversation_id IS NOT NULL
 ),
 
 work AS MATERIALIZED (

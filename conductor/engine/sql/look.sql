@@ -1,9 +1,9 @@
 -- look: what a tick does first, and that what follows is planned for few rows (see plan_for).
 --
 -- Params  now timestamptz
--- Returns whether a segment may have something to keep, whether yearly dates are heard of
+-- Returns whether a segment may have something to keep, whether yearly dates are heard of or left to forget
 -- Locks   none
--- Index   segment_touch_in_order, segment_member_to_recheck, listener_of_alarms
+-- Index   segment_touch_in_order, segment_member_to_recheck, listener_of_alarms, intake_of_alarms
 SELECT
     coalesce(
         (
@@ -26,6 +26,12 @@ SELECT
             FROM contacts_listener AS listener
             WHERE listener.role = 'alarm'
             ORDER BY listener.conversation_id
+            LIMIT 1
+        ), (
+            SELECT TRUE
+            FROM contacts_intake AS intake
+            WHERE intake.kind = 'alarm'
+            ORDER BY intake.conversation_id
             LIMIT 1
         ), FALSE
     ) AS rings,

@@ -2,10 +2,12 @@
 --
 -- An alarm that is found on a later day than it is for is counted and passed over. One whose
 -- contact or date is gone is removed. What changed before an alarm was due is left alone
--- here: it is set anew first.
+-- here: it is set anew first. So is what an older trigger had set and is yet to be forgotten;
+-- an alarm that rings meanwhile is a new one.
 --
 -- Params  now timestamptz, each int (the most of one trigger), account_zone text,
---         triggers json [{conversation_id, step_key, field_id, months, days, at, zone}],
+--         triggers json [{conversation_id, step_key, field_id, months, days, at, zone,
+--         forgotten [{upto, since}]}],
 --         with_changes bool (leave alone what alarm_changes holds)
 -- Returns how many came, how many were missed
 -- Locks   the alarms taken; rows locked elsewhere are skipped, never waited for
@@ -14,7 +16,7 @@ WITH trigger AS MATERIALIZED (
     SELECT trigger.*
     FROM jsonb_to_recordset(%(triggers)s::jsonb) AS trigger (
         conversation_id bigint, step_key text, field_id text, months integer, days integer,
-        at time, zone text
+        at time, zone text, forgotten jsonb
     )
 ),
 
@@ -25,7 +27,8 @@ due AS MATERIALIZED (
         trigger.months,
         trigger.days,
         trigger.at,
-        trigger.zone
+        trigger.zone,
+        trigger.forgotten <> '[]' AS is_changing
     FROM trigger
     CROSS JOIN LATERAL (
         SELECT oldest.*
@@ -34,6 +37,15 @@ due AS MATERIALIZED (
             oldest.conversation_id = trigger.conversation_id
             AND oldest.step_key = trigger.step_key
             AND oldest.due_at <= %(now)s
+            AND NOT EXISTS (
+                SELECT
+                FROM jsonb_to_recordset(trigger.forgotten) AS forgotten (
+                    upto bigint, since timestamptz
+                )
+                WHERE
+                    oldest.id < forgotten.upto
+                    AND (forgotten.since IS NULL OR oldest.due_at > forgotten.since)
+            )
             AND NOT EXISTS (
                 SELECT
                 FROM alarm_changes AS change
@@ -109,6 +121,11 @@ queued AS (
 moved AS (
     UPDATE conversations_alarm AS alarm
     SET
+        id = CASE
+            WHEN placed.is_changing
+                THEN nextval(pg_get_serial_sequence('conversations_alarm', 'id'))
+            ELSE alarm.id
+        END,
         due_at = placed.next_due,
         local_date = (placed.next_due AT TIME ZONE placed.clock)::date,
         rung_on = CASE WHEN placed.is_missed THEN alarm.rung_on ELSE placed.local_date END

@@ -32,7 +32,7 @@ wanted AS MATERIALIZED (
             intake.conversation_id = live.conversation_id
             AND intake.recorded_at <= %(now)s
             AND intake.occurred_at <= %(now)s
-            AND (intake.kind <> 'alarm' OR NOT live.alarms)
+            AND (intake.kind <> 'alarm' OR NOT live.alarms AND intake.method <> 'setup')
         ORDER BY intake.recorded_at, intake.id
         LIMIT %(each)s
     ) AS oldest
