@@ -18,6 +18,8 @@ from accounts import actions
 from accounts.models import Account, Role, User
 from accounts.tenancy import in_account
 from accounts.tenancy.partitions import make_partitions
+from tests.emptying import empty_what_was_filled, prepare_emptying
+from tests.migrating import made_alone
 from tests.mother import Mother
 
 OWNER_ONLY = "The tests need DATABASE_OWNER_URL: run them through bin/test."
@@ -46,6 +48,8 @@ def django_db_setup(testrun_uid: str, django_db_blocker: DjangoDbBlocker) -> Ite
         )
     with django_db_blocker.unblock():
         point_at(name)
+    if "DATABASE_ADMINISTRATOR_URL" in os.environ:
+        empty_what_was_filled()
     yield
     with django_db_blocker.unblock():
         for alias in connections:
@@ -67,12 +71,15 @@ def make_model(connection: "psycopg.Connection[tuple[object, ...]]", name: str) 
     unfinished = composing.Identifier(f"{name}_{os.getpid()}")
     connection.execute(composing.SQL("CREATE DATABASE {}").format(unfinished))
     point_at(f"{name}_{os.getpid()}")
-    call_command("migrate", database="owner", verbosity=0)
+    with made_alone():
+        call_command("migrate", database="owner", verbosity=0)
     with connections["owner"].cursor() as cursor:
         cursor.execute("GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO conductor_app")
         # Stories are told with the same ids each time.
         cursor.execute("GRANT UPDATE ON ALL SEQUENCES IN SCHEMA public TO conductor_app")
     make_partitions(now=datetime.now(UTC))
+    if "DATABASE_ADMINISTRATOR_URL" in os.environ:
+        prepare_emptying(os.environ["DATABASE_ADMINISTRATOR_URL"], f"{name}_{os.getpid()}")
     for alias in connections:
         connections[alias].close()
     connection.execute(

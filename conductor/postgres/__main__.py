@@ -1,8 +1,9 @@
 """
 `python -m conductor.postgres run --temporary -- COMMAND`: a command with a database.
 
-The command finds DATABASE_URL (the plain role) and DATABASE_OWNER_URL in its
-environment, and the keys that the settings ask for. Its exit code is ours.
+The command finds DATABASE_URL (the plain role), DATABASE_OWNER_URL and
+DATABASE_ADMINISTRATOR_URL in its environment, and the keys that the settings ask for. Its
+exit code is ours.
 """
 
 import os
@@ -43,6 +44,7 @@ def _run(command: list[str], cluster: Cluster) -> int:
         **os.environ,
         "DATABASE_URL": cluster.app_url,
         "DATABASE_OWNER_URL": cluster.owner_url,
+        "DATABASE_ADMINISTRATOR_URL": cluster.administrator_url,
         "CONDUCTOR_SECRET_KEY": cluster.kept.secret_key,
         "CONDUCTOR_ENCRYPTION_KEY": cluster.kept.encryption_key,
     }

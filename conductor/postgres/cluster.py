@@ -81,6 +81,11 @@ class Cluster:
         """Return the address for the owner of the database."""
         return self._address(OWNER, self.kept.owner_password)
 
+    @property
+    def administrator_url(self) -> str:
+        """Return the address for the server's administrator, to whom no policy applies."""
+        return self._address("postgres", self.kept.superuser_password)
+
     def _address(self, role: str, password: str, database: str = DATABASE) -> str:
         return address(
             role=role,

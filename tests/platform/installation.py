@@ -31,11 +31,13 @@ def clean_environment(data: Path | None) -> dict[str, str]:
     return environment
 
 
-def manage(data: Path, *arguments: str, code: Path = CODE) -> "subprocess.CompletedProcess[str]":
+def manage(
+    data: Path, *arguments: str, code: Path = CODE, program: str = "manage.py"
+) -> "subprocess.CompletedProcess[str]":
     """Run a command of manage.py on a data directory."""
     return subprocess.run(
-        [code / ".venv/bin/python", code / "manage.py", *arguments],
-        env=clean_environment(data),
+        [code / ".venv/bin/python", code / program, *arguments],
+        env={**clean_environment(data), "PYTHONPATH": str(code)},
         cwd="/",
         capture_output=True,
         text=True,
@@ -59,7 +61,7 @@ def make_ready(data: Path) -> None:
     with locked(place / "ready.lock"):
         if not ready.exists():
             shutil.rmtree(unfinished, ignore_errors=True)
-            done = manage(unfinished, "migrate", "-v", "0")
+            done = manage(unfinished, "migrate", "-v", "0", program="tests/migrating.py")
             assert done.returncode == 0, done.stderr
             unfinished.rename(ready)
     data.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,6 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
-from django.db.migrations.state import ProjectState
 from django.utils import timezone
 
 from accounts.tenancy.partitions import make_partitions
@@ -41,7 +40,7 @@ class Command(migrate.Command):
         looks_only = options["plan"] or options["check_unapplied"]
         if not looks_only:
             prepare(alias)
-        with seldom_collected(), made_alone():
+        with seldom_collected():
             super().handle(*args, **options)
         if not options["app_label"] and not looks_only:
             make_partitions(now=timezone.now())
@@ -58,37 +57,6 @@ def seldom_collected() -> Iterator[None]:
     finally:
         gc.set_threshold(*former)
         gc.unfreeze()
-
-
-@contextmanager
-def made_alone() -> Iterator[None]:
-    """
-    Have Django make only the model anew that a step of a migration changes or adds.
-
-    It makes all those anew that are related to its relations: since everything belongs to an
-    account, nearly all models for each index, which was four fifths of the time. Where no
-    relation changes, the statements are the same; before code of ours runs in a migration,
-    Django makes all models anew, as it does for what it delays itself.
-    """
-    former = ProjectState._find_reload_model  # type: ignore[attr-defined]  # noqa: SLF001
-
-    def find(
-        state: ProjectState,
-        app_label: str,
-        model_name: str,
-        delay: bool = False,  # noqa: FBT001, FBT002
-    ) -> set[tuple[str, str]]:
-        if delay or model_name not in state.apps.all_models[app_label]:
-            state.is_delayed = True
-            return {(app_label, model_name)}
-        found: set[tuple[str, str]] = former(state, app_label, model_name, delay)
-        return found
-
-    ProjectState._find_reload_model = find  # type: ignore[attr-defined]  # noqa: SLF001
-    try:
-        yield
-    finally:
-        ProjectState._find_reload_model = former  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def prepare(alias: str) -> None:
