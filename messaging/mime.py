@@ -7,12 +7,14 @@ text survives: long lines, dots, eight-bit letters.
 """
 
 import base64
+import binascii
 import hashlib
 import html as markup
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 WORD_BYTES = 45  # of one encoded word, which then has 72 characters
 PLAIN_CHARACTERS = 60  # a longer line of a header is written as encoded words
@@ -20,6 +22,7 @@ BRACKETS = str.maketrans("", "", "<>")
 MOST_BYTES = 900  # of one value in a line of at most 998
 SPECIAL = re.compile(r"[()<>\[\]:;@\\,.\"]")
 PRINTABLE = re.compile(r"[ -~]*")
+BASE64_LINE = re.compile(rb".{1,76}", re.DOTALL)
 BODY_TAG = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 HIDDEN = (
     '<div style="display:none;max-height:0;max-width:0;opacity:0;overflow:hidden;mso-hide:all">'
@@ -65,7 +68,7 @@ class Skeleton:
                 f"From: {mailbox(letter.from_name, self.from_email)}",
                 f"To: <{bare(envelope.to)}>",
                 f"Subject: {unstructured(letter.subject)}",
-                f"Date: {format_datetime(envelope.at)}",
+                f"Date: {date_of(envelope.at)}",
                 f"Message-ID: <{bare(envelope.message_id)}>",
                 self.shared,
                 *(f"{name}: {short(one_line(value))}" for name, value in envelope.headers),
@@ -103,11 +106,11 @@ class Skeleton:
 def part(kind: str, content: str) -> bytes:
     """Return one part, its headers before it."""
     lines = content.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
-    encoded = base64.encodebytes(lines.encode(errors="replace")).replace(b"\n", b"\r\n")
+    encoded = binascii.b2a_base64(lines.encode(errors="replace"), newline=False)
     head = (
         f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
     )
-    return head.encode() + encoded
+    return b"".join([head.encode(), b"\r\n".join(BASE64_LINE.findall(encoded)), b"\r\n"])
 
 
 def unstructured(value: str) -> str:
@@ -116,6 +119,12 @@ def unstructured(value: str) -> str:
     if PRINTABLE.fullmatch(text) and "=?" not in text and len(text) <= PLAIN_CHARACTERS:
         return text
     return encoded_words(text)
+
+
+@lru_cache(maxsize=64)
+def date_of(at: datetime) -> str:
+    """Return a Date header; a batch has one."""
+    return format_datetime(at)
 
 
 def mailbox(name: str, address: str) -> str:

@@ -1,10 +1,12 @@
 """One account's turn: settle, claim, fill in, hand over, write down."""
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from accounts.tenancy import in_account, sql
 from messaging import tokens
@@ -40,7 +42,11 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Handed:
-    """What became of a batch, and what is wrong with the provider, if anything."""
+    """
+    What became of a batch, and what is wrong with the provider, if anything.
+
+    `seconds` is how long its connections were busy.
+    """
 
     outcomes: list[Outcome] = field(default_factory=list)
     problem: ProviderError | None = None
@@ -138,7 +144,8 @@ class FilledIn:
     """
     The messages of a batch, filled in as they are taken.
 
-    `ids` are all of its deliveries, `refused` those so far that could not be filled in.
+    `ids` are all of its deliveries, `refused` those so far that could not be filled in;
+    `seconds` is how long filling in took so far.
     """
 
     def __init__(self, rows: Sequence[Claimed], frame: Frame, *, now: datetime) -> None:
@@ -147,6 +154,7 @@ class FilledIn:
         self.now = now
         self.ids = [row.id for row in rows]
         self.refused: list[Refused] = []
+        self.seconds = 0.0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -154,7 +162,9 @@ class FilledIn:
     def __iter__(self) -> Iterator[Outgoing]:
         for first in range(0, len(self.rows), FILLED_IN):
             some = self.rows[first : first + FILLED_IN]
+            began = time.monotonic()
             ready, refused = compose(some, self.frame, now=self.now)
+            self.seconds += time.monotonic() - began
             self.refused += refused
             yield from ready
 
@@ -226,7 +236,8 @@ def hand_over(
     except Exception:
         log.exception("The provider %s broke down in a batch of %s.", carrier.kind, len(batch))
         handed.problem = ProviderError("The provider broke down; see the log.")
-    handed.seconds = time.monotonic() - began
+    # While messages are filled in, no connection is busy.
+    handed.seconds = max(0.0, time.monotonic() - began - batch.seconds)
     handed.outcomes += [Outcome(one.delivery_id, "failed", one.reason) for one in batch.refused]
     done = {outcome.delivery_id for outcome in handed.outcomes}
     handed.outcomes += [
@@ -247,12 +258,7 @@ def write_down(claimed: Sequence[Claimed], handed: Handed, *, heart: Heart, now:
     ]
     sql.execute(
         sql.statement("messaging", "write_outcomes"),
-        ids=[one.delivery_id for one in outcomes],
-        states=[one.state for one in outcomes],
-        reasons=[one.reason[:200] for one in outcomes],
-        provider_message_ids=[one.provider_message_id[:200] for one in outcomes],
-        attempted=[one.is_attempted for one in outcomes],
-        retry_ats=[retry_at(one, rows[one.delivery_id].attempts, now) for one in outcomes],
+        outcomes=json.dumps([as_written(one, rows[one.delivery_id], now) for one in outcomes]),
         sender=heart.sender,
         now=now,
     )
@@ -276,6 +282,19 @@ def bounce(row: Claimed, outcome: Outcome, now: datetime) -> ProviderEvent:
             "delivery": tokens.sign("delivery", row.account_id, row.id),
         },
     )
+
+
+def as_written(outcome: Outcome, row: Claimed, now: datetime) -> dict[str, Any]:
+    """Return an outcome as its statement takes it; no text of PostgreSQL holds a NUL."""
+    tried_again = retry_at(outcome, row.attempts, now)
+    return {
+        "id": outcome.delivery_id,
+        "state": outcome.state,
+        "reason": outcome.reason[:200].replace("\0", ""),
+        "provider_message_id": outcome.provider_message_id[:200].replace("\0", ""),
+        "is_attempted": outcome.is_attempted,
+        "retry_at": tried_again.isoformat() if tried_again is not None else None,
+    }
 
 
 def retry_at(outcome: Outcome, attempts: int, now: datetime) -> datetime | None:

@@ -6,6 +6,7 @@ committed message, which never changes. A link that differs from recipient to re
 carries its target in the token. Either way nobody but us decides where a redirect goes.
 """
 
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from django.conf import settings
@@ -23,9 +24,13 @@ MOST_URL = 2000
 
 def unsubscribe_url(account_id: int, delivery_id: int) -> str:
     """Return where a recipient leaves the list."""
-    return (
-        f"{settings.PUBLIC_URL}{UNSUBSCRIBE}{tokens.sign('unsubscribe', account_id, delivery_id)}"
-    )
+    return f"{settings.PUBLIC_URL}{UNSUBSCRIBE}{unsubscribe_token(account_id, delivery_id)}"
+
+
+@lru_cache(maxsize=1024)
+def unsubscribe_token(account_id: int, delivery_id: int) -> str:
+    """Return the token of leaving, which stands in a message and in its header."""
+    return tokens.sign("unsubscribe", account_id, delivery_id)
 
 
 def preferences_url(account_id: int, delivery_id: int) -> str:

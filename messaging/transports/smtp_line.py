@@ -11,8 +11,10 @@ import smtplib
 import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from messaging.providers import ProviderError
 
@@ -28,8 +30,7 @@ class LineBrokenError(OSError):
     """The connection is gone."""
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer: its code and words, of all its lines."""
 
     code: int
@@ -68,6 +69,7 @@ class Line:
         self.is_pipelined = connection.has_extn("pipelining")
         self.takes_utf8 = connection.has_extn("smtputf8")
         self.unread = b""
+        self.lines: deque[bytes] = deque()
         self.used_at = time.monotonic()
         self.messages = 0
         self.is_clean = True
@@ -131,24 +133,27 @@ class Line:
         words = []
         while True:
             line = self.read_line()
-            if not line[:3].isdigit():
+            code = line[:3]
+            if not code.isdigit():
                 raise LineBrokenError("the server does not speak SMTP")
-            words.append(line[4:])
             if line[3:4] != b"-":
-                return Reply(int(line[:3]), b" ".join(words))
+                last = line[4:]
+                return Reply(int(code), b" ".join([*words, last]) if words else last)
+            words.append(line[4:])
 
     def read_line(self) -> bytes:
         """Read one line, without its end."""
-        while b"\n" not in self.unread:
+        # What has come together is taken apart once.
+        while not self.lines:
             try:
                 piece = self.socket.recv(8192)
             except OSError as broken:
                 raise LineBrokenError(str(broken)) from broken
             if not piece or len(self.unread) > 100_000:
                 raise LineBrokenError("the connection was closed")
-            self.unread += piece
-        line, _, self.unread = self.unread.partition(b"\n")
-        return line.rstrip(b"\r")
+            *whole, self.unread = (self.unread + piece).split(b"\n")
+            self.lines.extend(whole)
+        return self.lines.popleft().rstrip(b"\r")
 
 
 @dataclass(frozen=True)

@@ -352,6 +352,7 @@ class Letters(list):
         super().__init__(_outgoing(row, account) for row in rows)
         self.ids = [row.pk for row in rows]
         self.refused = []
+        self.seconds = 0.0
 
 
 def _outgoing(delivery, account):
