@@ -32,6 +32,9 @@ from conductor.supervisor.children import (
 )
 
 CHILDREN_SECONDS = 8.0
+# Requests that one web process answers at a time. Clicks wait for the commit that they share:
+# the more of them wait, the more share one. Pages wait for a connection of the pool.
+WEB_THREADS = 16
 READY_SECONDS = 60.0
 MANAGE = [sys.executable, str(CODE / "manage.py")]
 
@@ -166,9 +169,9 @@ class Deployment:
         command = [str(Path(sys.executable).with_name("granian")), "--interface", "wsgi"]
         command += ["--host", self.host, "--port", str(self.port), "--no-ws"]
         command += ["--workers", os.environ.get("CONDUCTOR_WEB_WORKERS", "1")]
-        threads = min(8, 2 * (os.cpu_count() or 1) + 1)
-        command += ["--blocking-threads", str(threads), "--respawn-failed-workers"]
-        command += ["--workers-kill-timeout", "5", "--log-level", "warning"]
+        command += ["--blocking-threads", str(WEB_THREADS), "--respawn-failed-workers"]
+        # Its warning would be of the threads, which wait more than they compute.
+        command += ["--workers-kill-timeout", "5", "--log-level", "error"]
         command += ["conductor.wsgi:application"]
         environment = {**_environment(), "CONDUCTOR_ROLE": "web", "PYTHONPATH": str(CODE)}
         return Child("web", command, environment)

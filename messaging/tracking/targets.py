@@ -3,6 +3,8 @@
 import threading
 import time
 
+from django.db import transaction
+
 from accounts.tenancy import in_account
 from messaging.models import CommittedMessage
 from messaging.models.message import Channel
@@ -19,6 +21,7 @@ class Targets:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self.reading = threading.Lock()
         self.kept: dict[tuple[int, int], tuple[float, tuple[str, ...]]] = {}
 
     def find(self, account_id: int, message_id: int, place: int) -> str:
@@ -27,12 +30,32 @@ class Targets:
         return found[place] if place < len(found) else ""
 
     def links(self, account_id: int, message_id: int) -> tuple[str, ...]:
-        """Return a message's targets, from memory if they were read lately."""
-        key, moment = (account_id, message_id), time.monotonic()
-        until, found = self.kept.get(key, (0.0, ()))
-        if moment < until:
+        """
+        Return a message's targets, from memory if they were read lately.
+
+        One thread reads at a time, for all who follow a new message's links at once, and gives
+        its connection back: who waits for a click to be written must keep none from who writes.
+        """
+        key = (account_id, message_id)
+        found = self.known(key)
+        if found:
             return found
-        found = read_links(account_id, message_id)
+        with self.reading:
+            return self.known(key) or self.read(key)
+
+    def known(self, key: tuple[int, int]) -> tuple[str, ...]:
+        """Return the targets that were read lately."""
+        until, found = self.kept.get(key, (0.0, ()))
+        return found if time.monotonic() < until else ()
+
+    def read(self, key: tuple[int, int]) -> tuple[str, ...]:
+        """Read a message's targets."""
+        moment = time.monotonic()
+        try:
+            found = read_links(*key)
+        finally:
+            if not transaction.get_connection().in_atomic_block:
+                transaction.get_connection().close()
         with self.lock:
             if len(self.kept) >= KEPT_MESSAGES:
                 self.kept.clear()

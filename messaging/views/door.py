@@ -62,6 +62,7 @@ def with_headers(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Give an answer the headers that other middleware would."""
     for name, value in HEADERS.items():
         response.headers[name] = value
+    response.headers["Content-Length"] = str(len(response.content))
     if settings.SECURE_HSTS_SECONDS and request.is_secure():
         response.headers["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}"
     return response

@@ -1,19 +1,22 @@
 """Opens and clicks over HTTP: recorded before they are answered, and leading nowhere of their own."""
 
-from datetime import timedelta
+import signal
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from accounts.tenancy import in_account
 from contacts.models import Intake, Listener
 from messaging import tokens
-from messaging.models import CommittedMessage, Receipt
+from messaging.models import CommittedMessage, Figure, Receipt
 from messaging.tracking.hits import RECORDER
 from messaging.tracking.reading import target_of, without_pixel
 from messaging.tracking.targets import TARGETS
 from tests.factories import CommittedMessageFactory, DeliveryFactory, SubscriptionFactory
 
 PERSON = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1"
+DYING = Path(__file__).with_name("dying_web.py")
 HTML = '<a href="https://acme.example/a?x=1&amp;y=2">A</a><a href="{{ event.url }}">B</a>'
 
 
@@ -127,6 +130,8 @@ class TestClick:
     def test_carries_headers_for_safety_and_no_cookie(self, ask, click):
         answer = ask(click())
 
+        # Without it the web server would send an empty body in chunks.
+        assert answer["Content-Length"] == "0"
         assert answer["X-Content-Type-Options"] == "nosniff"
         assert answer["Referrer-Policy"] == "no-referrer"
         assert "no-store" in answer["Cache-Control"]
@@ -259,6 +264,31 @@ class TestRecorder:
             with in_account(account.pk):
                 assert Receipt.objects.filter(kind="opened").count() == 20
         RECORDER.end()
+
+    @pytest.mark.django_db(transaction=True)
+    def test_has_written_what_a_process_answered_that_is_killed(self, acme, mother):
+        with in_account(acme.pk):
+            first = sent_email(datetime.now(UTC) - timedelta(days=3))
+            more = DeliveryFactory.create_batch(
+                59, list=first.list, contact=first.contact, message=first.message
+            )
+            sent = {
+                f"/t/c/{tokens.sign('click', acme.pk, one.pk, first.message_id, 0)}": one.pk
+                for one in [first, *more]
+            }
+
+        code, said = mother.run(DYING.read_text(), "25", *sent)
+
+        answered = [sent[path] for path in said.split("\n") if path in sent]
+        assert code == -signal.SIGKILL, said
+        with in_account(acme.pk):
+            kept = list(
+                Receipt.objects.filter(kind="clicked").values_list("delivery_id", flat=True)
+            )
+            counted = sum(Figure.objects.values_list("number", flat=True))
+        assert len(answered) >= 25
+        assert set(answered) <= set(kept)
+        assert len(kept) == len(set(kept)) == counted < 60
 
     def test_forgets_no_link_when_a_message_is_committed_anew(self, acme, ask, click, delivery):
         ask(click())

@@ -32,6 +32,7 @@ MEASURES = {
     "plans": "conductor.engine.benchmark_plans",
     "kinds": "conductor.engine.benchmark_kinds",
     "deliver": "conductor.engine.benchmark_deliver",
+    "redirects": "conductor.engine.benchmark_redirects",
     "fairness": "conductor.engine.benchmark_fairness",
     "segments_entered": "conductor.engine.benchmark_segments",
 }
