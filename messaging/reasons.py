@@ -29,7 +29,10 @@ class Reason(models.TextChoices):
     ITEM_UNAVAILABLE = "catalogue item unavailable", "A product in the message is not available."
     COUPON_POOL_EMPTY = "coupon pool empty", "There was no coupon left to give."
     OVER_ACCOUNT_LIMIT = "over account limit", "The account has reached its limit."
-    CONTACT_DELETED = "contact deleted", "The contact was deleted."
+    CONTACT_DELETED = (
+        "contact deleted",
+        "The contact was deleted, or the number is no contact's.",
+    )
     INVALID_SENDER = (
         "invalid sender / unverified domain",
         "The message has no valid sender address.",

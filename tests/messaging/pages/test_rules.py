@@ -291,8 +291,13 @@ class TestAudience:
         assert dict(counted.reasons) == dict(done)
         assert set(done) == {"suppressed", "pending double opt-in", "quiet-hours-deferred"}
 
-    def test_is_shown_beside_a_text(self, client: Any, ben: Any, page: Any, shop: Any) -> None:
+    def test_is_shown_beside_a_text(
+        self, client: Any, acme: Any, ben: Any, page: Any, shop: Any
+    ) -> None:
         client.force_login(ben)
+        with in_account(acme.pk):
+            shop["consent"].contact = shop["grace"]
+            shop["consent"].save()
 
         shown = client.get(page("audience"), {"phone_list": shop["phones"].pk}).text
         missing = client.get(page("audience"), {"phone_list": 999_999})
