@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from accounts.models import List
 from accounts.tenancy import sql
 from messaging.models.blank import BlankName
 
@@ -48,13 +49,14 @@ def note_blanks(*, blanks: Mapping[int, Blank], sent: Iterable[int], now: dateti
         )
 
 
-def blanks_in(message_ids: Iterable[int]) -> list[Blanked]:
-    """Return what was left empty in messages, taken together, the most frequent first."""
+def blanks_of_message(in_list: List, channel: str, name: str) -> list[Blanked]:
+    """Return what was left empty in all versions of a message, the most frequent first."""
     numbers: Counter[str] = Counter()
     last: dict[str, datetime] = {}
-    for name, number, last_at in BlankName.objects.filter(
-        message__in=list(message_ids)
-    ).values_list("name", "number", "last_at"):
-        numbers[name] += number
-        last[name] = max(last_at, last.get(name, last_at))
+    rows = BlankName.objects.filter(
+        message__list=in_list, message__channel=channel, message__name=name
+    )
+    for blank, number, last_at in rows.values_list("name", "number", "last_at"):
+        numbers[blank] += number
+        last[blank] = max(last_at, last.get(blank, last_at))
     return [Blanked(name, number, last[name]) for name, number in numbers.most_common(MOST_SHOWN)]

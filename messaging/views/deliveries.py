@@ -35,7 +35,8 @@ def deliveries(request: AccountRequest, list_id: int) -> HttpResponse:
         every = every.filter(pk__lt=int(before))
     floor = reach(every) if any(asked.values()) and not known(asked["q"]) else None
     found = narrowed(every if floor is None else every.filter(pk__gt=floor), asked)
-    rows = list(found.select_related("message").order_by("-pk")[: PAGE + 1])
+    shown = found.select_related("message").prefetch_related("message__blanks")
+    rows = list(shown.order_by("-pk")[: PAGE + 1])
     parameters = request.GET.copy()
     parameters.pop("before", None)
     first_url = f"{request.path}?{parameters.urlencode()}" if before else ""

@@ -17,11 +17,14 @@ from accounts.forms import show_refusal
 from accounts.models import List
 from accounts.permissions import AccountRequest, may, requires
 from contacts.models import ProfileField
-from messaging import actions
+from messaging import actions, wording
+from messaging.actions.blanks import blanks_of_message
 from messaging.actions.commits import OVERRIDABLE
 from messaging.actions.messages import CONTENT
 from messaging.forms import TEST_ID, SavedMessageForm, TestForm, message_initial
 from messaging.models import SavedMessage
+from messaging.models.message import Channel
+from messaging.models.message import Channel
 from messaging.previews import (
     Preview,
     chosen_contact,
@@ -117,9 +120,29 @@ def edit_page(
             "fields": personalization(in_list),
             "body_target": "#id_mjml" if form["kind"].value() == "mjml" else "#id_html",
             "preview": saved_preview(request, in_list, saved),
+            **remarks(in_list, saved),
         },
         status=422 if form.is_bound or test else 200,
     )
+
+
+def remarks(in_list: List, saved: SavedMessage | None) -> dict[str, Any]:
+    """Return what a stored message names and there is not, and what was left empty of it."""
+    if saved is None:
+        return {}
+    content = {part: getattr(saved, part) for part in wording.PARTS}
+    return {
+        "warnings": wording.warnings_of(content, wording.names_of(in_list, Channel.EMAIL)),
+        "blanks": blanks_of_message(in_list, Channel.EMAIL, saved_name(saved)),
+    }
+
+
+def came_of(saved: SavedMessage | None) -> dict[str, Any]:
+    """Return what came of all that was ever committed of a message."""
+    if saved is None:
+        return {}
+    found = figures.of_saved_message(saved)
+    return {"figures": figures.bars(found, Channel.EMAIL), "revenue": found}
 
 
 def saved_name(saved: SavedMessage | None) -> str:

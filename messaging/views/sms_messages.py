@@ -14,9 +14,11 @@ from accounts.context import choose_list
 from accounts.forms import show_refusal
 from accounts.models import List
 from accounts.permissions import AccountRequest, may, requires
-from messaging import actions
+from messaging import actions, wording
+from messaging.actions.blanks import blanks_of_message
 from messaging.forms import TEST_ID, NumberTestForm, SmsMessageForm, sms_message_initial
 from messaging.models import PhoneList, PhoneSubscription, SmsMessage
+from messaging.models.message import Channel
 from messaging.previews import chosen_contact, contact_choices, preview_sms, trial_event
 from messaging.views.phone_lists import find
 from messaging.views.saved_messages import personalization
@@ -86,6 +88,7 @@ def edit_page(
             "contacts": contact_choices(in_list),
             "fields": personalization(in_list),
             "numbers": agreed_numbers(phone_list),
+            **remarks(in_list, text),
             **shown_on_phone(
                 in_list,
                 phone_list.short_code.code,
@@ -96,6 +99,18 @@ def edit_page(
         },
         status=422 if form.is_bound or test else 200,
     )
+
+
+def remarks(in_list: List, text: SmsMessage | None) -> dict[str, Any]:
+    """Return what a stored text names and there is not, and what was left empty of it."""
+    if text is None:
+        return {}
+    names = wording.names_of(in_list, Channel.SMS)
+    kept = SmsMessage.objects.values("name", "text").get(pk=text.pk)
+    return {
+        "warnings": wording.warnings_of({"text": kept["text"]}, names),
+        "blanks": blanks_of_message(in_list, Channel.SMS, kept["name"]),
+    }
 
 
 def store(

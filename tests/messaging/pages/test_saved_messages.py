@@ -4,12 +4,15 @@ import pytest
 
 from accounts.tenancy import in_account
 from messaging import tasks
+from messaging.actions import commit_email
 from messaging.models import (
+    BlankName,
     CommittedMessage,
     Delivery,
     SandboxMessage,
     SavedMessage,
 )
+from tests.factories import DeliveryFactory
 
 
 class TestSavedMessages:
@@ -59,6 +62,37 @@ class TestSavedMessages:
         with in_account(acme.pk):
             changed = SavedMessage.objects.get()
             assert (changed.html, changed.mjml) == ("<p>New</p>", "")
+
+    def test_one_with_names_that_there_are_not_is_saved_with_a_warning(
+        self, client, mia, acme, page, shop
+    ):
+        client.force_login(mia)
+        html = "<p>\n{{ contact.frist_name }} {{ event.note }}</p>"
+
+        saved = client.post(page("new_message"), {**self.FORM, "html": html}, follow=True)
+
+        assert "HTML, line 2: there is no contact.frist_name" in saved.text
+        assert "Did you mean contact.first_name?" in saved.text
+        assert "event.note" not in saved.text.partition("These names")[2].partition("</ul>")[0]
+
+    def test_a_page_tells_what_was_left_empty(self, client, ben, acme, page, shop, now):
+        client.force_login(ben)
+        with in_account(acme.pk):
+            message = shop["message"]
+            kept = [commit_email(saved_message=message, now=now)]
+            message.subject = "New"
+            kept.append(commit_email(saved_message=message, now=now))
+            for place, one in enumerate(kept):
+                BlankName.objects.create(
+                    message=one, name="event.note", number=40 + place, last_at=now
+                )
+            DeliveryFactory.create(list=shop["list"], message=kept[0])
+
+        saved = client.get(page("message", message_id=shop["message"].pk)).text
+        deliveries = client.get(page("deliveries")).text
+
+        assert "<code>event.note</code> in 81, last" in saved
+        assert "<code>event.note</code> in 40</p>" in deliveries
 
     def test_is_previewed_for_a_contact_under_a_policy_of_its_own(self, client, ben, page, shop):
         client.force_login(ben)
