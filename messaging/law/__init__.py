@@ -3,8 +3,10 @@ At what hours the law lets a marketing text be sent, as data with its sources an
 
 `hours.csv` has the hours of countries, states and provinces; `area_codes.csv` says where a
 number of the North American plan is at home and what its clocks may show. It was made from
-the data of libphonenumber 9.0.43 (geocoding and time zones of its prefixes, read 2026-11-22):
-where an area code has several zones all of them are kept, and the hours hold in each.
+the geocoding and time zones of libphonenumber's prefixes: where an area code has several zones
+all of them are kept, and the hours hold in each. Every row says where it stands and as of when,
+those of hours how they are read, too: `statute`, or `conservative` where the law's words leave
+room and the stricter sense was taken. No row knows a holiday.
 
 Hours are a tuple of 14: for each day from Monday the minute of the local day at which they
 open and at which they close (excluded); two equal ones are a day without hours.
@@ -25,11 +27,12 @@ MINUTES = 24 * 60
 
 @dataclass(frozen=True)
 class Law:
-    """The hours of a country, a state or a province; where they stand, and as of when."""
+    """The hours of a country, a state or a province; where they stand, how read, as of when."""
 
     region: str
     hours: Hours
     source: str
+    reading: str
     as_of: str
 
 
@@ -40,6 +43,8 @@ class AreaCode:
     code: str
     region: str
     zones: tuple[str, ...]
+    source: str
+    as_of: str
 
 
 @cache
@@ -50,6 +55,7 @@ def laws() -> dict[str, Law]:
             row["region"],
             (*_span(row["monday_to_friday"]) * 5, *_span(row["saturday"]), *_span(row["sunday"])),
             row["source"],
+            row["reading"],
             row["as_of"],
         )
         for row in _rows("hours.csv")
@@ -60,7 +66,13 @@ def laws() -> dict[str, Law]:
 def area_codes() -> dict[str, AreaCode]:
     """Return the area codes of the North American numbering plan."""
     return {
-        row["area_code"]: AreaCode(row["area_code"], row["region"], tuple(row["zones"].split()))
+        row["area_code"]: AreaCode(
+            row["area_code"],
+            row["region"],
+            tuple(row["zones"].split()),
+            row["source"],
+            row["as_of"],
+        )
         for row in _rows("area_codes.csv")
     }
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -66,6 +66,10 @@ class TestLaw:
             ("US-MD", (480, 1200), (480, 1200), (480, 1200)),
             ("US-TX", (540, 1260), (540, 1260), (720, 1260)),
             ("US-AL", (480, 1200), (480, 1200), (480, 0)),
+            ("US-CT", (540, 1200), (540, 1200), (540, 1200)),
+            ("US-OR", (480, 1200), (480, 1200), (480, 1200)),
+            ("US-RI", (540, 1080), (600, 1020), (480, 0)),
+            ("US-SD", (540, 1260), (480, 0), (480, 0)),
             ("CA-ON", (540, 1290), (600, 1080), (600, 1080)),
             ("", (0, 1440), (0, 1440), (0, 1440)),
         ],
@@ -78,7 +82,10 @@ class TestLaw:
         assert (hours[0:2], hours[10:12], hours[12:14]) == (monday, saturday, sunday)
 
     def test_says_where_it_stands(self) -> None:
-        assert all(one.source and one.as_of for one in law.laws().values())
+        rows = [*law.laws().values(), *law.area_codes().values()]
+        assert all(one.source and date.fromisoformat(one.as_of) for one in rows)
+        readings = {one.reading.partition(":")[0] for one in law.laws().values()}
+        assert readings == {"statute", "conservative"}
         assert len(law.area_codes()) > 400
         assert law.area_codes()["850"].zones == ("America/Chicago", "America/New_York")
 
