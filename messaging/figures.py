@@ -49,6 +49,55 @@ class Figures:
         return mean.quantize(Decimal("0.01"))
 
 
+@dataclass(frozen=True)
+class Bar:
+    """One line of the picture: `number` of `whole`, in words; `note` says what is apart."""
+
+    word: str
+    number: int
+    whole: int
+    of: str = ""
+    note: str = ""
+
+    @property
+    def share(self) -> float:
+        """How long the bar is: 0 to 100."""
+        return round(min(100 * self.number / self.whole, 100), 1) if self.whole else 0
+
+
+def bars(found: Figures, channel: Channel) -> list[Bar]:
+    """Return the lines that a page draws of a message's figures; none if nothing was sent."""
+    if not found.sent:
+        return []
+    sent, delivered = found.sent, found.delivered
+    machines, scanners = found.opened_by_machines, found.clicked_by_machines
+    lines = [
+        Bar("Sent", sent, sent),
+        Bar("Delivered", delivered, sent, "of sent"),
+        Bar(
+            "Opened",
+            found.opened,
+            delivered,
+            "of delivered",
+            f"{machines:,} loaded by mail programs, not counted" if machines else "",
+        ),
+        Bar(
+            "Clicked",
+            found.clicked,
+            delivered,
+            "of delivered",
+            f"{scanners:,} followed by scanners, not counted" if scanners else "",
+        ),
+        Bar("Replied", found.replied, delivered, "of delivered"),
+        Bar("Bounced", found.bounced, sent, "of sent"),
+        Bar("Unsubscribed", found.unsubscribed, delivered, "of delivered"),
+        Bar("Marked as spam", found.complained, delivered, "of delivered"),
+        Bar("Orders", found.orders, delivered, "of delivered"),
+    ]
+    left_out = {"Replied"} if channel == Channel.EMAIL else {"Opened", "Bounced", "Marked as spam"}
+    return [line for line in lines if line.word not in left_out]
+
+
 # A figure's kind -> where it stands.
 PLACES = {
     "sent": "sent",

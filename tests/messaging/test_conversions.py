@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 
 from accounts.actions import update_account
 from accounts.tenancy import in_account, sql
@@ -13,7 +14,9 @@ from contacts.actions.erasure import erase
 from contacts.models import Intake, Listener
 from messaging import figures
 from messaging.actions.receipts import CameBack, write_receipts
-from messaging.models import Conversion, Figure, Receipt
+from messaging.models import CommittedMessage, Conversion, Figure, Receipt
+from messaging.models.message import Channel
+from tests.engine.world import World
 from tests.factories import DeliveryFactory, ListFactory, SubscriptionFactory
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -328,3 +331,70 @@ class TestFolding:
             assert [(one.number, one.is_folded) for one in Figure.objects.all()] == [(202, True)]
         with in_account(globex.pk):
             assert Figure.objects.count() == 100
+
+
+class TestBars:
+    def test_say_shares_and_what_is_apart(self):
+        found = figures.Figures(sent=200, bounced=10, opened=95, opened_by_machines=1200, orders=2)
+
+        lines = {line.word: line for line in figures.bars(found, Channel.EMAIL)}
+
+        assert (lines["Delivered"].number, lines["Delivered"].share) == (190, 95.0)
+        assert (lines["Opened"].number, lines["Opened"].whole, lines["Opened"].share) == (
+            95,
+            190,
+            50,
+        )
+        assert lines["Opened"].note == "1,200 loaded by mail programs, not counted"
+        assert "Replied" not in lines
+
+    def test_of_texts_have_answers_and_no_opens(self):
+        lines = [line.word for line in figures.bars(figures.Figures(sent=1), Channel.SMS)]
+
+        assert lines == ["Sent", "Delivered", "Clicked", "Replied", "Unsubscribed", "Orders"]
+
+    def test_are_none_of_what_was_never_sent(self):
+        assert figures.bars(figures.Figures(), Channel.EMAIL) == []
+
+
+class TestOnPages:
+    @pytest.fixture
+    def pages(self, acme, now):
+        """A published step that sends a saved message, with some figures; the addresses."""
+        with in_account(acme.pk):
+            world = World(now)
+            live = world.live("{key: hello, message: {saved_message: We miss you}}")
+            message = CommittedMessage.objects.get()
+            for kind, number, amount in (("sent", 40, 0), ("opened", 8, 0), ("converted", 2, 99)):
+                Figure.objects.create(
+                    conversation_id=live.pk,
+                    step_key="hello",
+                    message_id=message.pk,
+                    kind=kind,
+                    number=number,
+                    amount=amount,
+                )
+            of_list = ["acme-shoes", world.in_list.pk]
+            return [
+                reverse("conversations:step", args=[*of_list, live.pk, "main", "hello"]),
+                reverse("messaging:message", args=[*of_list, world.saved_message.pk]),
+            ]
+
+    @pytest.mark.parametrize("place", [0, 1])
+    def test_are_shown_to_who_may_look(self, client, ben, mia, zoe, pages, place):
+        client.force_login(ben)
+        text = client.get(pages[place]).text
+
+        assert "What came of it" in text
+        assert ("20% of delivered" in text, "99.00 in all, 49.50 each" in text) == (True, True)
+        client.force_login(mia)
+        assert "49.50 each" in client.get(pages[place]).text
+        client.force_login(zoe)
+        assert client.get(pages[place]).status_code == 404
+
+    def test_say_so_where_nothing_was_sent(self, client, ben, acme, pages):
+        with in_account(acme.pk):
+            Figure.objects.all().delete()
+        client.force_login(ben)
+
+        assert all("Nothing was sent yet" in client.get(page).text for page in pages)

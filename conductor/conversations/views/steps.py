@@ -24,7 +24,9 @@ from conductor.conversations.views.finding import (
     revision_of,
 )
 from conductor.steps import step_types
+from messaging import figures
 from messaging.models import CommittedMessage, SavedMessage
+from messaging.models.message import Channel
 from messaging.previews import (
     Preview,
     chosen_contact,
@@ -171,7 +173,17 @@ def _message_context(opened: Opened, place: Place) -> dict[str, Any]:
         "contacts": contact_choices(opened.in_list),
         "personal_fields": personalization(opened.in_list),
         "committed": CommittedMessage.objects.filter(pk=commit).first() if commit else None,
+        **_figures(opened, place),
     }
+
+
+def _figures(opened: Opened, place: Place) -> dict[str, Any]:
+    """Return what came of a step's messages, once the conversation was published."""
+    if opened.conversation.published is None:
+        return {}
+    found = figures.of_step(opened.conversation.pk, place.step.key)
+    channel = Channel.EMAIL if place.step.kind == "message" else Channel.SMS
+    return {"has_figures": True, "figures": figures.bars(found, channel), "revenue": found}
 
 
 @require_GET
