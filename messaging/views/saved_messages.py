@@ -17,13 +17,12 @@ from accounts.forms import show_refusal
 from accounts.models import List
 from accounts.permissions import AccountRequest, may, requires
 from contacts.models import ProfileField
-from messaging import actions, wording
+from messaging import actions, figures, wording
 from messaging.actions.blanks import blanks_of_message
 from messaging.actions.commits import OVERRIDABLE
 from messaging.actions.messages import CONTENT
 from messaging.forms import TEST_ID, SavedMessageForm, TestForm, message_initial
 from messaging.models import SavedMessage
-from messaging.models.message import Channel
 from messaging.models.message import Channel
 from messaging.previews import (
     Preview,
@@ -121,6 +120,7 @@ def edit_page(
             "body_target": "#id_mjml" if form["kind"].value() == "mjml" else "#id_html",
             "preview": saved_preview(request, in_list, saved),
             **remarks(in_list, saved),
+            **came_of(saved),
         },
         status=422 if form.is_bound or test else 200,
     )
