@@ -1,27 +1,22 @@
 """Coupons: the account's pools, their codes, and what came of adding some."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.actions import InvalidValueError
 from accounts.context import choose_list
 from accounts.forms import show_refusal
 from accounts.permissions import AccountRequest, requires
-from accounts.tenancy import in_account
-from contacts.actions.imports import progress
-from contacts.imports.rejects import rejects_csv
-from contacts.models import Import, ImportReject
-from contacts.models.imports import ImportKind, ImportStatus
+from contacts.models import Import
+from contacts.models.imports import ImportKind
 from messaging.actions.coupon_codes import import_codes
 from messaging.actions.coupons import (
     PoolCounts,
@@ -33,17 +28,11 @@ from messaging.actions.coupons import (
 from messaging.coupon_forms import CodesForm, PoolForm
 from messaging.models import CouponPool
 from messaging.models.coupon import PoolKind
+from messaging.views.files import STATES, Back, file_page, problems_file
 
 PAGE = 50
 SHOWN_FILES = 20
-SHOWN_PROBLEMS = 50
-UNDER_WAY = {ImportStatus.READY.value, ImportStatus.PROCESSING.value}
-STATES = {
-    ImportStatus.READY.value: ("queued", "Waiting for a worker"),
-    ImportStatus.PROCESSING.value: ("running", "Running"),
-    ImportStatus.COMPLETED.value: ("done", "Done"),
-    ImportStatus.FAILED.value: ("failed", "Failed"),
-}
+SHOWN_CODES = 50
 
 
 @require_GET
@@ -151,7 +140,7 @@ def pool_page(
             "is_static": pool.kind == PoolKind.STATIC,
             "counts": counts,
             "state": state_of(pool, counts),
-            "codes": static_codes(pool)[:SHOWN_PROBLEMS],
+            "codes": static_codes(pool)[:SHOWN_CODES],
             "files": [
                 (one, STATES[one.status]) for one in files_of(pool).order_by("-pk")[:SHOWN_FILES]
             ],
@@ -208,30 +197,17 @@ def coupon_file(
 ) -> HttpResponse:
     """Show how far a file of codes is, and which lines were not taken."""
     pool, shown = find_file(request, list_id, pool_id, import_id)
-    found = ImportReject.objects.filter(imported=shown).order_by("line", "pk")
-    rejected = shown.counts.get("rejected", 0)
-    context = {
-        "pool": pool,
-        "import": shown,
-        "state": STATES[shown.status],
-        "under_way": shown.status in UNDER_WAY,
-        "share": int(100 * progress(shown)),
-        "added": shown.counts.get("created", 0),
-        "processed": shown.counts.get("processed", 0),
-        "rejected": rejected,
-        "rejects": list(found[:SHOWN_PROBLEMS]),
-        "more_rejects": max(0, rejected - SHOWN_PROBLEMS),
-    }
-    if request.htmx:
-        return render(request, "messaging/coupon_file.html#progress", context)
-    return render(
+    slug = request.account.slug
+    return file_page(
         request,
-        "messaging/coupon_file.html",
-        {
-            **context,
-            "page_title": shown.file_name,
-            "breadcrumbs": [*crumbs(request, list_id, pool), (shown.file_name, "")],
-        },
+        shown,
+        title=f"Codes for {pool.name}",
+        counts=[("Added", shown.counts.get("created", 0))],
+        back=Back(
+            reverse("messaging:coupon_pool", args=[slug, list_id, pool_id]), "ticket", pool.name
+        ),
+        problems_url=reverse("messaging:coupon_problems", args=[slug, list_id, pool_id, import_id]),
+        breadcrumbs=crumbs(request, list_id, pool),
     )
 
 
@@ -242,20 +218,7 @@ def coupon_problems(
 ) -> HttpResponseBase:
     """Download the lines that were not taken as CSV: line, severity, reason, the line."""
     _, shown = find_file(request, list_id, pool_id, import_id)
-    response = StreamingHttpResponse(
-        problem_lines(request.account.pk, shown), content_type="text/csv; charset=utf-8"
-    )
-    name = f"{shown.file_name.rpartition('.')[0] or shown.file_name}-problems.csv"
-    response["Content-Disposition"] = content_disposition_header(True, name)  # noqa: FBT003
-    return response
-
-
-def problem_lines(account_id: int, shown: Import) -> Iterator[str]:
-    """Yield the lines of the file of problems, in the account, after the view has ended."""
-    # Excel takes UTF-8 for what it is only after this mark.
-    yield "\ufeff"
-    with in_account(account_id):
-        yield from rejects_csv(shown)
+    return problems_file(request, shown)
 
 
 def crumbs(

@@ -5,31 +5,28 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.actions import InvalidValueError
 from accounts.forms import show_refusal
 from accounts.models import List
 from accounts.permissions import AccountRequest, requires
-from contacts.actions.imports import progress
-from contacts.models import Import, ImportReject
+from contacts.models import Import
 from contacts.models.imports import ImportKind
 from messaging.actions.address_files import KINDS, import_addresses
 from messaging.actions.suppressions import hashed_address, read_address, release, suppress
 from messaging.models import Suppression, SuppressionReason
 from messaging.models.message import Channel
 from messaging.suppression_forms import DeactivationsForm, SuppressForm
-from messaging.views.coupons import STATES, UNDER_WAY, problem_lines
+from messaging.views.files import STATES, Back, file_page, problems_file
 
 PAGE = 50
 MOST_PASTED = 5_000
 SHOWN_FILES = 10
-SHOWN_PROBLEMS = 50
 
 
 @require_GET
@@ -178,39 +175,27 @@ def release_suppression(request: AccountRequest, suppression_id: int) -> HttpRes
 def address_file(request: AccountRequest, import_id: int) -> HttpResponse:
     """Show how far a file of addresses is, and which lines were not taken."""
     shown = get_object_or_404(files(), pk=import_id)
-    found = ImportReject.objects.filter(imported=shown).order_by("line", "pk")
-    rejected = shown.counts.get("rejected", 0)
-    context = {
-        "import": shown,
-        "state": STATES[shown.status],
-        "under_way": shown.status in UNDER_WAY,
-        "share": int(100 * progress(shown)),
-        "processed": shown.counts.get("processed", 0),
-        "counts": named_counts(shown),
-        "rejects": list(found[:SHOWN_PROBLEMS]),
-        "more_rejects": max(0, rejected - SHOWN_PROBLEMS),
-    }
-    if request.htmx:
-        return render(request, "messaging/address_file.html#progress", context)
-    way = reverse("messaging:suppressions", args=[request.account.slug])
-    crumbs = [("Contacts", ""), ("Suppression List", way), (shown.file_name, "")]
-    return render(
+    slug = request.account.slug
+    way = reverse("messaging:suppressions", args=[slug])
+    return file_page(
         request,
-        "messaging/address_file.html",
-        {**context, "page_title": shown.file_name, "breadcrumbs": crumbs},
+        shown,
+        title=shown.get_kind_display(),
+        counts=named_counts(shown),
+        back=Back(way, "circle-minus", "Suppression List"),
+        problems_url=reverse("messaging:address_problems", args=[slug, import_id]),
+        breadcrumbs=[("Contacts", ""), ("Suppression List", way)],
     )
 
 
 def named_counts(shown: Import) -> Sequence[tuple[str, int]]:
-    """Return what became of a file's lines, in words."""
+    """Return what became of the lines that were taken, in words."""
     counts = shown.counts
-    rejected = ("Not taken", counts.get("rejected", 0))
     if shown.kind == ImportKind.DEACTIVATIONS:
-        return [("Consents ended", counts.get("unsubscribed", 0)), rejected]
+        return [("Consents ended", counts.get("unsubscribed", 0))]
     return [
         ("Suppressed", counts.get("created", 0)),
         ("Suppressed before", counts.get("unchanged", 0)),
-        rejected,
     ]
 
 
@@ -218,10 +203,4 @@ def named_counts(shown: Import) -> Sequence[tuple[str, int]]:
 @requires("view")
 def address_problems(request: AccountRequest, import_id: int) -> HttpResponseBase:
     """Download the lines that were not taken as CSV: line, severity, reason, the line."""
-    shown = get_object_or_404(files(), pk=import_id)
-    response = StreamingHttpResponse(
-        problem_lines(request.account.pk, shown), content_type="text/csv; charset=utf-8"
-    )
-    name = f"{shown.file_name.rpartition('.')[0] or shown.file_name}-problems.csv"
-    response["Content-Disposition"] = content_disposition_header(True, name)  # noqa: FBT003
-    return response
+    return problems_file(request, get_object_or_404(files(), pk=import_id))
