@@ -116,5 +116,6 @@ urlpatterns = [
     path(f"{APP}resume/", apps.resume_app, name="resume_app"),
     path(f"{APP}default/", apps.default_app, name="default_app"),
     path(f"{APP}disconnect/", apps.disconnect_app, name="disconnect_app"),
+    path(f"{APPS}restore/", apps.restore_app, name="restore_app"),
     path(f"{APPS}<slug:channel>/<slug:kind>/", apps.app, name="app"),
 ]

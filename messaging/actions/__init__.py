@@ -1,6 +1,7 @@
 """What is done to messages, short codes, phone lists, consents and carriers."""
 
 from messaging.actions.commits import commit_email, commit_sms
+from messaging.actions.disconnection import disconnect_provider, restore_provider
 from messaging.actions.messages import (
     create_sms_message,
     delete_message,
@@ -19,7 +20,6 @@ from messaging.actions.providers import (
     carrier_for,
     carrier_of,
     connect_provider,
-    disconnect_provider,
     make_default,
     pause_provider,
     resume_provider,
@@ -59,6 +59,7 @@ __all__ = [
     "record_receipts",
     "release",
     "reply_text",
+    "restore_provider",
     "resume_provider",
     "save_message",
     "send_test_email",

@@ -171,24 +171,6 @@ def resume_provider(
     wake("send")
 
 
-def disconnect_provider(
-    *, provider: Provider, now: datetime, by: User | ApiClient | None = None
-) -> None:
-    """
-    Forget a provider and its secrets; without a default the channel is the sandbox's.
-
-    :raises InvalidValueError: field `provider` for the default while others are connected:
-        which of them takes over must be said first.
-    """
-    others = Provider.objects.filter(channel=provider.channel).exclude(pk=provider.pk)
-    if provider.is_default and others.exists():
-        raise InvalidValueError(
-            "provider", "Choose another default sender first: this one carries the messages."
-        )
-    note(provider, "deleted", now=now, by=by)
-    provider.delete()
-
-
 def note(
     provider: Provider, verb: str, *, now: datetime, by: User | ApiClient | None = None
 ) -> None:

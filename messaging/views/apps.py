@@ -16,12 +16,14 @@ from accounts.actions import InvalidValueError
 from accounts.forms import show_refusal
 from accounts.permissions import AccountRequest, requires
 from messaging import actions
+from messaging.actions.disconnection import MOST_COUNTED, count_waiting
 from messaging.actions.providers import callback_of, note_test, stored_secrets, test_message
 from messaging.models import Provider
 from messaging.models.message import Channel
 from messaging.provider_forms import NumberForm, ProviderForm, provider_initial
 from messaging.providers import Carrier, Outgoing, ProviderError, carriers
 
+DISCONNECTED = "disconnected provider"
 CHANNELS = ((Channel.EMAIL, "Email", "mail"), (Channel.SMS, "SMS", "device-mobile"))
 
 
@@ -147,7 +149,54 @@ def change(act: Callable[..., None], said: str) -> Callable[..., HttpResponseBas
 pause_app = change(actions.pause_provider, "{} is paused: its messages wait.")
 resume_app = change(actions.resume_provider, "{} sends again.")
 default_app = change(actions.make_default, "The next messages go by {}.")
-disconnect_app = change(actions.disconnect_provider, "{} is disconnected.")
+
+
+@require_POST
+@requires("manage")
+def disconnect_app(request: AccountRequest, provider_id: int) -> HttpResponse:
+    """Take a provider away, say what stops by that, and offer to take it back."""
+    provider = get_object_or_404(Provider.objects.select_for_update(), pk=provider_id)
+    stops = what_stops(provider)
+    try:
+        kept = actions.disconnect_provider(provider=provider, now=timezone.now(), by=request.user)
+    except InvalidValueError as refused:
+        messages.error(request, refused.message)
+    else:
+        request.session[DISCONNECTED] = kept
+        undo = reverse("messaging:restore_app", args=[request.account.slug])
+        messages.success(request, stops, extra_tags=f"undo:{undo}")
+    return redirect("messaging:apps", request.account.slug)
+
+
+def what_stops(provider: Provider) -> str:
+    """Say what is no more without a provider."""
+    label = carriers()[provider.kind].label
+    said = f"{label} is disconnected, and what it tells of sent messages is not heard any more."
+    if not provider.is_default:
+        return said
+    waiting = count_waiting(provider.channel)
+    number = f"{waiting:,}" if waiting <= MOST_COUNTED else f"more than {MOST_COUNTED:,}"
+    channel = Channel(provider.channel).label
+    return (
+        f"{said} {channel} stays in the Sandbox inbox from now on and goes to nobody, "
+        f"{number} waiting {'message' if waiting == 1 else 'messages'} too."
+    )
+
+
+@require_POST
+@requires("manage")
+def restore_app(request: AccountRequest) -> HttpResponse:
+    """Take back the provider that was disconnected last."""
+    kept = request.session.pop(DISCONNECTED, None)
+    try:
+        if kept is None:
+            raise InvalidValueError("provider", "There is nothing to take back.")
+        provider = actions.restore_provider(kept=kept, now=timezone.now(), by=request.user)
+    except InvalidValueError as refused:
+        messages.error(request, refused.message)
+    else:
+        messages.success(request, f"{carriers()[provider.kind].label} is connected again.")
+    return redirect("messaging:apps", request.account.slug)
 
 
 class Opened(HttpResponse):

@@ -6,6 +6,7 @@ from accounts.models import AuditEntry
 from accounts.tenancy import in_account
 from messaging import actions
 from messaging.models import Provider
+from tests.factories import QueuedEmailFactory
 from tests.messaging.counterparts.sink import running_sink
 
 VERBS = ("test_app", "pause_app", "resume_app", "default_app", "disconnect_app")
@@ -211,6 +212,34 @@ class TestChange:
             carrier = actions.carrier_of("email")
             assert carrier is not None
             assert carrier.kind == "sendgrid"
+
+    def test_what_was_disconnected_is_taken_back_as_it_was(
+        self, client, ada, acme, page, connected
+    ):
+        client.force_login(ada)
+        before = Provider.objects.filter(pk=connected["sendgrid"].pk)
+        with in_account(acme.pk):
+            kept = before.values("id", "settings", "secret", "hook_key", "is_default").get()
+
+        said = client.post(page("disconnect_app", provider_id=kept["id"]), follow=True)
+        undone = client.post(page("restore_app"), follow=True)
+        again = client.post(page("restore_app"), follow=True)
+
+        assert page("restore_app") in said.text
+        assert "is connected again" in undone.text
+        assert "nothing to take back" in again.text
+        with in_account(acme.pk):
+            assert before.values("id", "settings", "secret", "hook_key", "is_default").get() == kept
+
+    def test_what_stops_with_the_default_is_said(self, client, ada, acme, page, connected):
+        client.force_login(ada)
+        with in_account(acme.pk):
+            QueuedEmailFactory.create_batch(2)
+
+        client.post(page("disconnect_app", provider_id=connected["sendgrid"].pk))
+        said = client.post(page("disconnect_app", provider_id=connected["smtp"].pk), follow=True)
+
+        assert "goes to nobody, 2 waiting messages too" in said.text
 
     def test_the_default_is_disconnected_last(self, client, ada, acme, page, connected):
         client.force_login(ada)
