@@ -16,6 +16,8 @@ from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
 
+from messaging.mailboxes import plain_domain
+
 WORD_BYTES = 45  # of one encoded word, which then has 72 characters
 PLAIN_CHARACTERS = 60  # a longer line of a header is written as encoded words
 BRACKETS = str.maketrans("", "", "<>")
@@ -170,8 +172,12 @@ def one_line(value: str) -> str:
 
 
 def bare(address: str) -> str:
-    """Return an address that stays within its angle brackets."""
-    return short(one_line(address).translate(BRACKETS))
+    """Return an address that stays within its angle brackets, its domain in IDNA form."""
+    plain = short(one_line(address).translate(BRACKETS))
+    if plain.isascii():
+        return plain
+    local, at, domain = plain.rpartition("@")
+    return f"{local}{at}{plain_domain(domain)}"
 
 
 def short(value: str) -> str:

@@ -7,11 +7,14 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from accounts.actions import InvalidValueError
 from accounts.models import List
 from accounts.tenancy import current_account_id
 from contacts.models import Contact, Subscription, SubscriptionState
 from messaging import rendering, samples, wording
 from messaging.actions.commits import frozen
+from messaging.actions.messages import WORDS as SIZED
+from messaging.actions.messages import check_length
 from messaging.models import CommittedMessage, Delivery
 from messaging.models.message import Channel
 from messaging.purchases import latest_order_event
@@ -60,6 +63,11 @@ def preview_email(
     The HTML comes with preheader, footer, links and pixel; the links work, and are nobody's.
     Given a delivery's id and its message's, the bytes are that delivery's.
     """
+    try:
+        for part in SIZED:
+            check_length(part, content.get(part, ""))
+    except InvalidValueError as refused:
+        return Preview(fault=refused.message)
     parts = frozen(content, in_list)
     if content.get("mjml", "").strip():
         try:

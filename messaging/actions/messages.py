@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
-
 from accounts.actions import FaultyContentError, InvalidValueError, record
 from accounts.models import ApiClient, List, User
 from messaging import rendering
+from messaging.mailboxes import MailboxError, checked_mailbox
 from messaging.models import PhoneList, SavedMessage, SmsMessage
 
 CONTENT = ("subject", "preheader", "from_name", "from_email", "reply_to", "mjml", "html", "text")
 LINES = {"subject": 250, "preheader": 250, "from_name": 120, "from_email": 254, "reply_to": 254}
+ADDRESSES = {"from_email", "reply_to"}
 WORDS = {
     "subject": "The subject",
     "preheader": "The preheader",
@@ -91,7 +90,7 @@ def clean_content(content: Mapping[str, str]) -> dict[str, str]:
     elif clean.get("html"):
         clean["mjml"] = ""
     check_email(clean)
-    return clean
+    return clean | {part: check_address(part, clean[part]) for part in ADDRESSES & clean.keys()}
 
 
 def compile_mjml(source: str) -> str:
@@ -107,7 +106,7 @@ def check_email(content: Mapping[str, str]) -> None:
     """Refuse parts of an email that are too long, no address, or do not compile."""
     for part, value in content.items():
         check_length(part, value)
-    for part in ("from_email", "reply_to"):
+    for part in ADDRESSES:
         check_address(part, content.get(part, ""))
     for part in ("subject", "preheader", "from_name", "html", "text"):
         check_template(part, content.get(part, ""))
@@ -122,13 +121,12 @@ def check_length(part: str, value: str) -> None:
         raise InvalidValueError(part, f"{WORDS[part]} holds a NUL character.")
 
 
-def check_address(part: str, value: str) -> None:
-    """Refuse what is neither empty nor an email address."""
-    if value:
-        try:
-            validate_email(value)
-        except ValidationError as invalid:
-            raise InvalidValueError(part, f"{value} is no email address.") from invalid
+def check_address(part: str, value: str) -> str:
+    """Return an address as it is stored, "" for none; refuse what is none that we write from."""
+    try:
+        return checked_mailbox(value) if value else ""
+    except MailboxError as invalid:
+        raise InvalidValueError(part, f"{WORDS[part]}: {invalid}") from invalid
 
 
 def check_template(part: str, source: str) -> None:

@@ -16,6 +16,7 @@ from messaging.mime import (
     Envelope,
     Letter,
     Skeleton,
+    bare,
     one_line,
     shown_mailbox,
     with_preheader,
@@ -243,7 +244,7 @@ class Finisher:
         self.rules = rules
         self.now = now
         content = message.content
-        self.from_email = content.get("from_email", "")
+        self.from_email = bare(content.get("from_email", ""))
         self.skeleton = Skeleton(from_email=self.from_email, reply_to=content.get("reply_to", ""))
 
     def __call__(
