@@ -177,7 +177,7 @@ class TestCaller:
     def test_ends_slow_and_endless_answers_and_lets_the_contact_go_on(
         self, acme: Account, shop: OtherSide, names: Names, now: datetime
     ) -> None:
-        for name in ("drip_head", "drip_body", "huge", "hang_up", "rubbish", "break_off"):
+        for name in ("never", "drip_head", "drip_body", "huge", "hang_up", "rubbish", "break_off"):
             shop.behaviours[f"/{name}"] = getattr(behaviour, name)
         paths = list(shop.behaviours)
         at = now
@@ -190,7 +190,7 @@ class TestCaller:
             outcomes = {
                 call.outcome.get("error", "done") for call in Call.objects.filter(state="failed")
             }
-            assert states(acme) == {"done": 2, "failed": 4}
+            assert states(acme) == {"done": 2, "failed": 5}
             world.tick(at)
             assert set(Enrollment.objects.values_list("step_key", flat=True)) == {"rest"}
         assert outcomes == {
