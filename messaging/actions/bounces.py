@@ -5,7 +5,8 @@ What a bounce does is the list's to say (`bounceHandling`): None notes it; Stand
 address off that list; Aggressive writes to it from no list of the account. A hard bounce does
 so at once, soft ones when there are `bounceUnsubscribeCount` of the list in a row: whoever
 opens or clicks anything has a mailbox that works. A complaint counts for the whole account,
-whatever the list says: it costs the sender's name with the provider.
+whatever the list says: it costs the sender's name with the provider. A number that does not
+exist or takes no texts is off every phone list at once.
 """
 
 from collections import defaultdict
@@ -17,12 +18,19 @@ from accounts.models import List
 from accounts.models.list import BounceHandling
 from accounts.tenancy import sql
 from contacts.actions.leaving import unsubscribe_many
+from messaging.actions.phones import deactivate_phones
 from messaging.actions.suppressions import suppress
 from messaging.models import SuppressionReason
 from messaging.models.message import Channel
 
 BOUNCE = "Bounce"
 COMPLAINT = "Abuse"
+NO_NUMBER = "PermanentError"
+NUMBERS = """
+    SELECT DISTINCT delivery.address
+    FROM messaging_delivery AS delivery
+    WHERE delivery.id = ANY(%(ids)s::bigint[]) AND delivery.channel = 'sms' AND NOT delivery.is_test
+"""
 BY_RECIPIENT = "Recipient"
 
 
@@ -45,6 +53,9 @@ def heed_bounces(*, hard: Sequence[int], soft: Sequence[int], now: datetime) -> 
     worn_out = [one for one in what_bounced(soft) if 0 < one.enough <= one.soft_count]
     stop(for_good, SuppressionReason.HARD_BOUNCE, now=now)
     stop(worn_out, SuppressionReason.SOFT_BOUNCES, now=now)
+    if hard:
+        numbers = [row[0] for row in sql.fetch_all(NUMBERS, ids=list(hard))]
+        deactivate_phones(phones=numbers, reason=NO_NUMBER, now=now)
 
 
 def what_bounced(deliveries: Sequence[int]) -> list[Bounced]:

@@ -214,22 +214,25 @@ def unsubscribe_phone(
     return subscription
 
 
-def deactivate_phones(*, phones: Sequence[str], now: datetime) -> int:
+def deactivate_phones(*, phones: Sequence[str], now: datetime, reason: str = "Deactivated") -> int:
     """
     Opt numbers that their carrier gave up out of every phone list; return how many consents ended.
 
-    Whoever gets such a number next has agreed to nothing, and may agree anew. One statement
-    for all, and conversations hear of each.
+    Whoever gets such a number next has agreed to nothing, and may agree anew. A number that
+    takes no texts at all is the same, for the reason `PermanentError`. One statement for all,
+    and conversations hear of each.
     """
+    if not phones:
+        return 0
     rows = sql.fetch_all(
         sql.statement("messaging", "opt_out_phones"),
         phones=sorted(set(phones)),
         phone_list_id=None,
-        reason="Deactivated",
+        reason=reason,
         now=now,
     )
     ids = [row[0] for row in rows]
-    note_changes(ids=ids, what="opted out", source="Deactivated", now=now)
+    note_changes(ids=ids, what="opted out", source=reason, now=now)
     if ids:
         facts.announce_many(ENDED, ids=ids, now=now)
         record(verb="deactivated", noun="phones", now=now, detail={"consents": len(ids)})

@@ -155,11 +155,12 @@ def received_bubble(text: InboundText, zone: tzinfo) -> dict[str, Any]:
 
 def sent_bubble(delivery: Delivery, exact: str, zone: tzinfo) -> dict[str, Any]:
     """Return what we sent: as it went where that is known, else as its template."""
-    template = delivery.message.content.get("text", "") if delivery.message else ""
+    content = delivery.message.content if delivery.message else {}
+    picture = content.get("media_url", "")
     return {
         "way": "out",
-        "text": exact or template,
-        "media": [],
+        "text": exact or content.get("text", ""),
+        "media": [picture] if picture else [],
         "when": shown_time(delivery.sent_at or delivery.queued_at, zone),
         "note": delivery.get_state_display(),
     }

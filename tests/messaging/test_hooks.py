@@ -481,6 +481,8 @@ class TestTwilio:
         with in_account(acme.pk):
             receipt = Receipt.objects.get()
             assert (receipt.kind, receipt.detail["bounce"]) == ("bounced", "hard")
+            consent = text.phone_list.subscriptions.get()
+            assert (consent.state, consent.opt_out_reason) == ("Unsubscribed", "PermanentError")
 
     def test_a_forged_one_is_refused(self, acme, connect, text):
         url = connect("twilio")
