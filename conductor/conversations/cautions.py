@@ -15,7 +15,6 @@ from conductor.conversations.problems import Problem
 from conductor.steps import MessageUse
 from messaging import wording
 from messaging.models import CommittedMessage
-from messaging.models.message import Channel
 from messaging.tracking.plans import plan_of
 from messaging.tracking.rules import Rules, rules_of
 
@@ -67,7 +66,7 @@ def footer_cautions(
     use: MessageUse, content: Mapping[str, Any], rules: Rules, *, is_transaction: bool
 ) -> Iterator[tuple[str, str]]:
     """Find an email that gets the standard footer, and say for want of what."""
-    if use.channel != Channel.EMAIL or not content:
+    if use.channel != "email" or not content:
         return
     missing = plan_of(content, name="", rules=rules, transactional=is_transaction).missing
     lacked = [LACKED[one] for one in missing if one == "address" or rules.has_removal_link]

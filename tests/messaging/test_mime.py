@@ -125,11 +125,17 @@ class TestThousandDrawnMessages:
         assert raw == drawn.raw
         leaves = [part for part in message.walk() if not part.is_multipart()]
         wanted = [text for text in (drawn.letter.text, drawn.letter.html) if text] or [""]
-        assert [
-            part.get_payload(decode=True).decode().replace("\r\n", "\n") for part in leaves
-        ] == [lines(text).encode(errors="replace").decode() for text in wanted]
+        assert [payload(part).replace("\r\n", "\n") for part in leaves] == [
+            lines(text).encode(errors="replace").decode() for text in wanted
+        ]
         subject = str(make_header(decode_header(message["Subject"] or "")))
         assert subject.replace(" ", "") == shown(drawn.letter.subject).replace(" ", "")
+
+
+def payload(part):
+    decoded = part.get_payload(decode=True)
+    assert isinstance(decoded, bytes)
+    return decoded.decode()
 
 
 def shown(text):
