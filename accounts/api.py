@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from accounts import actions, folders
 from accounts import secrets as vault
+from accounts.lists import delete_list
 from accounts.models import ApiClient, BounceHandling, Folder, List, Secret
 from accounts.tenancy import in_account, lookups
 from accounts.wire import (
@@ -268,6 +269,13 @@ def replace_list(request: WireRequest, list_id: Id, body: ListIn) -> Updated:
         **list_settings(body),
     )
     return updated(list_id)
+
+
+@lists.delete("/List/{list_id}", levels=["List"])
+def delete_one_list(request: WireRequest, list_id: Id) -> Deleted:
+    """Delete a list that nobody is on and nothing is drawn on, with its settings."""
+    delete_list(deleted=found_list(list_id), now=request.now, by=request.client)
+    return deleted()
 
 
 drawers = Frame("/email/v1", integration="email", tag="Folder")

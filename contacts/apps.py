@@ -7,3 +7,16 @@ class ContactsConfig(AppConfig):
     """Contacts: see the package's docstring."""
 
     name = "contacts"
+
+    def ready(self) -> None:
+        """Say how fields are cleared, and that a list with contacts is kept."""
+        from accounts.lists import KEEPERS
+        from contacts.actions.clearing import take_ranges
+        from contacts.imports.running import TAKERS
+        from contacts.models import Subscription
+        from contacts.models.imports import ImportKind
+
+        TAKERS[ImportKind.CLEARINGS.value] = take_ranges
+        KEEPERS["contacts"] = lambda one: (
+            "contacts" if Subscription.objects.filter(list=one).exists() else ""
+        )

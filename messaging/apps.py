@@ -9,7 +9,12 @@ class MessagingConfig(AppConfig):
     name = "messaging"
 
     def ready(self) -> None:
-        """Say how files of codes and addresses are taken, people forgotten, orders followed."""
+        """
+        Say how files of codes and addresses are taken, people forgotten, orders followed.
+
+        And that a list with short codes or deliveries is kept.
+        """
+        from accounts.lists import KEEPERS
         from contacts.actions.erasure import ERASERS, Eraser
         from contacts.actions.orders import FOLLOWERS
         from contacts.imports.running import TAKERS
@@ -18,9 +23,11 @@ class MessagingConfig(AppConfig):
         from messaging.actions.address_files import take_addresses, take_deactivations
         from messaging.actions.conversions import ascribe
         from messaging.actions.coupon_codes import take_codes
+        from messaging.uses import keeps_list
 
         TAKERS[ImportKind.COUPONS.value] = take_codes
         TAKERS[ImportKind.SUPPRESSIONS.value] = take_addresses
         TAKERS[ImportKind.DEACTIVATIONS.value] = take_deactivations
         FOLLOWERS["messaging"] = lambda order_ids, now: ascribe(order_ids=order_ids, now=now)
+        KEEPERS["messaging"] = keeps_list
         ERASERS["messaging"] = Eraser(clear=erasure.forget)

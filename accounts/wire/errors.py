@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic.alias_generators import to_camel
 
 # Names that are not plain camelCase on the wire.
-SPELLINGS = {"external_contact_id": "externalContactID"}
+SPELLINGS = {"external_contact_id": "externalContactID", "event_uid": "eventUID"}
 
 
 def wire_name(name: str) -> str:

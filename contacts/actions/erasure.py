@@ -83,6 +83,16 @@ STATEMENTS = (
     WHERE stored.contact_id = ANY(%(ids)s::bigint[])
     """,
     "DELETE FROM contacts_event AS event WHERE event.contact_id = ANY(%(ids)s::bigint[])",
+    # What somebody wrote about a product stays, without the person.
+    """
+    UPDATE contacts_review AS review
+    SET reviewer_name = '', reviewer_email = '', reviewer_location = ''
+    WHERE lower(review.reviewer_email) = ANY(ARRAY(
+        SELECT contact.email_norm
+        FROM contacts_contact AS contact
+        WHERE contact.id = ANY(%(ids)s::bigint[]) AND contact.email_norm <> ''
+    ))
+    """,
     "DELETE FROM contacts_segmenttouch AS touch WHERE touch.contact_id = ANY(%(ids)s::bigint[])",
     """
     DELETE FROM contacts_segmentmember AS member

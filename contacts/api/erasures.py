@@ -1,6 +1,8 @@
 """Erasure (beyond the wire): forgetting people, and proof that it was done."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from pydantic import Field
 
 from accounts.actions import InvalidValueError
 from accounts.wire import (
@@ -15,11 +17,17 @@ from accounts.wire import (
     created,
     found,
 )
+from accounts.wire.limits import count_call
 from contacts.actions.erasure import erase, find_people
 from contacts.identity import normalise_email, normalise_phone
 from contacts.models import Erasure
 
 erasures = Frame("/conductor/v1", integration="email", tag="Erasure")
+forgets = Frame("/privacy/v1", integration="privacy", tag="Forget")
+
+# The vendor's: 20 in 10 seconds, 60 in a minute.
+LIMITS = ((20, timedelta(seconds=10)), (60, timedelta(minutes=1)))
+PROCESSING, COMPLETE = "PROCESSING", "COMPLETE"
 
 
 class ErasureIn(WireIn):
@@ -27,6 +35,15 @@ class ErasureIn(WireIn):
 
     email_address: str = ""
     phone_number: str = ""
+
+
+class ForgetOut(WireOut):
+    """Where a request to forget somebody stands."""
+
+    request_id: str = Field(alias="requestID")
+    status: str
+    submitted_date: datetime
+    processed_date: datetime | None
 
 
 class ErasureOut(WireOut):
@@ -45,6 +62,15 @@ def create_erasure(request: WireRequest, body: ErasureIn) -> Created:
 
     Nobody found is no error: the answer does not say whom we know.
     """
+    return created(forgotten(request, body).pk)
+
+
+def forgotten(request: WireRequest, body: ErasureIn) -> Erasure:
+    """
+    Forget whoever a body names.
+
+    :raises InvalidParameterError: for what is no address or number, or neither.
+    """
     try:
         email = normalise_email(body.email_address) if body.email_address.strip() else ""
         phone = normalise_phone(body.phone_number) if body.phone_number.strip() else ""
@@ -52,14 +78,13 @@ def create_erasure(request: WireRequest, body: ErasureIn) -> Created:
         raise InvalidParameterError(unreadable.field) from unreadable
     if not (email or phone):
         raise InvalidParameterError("emailAddress")
-    made = erase(
+    return erase(
         contacts=find_people(email_norm=email, phone_e164=phone),
         phones=[phone] if phone else [],
         now=request.now,
         source="api",
         by=request.client,
     )
-    return created(made.pk)
 
 
 @erasures.get("/Erasure/{erasure_id}", answer=Resource[ErasureOut], levels=["Contact"])
@@ -72,5 +97,28 @@ def one_erasure(request: WireRequest, erasure_id: Id) -> Resource[ErasureOut]:
             contacts=row.contacts,
             requested_date=row.requested_at,
             erased_date=row.erased_at,
+        )
+    )
+
+
+@forgets.post("/Forget")
+def create_forget(request: WireRequest, body: ErasureIn) -> Created:
+    """Forget whoever has the address or the number; nobody found is no error."""
+    for limit, window in LIMITS:
+        key = f"forget {request.account.pk} {window.total_seconds():.0f}"
+        count_call(key, limit=limit, window=window, now=request.now)
+    return created(forgotten(request, body).pk)
+
+
+@forgets.get("/Forget/{request_id}", answer=Resource[ForgetOut])
+def one_forget(request: WireRequest, request_id: Id) -> Resource[ForgetOut]:
+    """Return where a request to forget somebody stands."""
+    row = found(Erasure.objects.all(), pk=request_id)
+    return Resource[ForgetOut](
+        data=ForgetOut(
+            requestID=str(row.pk),
+            status=COMPLETE if row.erased_at else PROCESSING,
+            submitted_date=row.requested_at,
+            processed_date=row.erased_at,
         )
     )

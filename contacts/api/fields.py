@@ -23,6 +23,7 @@ from accounts.wire import (
     updated,
 )
 from contacts import actions
+from contacts.actions.clearing import clear_field
 from contacts.actions.fields import delete_field, delete_field_group
 from contacts.models import ProfileField, ProfileFieldGroup
 
@@ -207,6 +208,21 @@ def change_field(
         by=request.client,
     )
     return updated(segmentation_field_id)
+
+
+@fields.delete(FIELDS + "/{segmentation_field_id}/Values", answer={202: Created}, levels=LEVELS)
+def clear_values(
+    request: WireRequest, list_id: Id, segmentation_field_group_id: Id, segmentation_field_id: Id
+) -> Created:
+    """
+    Clear a profile field of all subscribed contacts, in the background.
+
+    The `resourceId` is an importFileId: `ListImport/{importFileId}/Status` says how it goes.
+    """
+    rows = fields_of(list_id, segmentation_field_group_id)
+    field = found(rows.select_related("group"), pk=segmentation_field_id)
+    made = clear_field(field=field, now=request.now, by=request.client)
+    return Created(status=202, resource_id=str(made.pk))
 
 
 @fields.delete(FIELDS + "/{segmentation_field_id}", levels=LEVELS)

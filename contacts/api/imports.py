@@ -28,12 +28,14 @@ from contacts.actions import imports as actions
 from contacts.api.reading import read_time
 from contacts.imports.columns import CONTACTS, TARGETS
 from contacts.models import Import
+from contacts.models.imports import ImportKind
 
 imports = Frame("/email/v1", integration="email", tag="ListImport")
 
 IMPORTS = "/List/{list_id}/ListImport"
 LEVELS = ["Contact", "List"]
 REPORTS = [*LEVELS, "Report"]
+KINDS = (CONTACTS, ImportKind.CLEARINGS.value)
 # What the verbs call the parts of the request.
 NAMES = {
     "file": "fileStream",
@@ -114,8 +116,8 @@ class ImportSummaryOut(WireOut):
 
 
 def imports_of(list_id: int) -> "QuerySet[Import]":
-    """Return the imports of contacts into a list."""
-    return Import.objects.filter(list=found_list(list_id), kind=CONTACTS)
+    """Return the imports of contacts into a list, and the fields of it that were cleared."""
+    return Import.objects.filter(list=found_list(list_id), kind__in=KINDS)
 
 
 def import_out(row: Import) -> ImportOut:

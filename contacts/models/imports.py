@@ -15,6 +15,8 @@ class ImportKind(models.TextChoices):
     PRODUCTS = "products", "Products"
     SUPPRESSIONS = "suppressions", "Suppressed addresses"
     DEACTIVATIONS = "deactivations", "Deactivated numbers"
+    REVIEWS = "reviews", "Reviews"
+    CLEARINGS = "clearings", "Cleared profile field"
 
 
 class ImportStatus(models.TextChoices):

@@ -193,7 +193,7 @@ def found_number(code: ShortCode, phone_number: str) -> "QuerySet[PhoneSubscript
     rows = PhoneSubscription.objects.filter(phone_list__short_code=code, phone_e164=phone_e164)
     if not rows.exists():
         raise NotFoundError
-    return rows.select_related("contact").order_by("pk")
+    return rows.select_related("contact", "phone_list__short_code").order_by("pk")
 
 
 def profiles_of(
@@ -240,6 +240,7 @@ def create_contact(
     """Create a contact and put its number on a phone list; only if the short code lacks it."""
     phone_list = found_phone_list(sender_code_id, phone_list_id)
     phone_e164 = checked_number(body, phone_list)
+    refuse_ageless(body, phone_list)
     refuse_inactive(phone_list)
     known = PhoneSubscription.objects.filter(
         phone_list__short_code=phone_list.short_code, phone_e164=phone_e164
@@ -301,7 +302,7 @@ def unsubscribe_contact(
 
 def checked_number(body: SmsContactIn, phone_list: PhoneList) -> str:
     """
-    Return the number in E.164, once the address and the birthday are in order, too.
+    Return the number in E.164, once the address is in order, too.
 
     :raises Refused: with the wire's code for each.
     """
@@ -314,12 +315,16 @@ def checked_number(body: SmsContactIn, phone_list: PhoneList) -> str:
             normalise_email(body.email_address)
     except InvalidValueError as bad:
         raise Refused(code="ERROR_INVALID_EMAIL_ADDRESS", message=bad.message) from bad
+    return phone_e164
+
+
+def refuse_ageless(body: SmsContactIn, phone_list: PhoneList) -> None:
+    """Refuse to put somebody without a birthday on a list with an age gate."""
     if phone_list.require_age_gate and not body.birthday.strip():
         raise Refused(
             code="ERROR_BIRTHDAY_FIELD_NULL",
             message="A birthday is needed for a list with an age gate.",
         )
-    return phone_e164
 
 
 def kept_contact(request: WireRequest, phone_list: PhoneList, body: SmsContactIn) -> Contact:

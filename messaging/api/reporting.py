@@ -1,6 +1,6 @@
 """What the routes of messages answer about what came of them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -265,6 +265,5 @@ def page_after(
     cursor = None
     if len(rows) > wanted.count:
         cursor = write_cursor(after=id_of(shown[-1]), query=request.GET)
-    data: Iterable[T] = [write(row) for row in shown]
     envelope: type[Page[T]] = Page.__class_getitem__(kind)  # type: ignore[assignment]
-    return envelope(next_page_cursor=cursor, data=data)
+    return envelope(next_page_cursor=cursor, data=[write(row) for row in shown])

@@ -10,7 +10,6 @@ from messaging.models.campaign import Campaign
 from messaging.models.message import Channel, CommittedMessage, SavedMessage
 from messaging.models.sms import PhoneList, SmsMessage
 
-
 # What a transaction brings for its template, among its event's: {field id: value}.
 VALUES = ">profile"
 

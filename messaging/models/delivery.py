@@ -127,6 +127,12 @@ class Delivery(TenantModel):
                 fields=["account", "conversation_id", "step_key", "state"],
                 name="delivery_by_step",
             ),
+            # Who got a broadcast, page by page; the engine's rows do not stand in it.
+            models.Index(
+                fields=["account", "broadcast_id", "id"],
+                condition=Q(broadcast_id__isnull=False),
+                name="delivery_by_broadcast",
+            ),
             # Caps read of a contact what waits, and what was sent since a moment.
             models.Index(
                 fields=["account", "contact", "state", "sent_at"], name="delivery_by_contact"

@@ -36,7 +36,8 @@ class Wire:
         assert answer.headers["Pragma"] == "no-cache"
         assert answer.headers["Expires"] == "-1"
         envelope = json.loads(answer.content)
-        assert envelope["status"] == answer.status_code
+        status = envelope["meta"]["statusCode"] if "meta" in envelope else envelope["status"]
+        assert status == answer.status_code
         assert ("error" in envelope) == (answer.status_code >= 400)
         return answer
 

@@ -9,9 +9,10 @@ from conductor.api import api
 from contacts.actions.erasure import erase
 from contacts.actions.event_groups import create_event_group
 from contacts.actions.segments import create_segment
+from contacts.api.crosschannel import event_uid
 from messaging.actions.campaigns import create_campaign, save_content
 from messaging.actions.coupons import create_pool
-from messaging.models import Broadcast, ShortCode
+from messaging.models import Broadcast, ShortCode, SplitTest
 from tests.api.conftest import connect
 from tests.factories import (
     CommittedMessageFactory,
@@ -45,9 +46,11 @@ def ids(acme, shop, now):
     with in_account(acme.pk):
         code: ShortCode = ShortCodeFactory.create(email_list=shop)
         phone_list = PhoneListFactory.create(short_code=code)
-        PhoneSubscriptionFactory.create(phone_list=phone_list, phone_e164=f"+{PHONE}")
+        consent = PhoneSubscriptionFactory.create(phone_list=phone_list, phone_e164=f"+{PHONE}")
         field = ProfileFieldFactory.create(group__list=shop)
         subscription = SubscriptionFactory.create(list=shop)
+        event = ExternalEventFactory.create(list=shop)
+        erased = erase(contacts=[], phones=["+12125550199"], now=now, source="api")
         saved = SavedMessageFactory.create(list=shop)
         message = CommittedMessageFactory.create(
             list=shop, content={"html": '<a href="https://shop.example/">Shop</a>'}
@@ -60,7 +63,11 @@ def ids(acme, shop, now):
             "segmentation_field_group_id": field.group_id,
             "segmentation_field_id": field.pk,
             "segment_id": create_segment(list=shop, name="Picked", kind="manual", now=now).pk,
-            "event_id": ExternalEventFactory.create(list=shop).pk,
+            "event_id": event.pk,
+            "event_uid": event_uid(event),
+            "split_test_id": SplitTest.objects.create(list=shop, name="A", created_at=now).pk,
+            "request_id": erased.pk,
+            "phone_id": consent.pk,
             "saved_message_id": saved.pk,
             "campaign_id": create_campaign(list=shop, name="Autumn", now=now).pk,
             "content_id": save_content(name="Hero", now=now).pk,
@@ -75,7 +82,7 @@ def ids(acme, shop, now):
             ).pk,
             "folder_id": create_folder(name="Shops", now=now).pk,
             "event_group_id": create_event_group(list=shop, name="Carts", now=now).pk,
-            "erasure_id": erase(contacts=[], phones=["+12125550199"], now=now, source="api").pk,
+            "erasure_id": erased.pk,
             "import_file_id": 1,
             "coupon_pool_id": create_pool(name="Welcome 10", now=now).pk,
         }

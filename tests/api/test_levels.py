@@ -77,10 +77,10 @@ class TestLevels:
 
         assert passed == []
 
-    def test_the_routes_of_texts_alone_ask_for_none(self):
+    def test_only_routes_of_types_without_levels_ask_for_none(self):
         free = {demands.integration for _, _, demands in operations() if not demands.levels}
 
-        assert free == {"sms"}
+        assert free == {"sms", "privacy", "crosschannel", "twowaysms"}
 
     @pytest.mark.parametrize("route", NEEDED)
     def test_segments_coupons_and_products_ask_for(self, route):

@@ -166,7 +166,7 @@ def committed_of(conversation: Conversation, *, earlier: bool) -> set[int]:
     """Return the ids of the messages that a conversation sends, or with earlier versions sent."""
     versions = Version.objects.filter(conversation=conversation)
     if not earlier:
-        versions = versions.filter(pk=conversation.published_id)
+        versions = versions.filter(pk=conversation.published_id or 0)
     commits = versions.values_list("commits", flat=True)
     return {int(message_id) for one in commits for message_id in one.values()}
 
