@@ -26,7 +26,6 @@ from conductor.conversations.document import Document, Heading
 from conductor.conversations.graph import Exits, cyclic, resolved_exits
 from conductor.conversations.names import ListNames
 from conductor.steps import resolved_rule, step_types
-from contacts import filters
 from contacts.durations import Duration, local_instant, parse_duration
 from contacts.filters import Heard
 
@@ -153,10 +152,8 @@ HEARD_OF_UNSUBSCRIBED: set[Heard] = {
 }
 
 
-# A goal and an exit rule are asked at every new fact: where time alone may turn them true,
-# whatever the fact says.
+# A goal and an exit rule are asked at every new fact, whatever it says.
 ANY_FACT: set[Heard] = {("any", None, None)}
-RELATIVE = {"within", "in_last", "in_next", "anniversary_in"}
 
 
 def _watches(
@@ -166,25 +163,13 @@ def _watches(
     heard = set(ALWAYS_HEARD)
     if document.heading.on_unsubscribe == "end":
         heard |= HEARD_OF_UNSUBSCRIBED
-    for rule in rules.values():
-        if rule is not None:
-            heard |= ANY_FACT if _moves_with_the_clock(rule) else filters.hears(rule)
+    if any(rule is not None for rule in rules.values()):
+        heard |= ANY_FACT
     for step in steps.values():
         heard |= step_types()[step["kind"]].hears(step["settings"])
     # "deleted" is told of by itself: there is nobody left to hear of anything else.
     heard = ANY_FACT | {("deleted", None, None)} if heard >= ANY_FACT else heard
     return [list(fact) for fact in sorted(heard, key=str)]
-
-
-def _moves_with_the_clock(resolved: Any) -> bool:
-    """Say whether a rule may turn true by time alone; a segment's rule is taken to."""
-    if isinstance(resolved, list):
-        return any(_moves_with_the_clock(inner) for inner in resolved)
-    if not isinstance(resolved, dict):
-        return False
-    if RELATIVE & resolved.keys() or resolved.get("leaf") == "segment":
-        return True
-    return any(_moves_with_the_clock(inner) for inner in resolved.values())
 
 
 def _triggers(steps: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ they lead, the version live at the tick says.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,8 @@ from conductor.engine.watch import Watch
 
 # The first key of the advisory locks that let one intake at a time into an account.
 INTAKE_LOCK = 7_302
+# One contact's facts are decided one after the other: more of them in a tick only go back.
+CROWD = 16
 # Facts that let in by themselves: neither a trigger nor its filter is asked.
 UNASKED = ("enroll", "by_hand")
 
@@ -70,6 +72,8 @@ class Intake:
     entered: int = 0
     replaced: int = 0
     woken: int = 0
+    # Contacts with so many facts in the queue that they may stand in the others' way.
+    crowding: tuple[int, ...] = ()
 
 
 def take_in(
@@ -77,11 +81,14 @@ def take_in(
     entrances: Iterable[Entrance],
     account_zone: str,
     now: datetime,
-    limit: int,
+    shares: Mapping[int, int],
+    passed_over: Sequence[int] = (),
     watch: Watch | None = None,
 ) -> Intake:
     """
-    Take up to `limit` facts of the current account; those who enter are in `arrivals`.
+    Take facts, up to each conversation's share; those who enter are in `arrivals`.
+
+    The facts of contacts who are `passed_over` are taken only if there are no others.
 
     One intake at a time: without the lock nothing is taken. Whom a wake concerns is in
     `arrivals`, in wave 0 and `is_woken`; an entry that replaces an enrollment ends that one
@@ -92,25 +99,29 @@ def take_in(
     if not _is_ours():
         return Intake()
     doors = list(entrances)
-    taken, asking, wakes, strays, replacing = _take(doors, account_zone, now, limit)
+    found = _take(doors, account_zone, now, shares, passed_over)
+    if passed_over and not found[0]:
+        found = _take(doors, account_zone, now, shares)
+    taken, asking, wakes, strays, replacing, crowding = found
     if strays:
         sql.execute(_statement("find_strays"))
     if wakes and asking:
-        behind = _put_back(_ids(_statement("facts_behind_wakes")))
-        taken, asking = taken - behind, asking - behind
-    found = Intake()
+        behind = sql.fetch_all(_statement("facts_behind_wakes"))
+        taken -= _put_back([row[0] for row in behind])
+        asking -= sum(row[1] for row in behind)
+    let_in = Intake()
     if asking:
         ask_triggers(doors, account_zone=account_zone, now=now, watch=watch)
-        found = _let_in(doors, now, asking=asking, replacing=bool(replacing))
+        let_in = _let_in(doors, now, asking=asking, wakes=wakes, replacing=bool(replacing))
     woken, stay = _wake() if wakes else (0, 0)
-    return replace(found, taken=taken + found.taken - stay, woken=woken)
+    return replace(let_in, taken=taken + let_in.taken - stay, woken=woken, crowding=crowding)
 
 
 def refuse_oldest(entrance: Entrance, *, account_zone: str, now: datetime, reason: str) -> int:
     """Refuse the oldest fact of a conversation, or drop it if it is a wake; return how many."""
     if not _is_ours():
         return 0
-    taken, _, _, _, _ = _take([entrance], account_zone, now, 1)
+    taken = _take([entrance], account_zone, now, {entrance.conversation_id: 1})[0]
     sql.execute(REFUSE, reason=reason, ids=_ids("SELECT fact.id FROM facts AS fact"))
     sql.execute(_statement("keep_refusals"), now=now)
     return taken
@@ -127,7 +138,9 @@ def _is_ours() -> bool:
     )
 
 
-def _let_in(doors: list[Entrance], now: datetime, *, asking: int, replacing: bool) -> Intake:
+def _let_in(
+    doors: list[Entrance], now: datetime, *, asking: int, wakes: int, replacing: bool
+) -> Intake:
     """Enter whom a fact enters, keep the refusals; `taken` is 0, less what stays queued."""
     replaced, stay = _replace() if replacing else (0, 0)
     entered = sql.execute(
@@ -135,8 +148,10 @@ def _let_in(doors: list[Entrance], now: datetime, *, asking: int, replacing: boo
         now=now,
         triggers=json.dumps([row for door in doors for row in _entries(door)]),
     )
-    if entered < asking - stay:
+    is_all_entered = entered == asking - stay
+    if entered and (wakes or not is_all_entered):
         stay += _put_back(_ids(_statement("later_facts")))
+    if not is_all_entered:
         sql.execute(_statement("keep_refusals"), now=now)
     return Intake(taken=-stay, entered=entered, replaced=replaced)
 
@@ -181,12 +196,17 @@ def _wake() -> tuple[int, int]:
 
 
 def _take(
-    doors: list[Entrance], account_zone: str, now: datetime, limit: int
-) -> tuple[int, int, int, int, int]:
+    doors: list[Entrance],
+    account_zone: str,
+    now: datetime,
+    shares: Mapping[int, int],
+    passed_over: Sequence[int] = (),
+) -> tuple[int, int, int, int, int, tuple[int, ...]]:
     """Take facts; see take_facts.sql for what is counted."""
     conversations = [
         {
             "conversation_id": door.conversation_id,
+            "share": shares[door.conversation_id],
             "list_id": door.list_id,
             "reentry": door.program.reentry["kind"],
             "months": door.program.reentry.get("months", 0),
@@ -202,13 +222,14 @@ def _take(
     row = sql.fetch_one(
         _statement("take_facts"),
         now=now,
-        each=max(1, limit // len(doors)),
         conversations=json.dumps(conversations),
         triggers=json.dumps([row for door in doors for row in _meanings(door)]),
         account_zone=account_zone,
+        crowd=CROWD,
+        passed_over=list(passed_over),
     )
-    taken, asking, wakes, strays, replacing = row or (0, 0, 0, 0, 0)
-    return taken, asking, wakes, strays, replacing
+    taken, asking, wakes, strays, replacing, crowding = row or (0, 0, 0, 0, 0, None)
+    return taken, asking, wakes, strays, replacing, tuple(crowding or ())
 
 
 def _has_expired(program: Program, now: datetime) -> bool:

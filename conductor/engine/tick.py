@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from conductor.engine.ground import FEW, clear_away, lay_out
 from conductor.engine.intake import Intake, refuse_oldest, take_in
 from conductor.engine.program import Program, programs
 from conductor.engine.rehearsal import hurry, keep_apart
+from conductor.engine.shares import shares
 from conductor.engine.triggers import Entrance
 from conductor.engine.watch import TICK_FAILED, Watch
 from conductor.steps import HERE
@@ -54,6 +55,8 @@ class Tick:
     deliveries: int = 0
     # Alarms, and contacts that a segment was asked for again.
     chores: int = 0
+    # Contacts whose many facts may stand in the others' way.
+    crowding: tuple[int, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -90,12 +93,19 @@ class Journey:
         return [row for version, key in self.passed for row in self.programs[version].exits(key)]
 
 
-def run_tick(*, now: datetime, limit: int, watch: Watch | None = None) -> Tick:
+def run_tick(
+    *,
+    now: datetime,
+    limit: int,
+    watch: Watch | None = None,
+    passed_over: Sequence[int] = (),
+) -> Tick:
     """
     Move the current account's contacts as far as they go at `now`.
 
     Takes up to `limit` due enrollments and as many facts of live conversations. Must run
-    inside `in_account`. What another transaction has locked is passed over, not waited for.
+    inside `in_account`. What another transaction has locked is passed over, not waited for;
+    contacts named as `passed_over` enter, and are asked again, only where nobody else is.
     A tick with a `watch` notes where it is, and fails where its rows cannot stand: one before
     it was not heard of. Plans that are kept go on reading the tables that they were made for:
     not for a session in which temporary tables hide the engine's.
@@ -108,17 +118,18 @@ def run_tick(*, now: datetime, limit: int, watch: Watch | None = None) -> Tick:
         watch.pass_on()
         sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
     journey = _set_out(live, now, watch)
-    claimed = _claim([row[0] for row in live if row[3]], now, limit)
-    doors = [row for row in live if row[4]]
+    due, queued = _shares(live, now, limit)
+    claimed = _claim(due, now)
+    doors = [row for row in live if row[0] in queued]
     if doors:
         _plan_for_many(allowed=True)
-    intake = _take_in(doors, journey, limit)
+    intake = _take_in(doors, journey, queued, passed_over)
     journey.is_small = claimed + intake.taken <= FEW
     if bool(doors) == journey.is_small:
         _plan_for_many(allowed=not journey.is_small)
     done = _move(journey, claimed=claimed, intake=intake)
     clear_away(claimed + intake.taken)
-    return replace(done, chores=chores)
+    return replace(done, chores=chores, crowding=intake.crowding)
 
 
 def run_part(*, now: datetime, limit: int, set_aside: bool) -> Tick:
@@ -141,8 +152,10 @@ def _run_part(
     journey: Journey, live: list[tuple[Any, ...]], limit: int, *, set_aside: bool
 ) -> Tick:
     now = journey.now
-    due, doors = [row[0] for row in live if row[3]][:limit], [row for row in live if row[4]][:limit]
-    claimed = _claim(due, now, limit)
+    # Less than one of each is no share: the first conversations, as many as may be.
+    due, queued = _shares(live, now, limit)
+    doors = [row for row in live if row[0] in queued][:limit]
+    claimed = _claim(dict(list(due.items())[:limit]), now)
     if claimed and set_aside:
         log.error("An enrollment is held: each tick with it has failed.")
         sql.execute(HOLD_UNMOVED, reason=TICK_FAILED)
@@ -155,7 +168,7 @@ def _run_part(
         found = _entrances(doors)[0]
         zone = journey.account_zone
         return Tick(facts=refuse_oldest(found, account_zone=zone, now=now, reason=TICK_FAILED))
-    return _move(journey, claimed=0, intake=_take_in(doors, journey, limit))
+    return _move(journey, claimed=0, intake=_take_in(doors, journey, queued))
 
 
 def _do_chores(now: datetime, limit: int) -> int:
@@ -199,25 +212,40 @@ def _kept(name: str) -> str:
     return sql.kept("conductor.engine", name)
 
 
-def _claim(conversation_ids: list[int], now: datetime, limit: int) -> int:
-    if not conversation_ids:
-        return 0
-    return sql.execute(
-        _kept("claim_due"),
-        conversation_ids=conversation_ids,
+def _shares(
+    live: list[tuple[Any, ...]], now: datetime, limit: int
+) -> tuple[dict[int, int], dict[int, int]]:
+    return shares(
+        due_ids=[row[0] for row in live if row[3]],
+        queued_ids=[row[0] for row in live if row[4]],
         now=now,
-        each=max(1, limit // len(conversation_ids)),
+        limit=limit,
     )
 
 
-def _take_in(live: list[tuple[Any, ...]], journey: Journey, limit: int) -> Intake:
+def _claim(due: Mapping[int, int], now: datetime) -> int:
+    """Claim the shares of due enrollments, by conversation id; count them."""
+    if not due:
+        return 0
+    return sql.execute(
+        _kept("claim_due"), conversation_ids=list(due), shares=list(due.values()), now=now
+    )
+
+
+def _take_in(
+    live: list[tuple[Any, ...]],
+    journey: Journey,
+    queued: Mapping[int, int],
+    passed_over: Sequence[int] = (),
+) -> Intake:
     if not live:
         return Intake()
     return take_in(
         entrances=_entrances(live),
         account_zone=journey.account_zone,
         now=journey.now,
-        limit=limit,
+        shares=queued,
+        passed_over=passed_over,
         watch=journey.watch,
     )
 

@@ -42,6 +42,8 @@ class Pace:
 
     # Few at first: the others wait while a worker learns.
     limit: int = 250
+    # Contacts of the last tick who had more facts than it could take: others come first now.
+    crowding: tuple[int, ...] = ()
 
     def learn(self, rows: int, seconds: float) -> None:
         """
@@ -90,12 +92,14 @@ def serve(account_id: int, *, now: datetime) -> Tick | None:
 def _serve(account_id: int, now: datetime, attempts: int, watch: Watch | None) -> Tick | None:
     started = time.monotonic()
     pace = pace_of(account_id)
+    crowding: tuple[int, ...] = ()
     with in_account(account_id):
         turn = sql.fetch_one(LOCK)
         if turn is None:
             return None
         if attempts < IN_PARTS:
-            done = run_tick(now=now, limit=pace.limit, watch=watch)
+            crowding, pace.crowding = pace.crowding, ()
+            done = run_tick(now=now, limit=pace.limit, watch=watch, passed_over=crowding)
             left = 0
         else:
             limit = max(1, pace.limit >> (4 * (attempts - IN_PARTS + 1)))
@@ -109,6 +113,8 @@ def _serve(account_id: int, now: datetime, attempts: int, watch: Watch | None) -
             Trace.objects.all().delete()
         if done.deliveries:
             wake("send")
+    if not crowding:
+        pace.crowding = done.crowding
     if attempts == 1:
         pace.learn(done.rows, time.monotonic() - started)
     return done

@@ -404,7 +404,7 @@ class TestOrders:
 
     @pytest.mark.parametrize(
         ("source", "age", "starts"),
-        [("api", 2, True), ("api", 3, False), ("import", 300, True)],
+        [("api", 2, True), ("api", 5, False), ("import", 300, True)],
     )
     def test_that_are_old_start_nothing_unless_from_a_file(
         self, grace, listen, now, source, age, starts

@@ -15,7 +15,8 @@ from django.db import connections
 from accounts.models import Account
 from accounts.outgoing import Request
 from accounts.tenancy import in_account, lookups
-from conductor.conversations.models import Call, Enrollment
+from conductor.conversations.actions import pause_conversation, resume_conversation
+from conductor.conversations.models import Call, Conversation, Enrollment
 from conductor.engine import calls
 from conductor.engine.calls import SLOTS_OF_STEP, Caller
 from conductor.engine.requests import MOST_ATTEMPTS, Claimed, claim
@@ -85,6 +86,25 @@ class TestCallingAccounts:
 
         assert (early, late) == ([globex.pk], [globex.pk, acme.pk])
         assert lookups.calling_accounts(now=now, most=5) == []
+
+    def test_are_not_those_whose_calls_wait_for_a_resume(
+        self, acme: Account, shop: OtherSide, names: Names, now: datetime
+    ) -> None:
+        queue(acme, shop, now, "/paused", "/")
+        with in_account(acme.pk):
+            paused = Conversation.objects.earliest("pk")
+            pause_conversation(conversation=paused, now=now)
+        caller = Caller(clock=lambda: now, resolver=names)
+
+        caller.make_all()
+        meanwhile = states(acme), lookups.calling_accounts(now=now, most=5)
+        with in_account(acme.pk):
+            paused.refresh_from_db()
+            resume_conversation(conversation=paused, now=now)
+        caller.make_all()
+
+        assert meanwhile == ({"queued": 1, "done": 1}, [])
+        assert states(acme) == {"done": 2}
 
 
 class TestMake:

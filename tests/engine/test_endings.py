@@ -49,7 +49,7 @@ class TestGoal:
 
         world.set(grace, Points=9)
         world.happen(grace)
-        world.set(grace, Points=9)
+        world.tick()
         world.tick()
 
         assert world.path(grace) == ["start>next", "pause"]

@@ -105,10 +105,21 @@ class TestPlans:
     def test_claim_walks_along_the_due_index(self, crowd: World) -> None:
         conversation_id = Version.objects.get().conversation_id
 
-        found = plan("claim_due", conversation_ids=[conversation_id], now=crowd.now, each=1000)
+        found = plan("claim_due", conversation_ids=[conversation_id], shares=[1000], now=crowd.now)
 
         assert "Index Scan using enrollment_due" in found
         assert "Seq Scan on conversations_enrollment" not in found
+
+    def test_shares_are_counted_along_the_queues(self, crowd: World) -> None:
+        ids = [Version.objects.get().conversation_id]
+
+        found = plan(
+            "waiting", due_ids=ids, queued_ids=ids, now=crowd.now, each_due=50, each_queued=50
+        )
+
+        assert "enrollment_due" in found
+        assert "intake_in_order" in found
+        assert "Seq Scan" not in found
 
     def test_looking_for_work_is_two_probes(self, crowd: World) -> None:
         found = plan("live_conversations", now=crowd.now)
@@ -121,6 +132,7 @@ class TestPlans:
     def test_intake_walks_along_the_queue_and_probes_the_rest(self, crowd: World) -> None:
         conversation = {
             "conversation_id": Version.objects.get().conversation_id,
+            "share": 500,
             "list_id": crowd.in_list.pk,
             "reentry": "once",
             "zone": "account",
@@ -130,10 +142,11 @@ class TestPlans:
         found = plan(
             "take_facts",
             now=crowd.now,
-            each=500,
             conversations=json.dumps([conversation]),
             triggers="[]",
             account_zone="America/New_York",
+            crowd=16,
+            passed_over=[],
         )
 
         assert "intake_in_order" in found

@@ -104,17 +104,18 @@ class TestRestart:
 
         assert world.tick().entered == 1
 
-    def test_before_a_wake_wins(self, world: World) -> None:
-        heading = f"{RESTART}\ngoal: {{field: Profile.Points, at_least: 5}}"
-        world.live(PAUSE, heading=heading)
+    def test_before_a_wake_wins_and_the_wake_is_for_the_new_one(self, world: World) -> None:
+        world.live(PAUSE, heading=f"{RESTART}\non_unsubscribe: end")
         grace = world.person()
         world.happen(grace)
         world.tick()
+        ended = Enrollment.objects.order_by("id").values_list("end_reason", flat=True)
 
         world.happen(grace)
-        world.set(grace, Points=5)
+        world.tell("unsubscribed", grace)
         world.tick()
+        assert list(ended.all()) == ["restarted", ""]
+        assert world.queued() == 1
 
-        reasons = Enrollment.objects.order_by("id").values_list("end_reason", flat=True)
-        assert list(reasons) == ["restarted", ""]
-        assert world.queued() == 0
+        world.tick()
+        assert list(ended.all()) == ["restarted", "unsubscribed"]

@@ -1,6 +1,7 @@
 """A list with its people, conversations made live from their file, and a clock to tick by."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -179,10 +180,12 @@ class World:
         person.save()
         self.tell("profile_updated", person, properties={"fields": fields})
 
-    def tick(self, at: datetime | None = None, *, limit: int = 1000) -> Tick:
+    def tick(
+        self, at: datetime | None = None, *, limit: int = 1000, passed_over: Sequence[int] = ()
+    ) -> Tick:
         """Run one tick at a time, as if in a transaction of its own."""
         self.now = at or self.now
-        done = run_tick(now=self.now, limit=limit)
+        done = run_tick(now=self.now, limit=limit, passed_over=passed_over)
         # What the commit does.
         for table in ("enrolled", "arrivals", "outbox", "facts"):
             if sql.fetch_value("SELECT to_regclass(%(table)s)", table=f"pg_temp.{table}"):

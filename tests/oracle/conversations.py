@@ -11,7 +11,6 @@ KINDS = {
     "trigger", "filter", "if", "split", "go_to", "wait", "wait_for", "message",
     "mobile_message", "action", "webhook", "code", "terminate",
 }  # fmt: skip
-BY_TIME = {"within", "in_last", "in_next", "anniversary_in"}
 
 
 @dataclass
@@ -96,11 +95,8 @@ class Version:
         found = {("address_changed", ""), ("deleted", "")}
         if self.setting("on_unsubscribe") == "end":
             found |= {("unsubscribed", ""), ("stopped", ""), ("bounced", "")}
-        for name in ("exit_when", "goal"):
-            rule = self.setting(name)
-            found |= heard(rule, segments)
-            if any(by_time(leaf) for leaf in leaves(rule)):
-                found.add(("any", ""))
+        if self.setting("exit_when") or self.setting("goal"):
+            found.add(("any", ""))
         for step in self.steps.values():
             if step.kind == "wait_for":
                 found |= waited_for(step.config, segments)
@@ -129,20 +125,6 @@ class Version:
             if reaches(key, set()):
                 return True
         return False
-
-
-def by_time(leaf: dict[str, Any]) -> bool:
-    """Whether the clock alone may turn a leaf true."""
-    if "segment" in leaf:
-        return True
-    return bool(BY_TIME & set(str_keys(leaf)))
-
-
-def str_keys(value: Any) -> list[str]:
-    """Return all keys in a structure."""
-    if isinstance(value, dict):
-        return [*value, *(key for inner in value.values() for key in str_keys(inner))]
-    return [key for inner in value for key in str_keys(inner)] if isinstance(value, list) else []
 
 
 def waited_for(config: dict[str, Any], segments: Any) -> set[tuple[str, str]]:

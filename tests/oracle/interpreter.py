@@ -165,22 +165,25 @@ class Oracle(Timers):
         facts = sorted(conversation.queue, key=lambda fact: fact.recorded_at)
         left: list[Fact] = []
         found = {id(fact.person): conversation.active(fact.person) for fact in facts}
-        blocked: set[int] = set()
+        # Of whom no more is taken up: each fact sees what the one before has made of them.
+        asked: set[int] = set()
+        waiting: set[int] = set()
         for fact in facts:
             person, inside = id(fact.person), found[id(fact.person)]
-            if fact.recorded_at > now:
+            if fact.recorded_at > now or person in waiting:
                 left.append(fact)
             elif fact.role == "watch":
                 if inside is not None:
                     woken.setdefault(id(inside), set()).add(fact.kind)
-                    blocked.add(person)
-            elif person in blocked:
+                    asked.add(person)
+            elif person in asked:
                 left.append(fact)
+                waiting.add(person)
             else:
                 new = self._decide(conversation, fact, now)
                 if new is not None:
                     entered.append(new)
-                    blocked.add(person)
+                    waiting.add(person)
         conversation.queue = [fact for fact in conversation.queue if fact in left]
 
     def _decide(self, conversation: Conversation, fact: Fact, now: datetime) -> Enrollment | None:

@@ -4,13 +4,13 @@
 -- due_at is no timer's. One that was told where to go does not run it: it stands in wave 0
 -- with its exit named.
 --
--- Params  conversation_ids bigint[], now timestamptz, each int (the most of one conversation)
+-- Params  conversation_ids bigint[], shares int[] (the most of each), now timestamptz
 -- Returns nothing; the rows are in the temporary tables enrolled and arrivals
 -- Locks   only the rows taken, until the tick commits; rows locked elsewhere are skipped, never waited for
 -- Index   enrollment_due (account_id, conversation_id, due_at) WHERE ended_at IS NULL
 WITH claimed AS MATERIALIZED (
     SELECT due.*
-    FROM unnest(%(conversation_ids)s::bigint[]) AS live (conversation_id)
+    FROM unnest(%(conversation_ids)s::bigint[], %(shares)s::int[]) AS live (conversation_id, share)
     CROSS JOIN LATERAL (
         SELECT
             enrollment.*,
@@ -21,7 +21,7 @@ WITH claimed AS MATERIALIZED (
             AND enrollment.ended_at IS NULL
             AND enrollment.due_at <= %(now)s
         ORDER BY enrollment.due_at
-        LIMIT %(each)s
+        LIMIT live.share
         FOR UPDATE SKIP LOCKED
     ) AS due
 ),

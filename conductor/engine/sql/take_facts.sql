@@ -4,44 +4,60 @@
 -- entry is the most there is. A trigger without a filter is matched here; those with one
 -- are asked afterwards. A fact that no trigger means is dropped. A wake asks those inside.
 --
--- Params  now timestamptz, each int (the most of one conversation), account_zone text,
---         conversations json [{conversation_id, list_id, reentry, months, days, seconds, zone,
+-- Params  now timestamptz, account_zone text, crowd int (the most of one contact),
+--         passed_over bigint[] (contacts whose facts stay queued),
+--         conversations json [{conversation_id, share (the most of it), list_id, reentry, months, days, seconds, zone,
 --         is_expired, restarts, alarms}],
 --         triggers json [{conversation_id, number, kind, external_event_id, segment_id, step_key,
 --         field_ids, statuses, months, days, seconds (how long ago it may have been; null = ever), has_filter}]
 -- Returns how many were taken, how many of them are triggers' facts, wakes, wakes of contacts
---         that are not on the list, facts that replace an enrollment; the rows are in the
---         temporary table facts
+--         that are not on the list, facts that replace an enrollment, the contacts who have
+--         more in the queue than the most of one; the rows are in the temporary table facts
 -- Locks   the rows taken; the caller holds the account's intake lock
 -- Index   intake_in_order, subscription_once_per_list_and_contact, enrollment_entry_number_once
 WITH live AS MATERIALIZED (
     SELECT live.*
     FROM jsonb_to_recordset(%(conversations)s::jsonb) AS live (
-        conversation_id bigint, list_id bigint, reentry text, months integer, days integer,
+        conversation_id bigint, share integer, list_id bigint, reentry text, months integer, days integer,
         seconds double precision, zone text, is_expired boolean, restarts boolean, alarms boolean
     )
 ),
 
-wanted AS MATERIALIZED (
-    SELECT oldest.id
+near AS MATERIALIZED (
+    SELECT
+        oldest.id,
+        oldest.contact_id,
+        row_number() OVER (
+            PARTITION BY live.conversation_id, oldest.contact_id
+            ORDER BY oldest.recorded_at, oldest.id
+        ) AS place
     FROM live
     CROSS JOIN LATERAL (
-        SELECT intake.id
+        SELECT
+            intake.id,
+            intake.contact_id,
+            intake.recorded_at
         FROM contacts_intake AS intake
         WHERE
             intake.conversation_id = live.conversation_id
+            AND intake.contact_id <> all(%(passed_over)s::bigint[])
             AND intake.recorded_at <= %(now)s
             AND intake.occurred_at <= %(now)s
             AND (intake.kind <> 'alarm' OR NOT live.alarms AND intake.method <> 'setup')
         ORDER BY intake.recorded_at, intake.id
-        LIMIT %(each)s
+        LIMIT live.share
     ) AS oldest
 ),
 
 -- An array, not a join: a join would be planned as a scan of the whole queue.
 taken AS (
     DELETE FROM contacts_intake AS intake
-    WHERE intake.id = any(array(SELECT wanted.id FROM wanted))
+    WHERE
+        intake.id = any(array(
+            SELECT near.id
+            FROM near
+            WHERE near.place <= %(crowd)s
+        ))
     RETURNING intake.*
 ),
 
@@ -164,5 +180,10 @@ SELECT
     count(*) FILTER (WHERE noted.kind = 'wake' AND noted.subscription_id IS NULL) AS strays,
     count(*) FILTER (
         WHERE noted.kind <> 'wake' AND noted.refusal IS NULL AND noted.enrollment_id IS NOT NULL
-    ) AS replacing
+    ) AS replacing,
+    (
+        SELECT array_agg(DISTINCT near.contact_id)
+        FROM near
+        WHERE near.place > %(crowd)s
+    ) AS crowding
 FROM noted;
