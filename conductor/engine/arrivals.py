@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.tenancy import sql
+from conductor.engine.apart import apart
 from conductor.engine.faults import FIRST, LAST, Fault, find_culprits, run_safely
 from conductor.engine.program import Program
 from conductor.engine.watch import TICK_FAILED, Watch, run_watched
@@ -102,11 +103,20 @@ def execute_step(arrivals: StepArrivals) -> None:
     Run a step's statements over its arrivals, so that one bad row stops only itself.
 
     On a fault nothing of the step has happened; the rows are halved until the culprit is
-    alone, which is held with `step_error` and what is wrong.
+    alone, which is held with `step_error` and what is wrong. What a test run's step writes
+    is undone: see `apart`.
     """
     if type(arrivals.program.kind(arrivals.step_key)).execute is StepType.execute:
         # Everybody passes, and nothing is run.
         return
+    if not arrivals.is_rehearsal:
+        _execute(arrivals)
+        return
+    with apart(arrivals.program, now=arrivals.now, step_key=arrivals.step_key, wave=arrivals.wave):
+        _execute(arrivals)
+
+
+def _execute(arrivals: StepArrivals) -> None:
     fault = _attempt(arrivals)
     if fault is None:
         return

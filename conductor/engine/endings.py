@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from accounts.tenancy import sql
+from conductor.engine.apart import apart
 from conductor.engine.arrivals import zone_expression
 from conductor.engine.faults import FIRST, LAST, Fault, find_culprits, run_safely
 from conductor.engine.program import Program
@@ -61,14 +63,16 @@ def end_woken(
     in wave 0; nothing of them is written.
     """
     programs = list(found)
-    ending = [program.version_id for program in programs if program.ends_unsubscribed]
-    sql.execute(sql.statement("conductor.engine", "end_by_facts"), ending=ending)
+    unsubscribed = [program.version_id for program in programs if program.ends_unsubscribed]
+    sql.execute(sql.statement("conductor.engine", "end_by_facts"), ending=unsubscribed)
     ended = 0
     for program in programs:
         for reason, rule in (("goal", program.goal), ("exit rule", program.exit_when)):
             if rule is not None:
                 zone = zone_expression(program.zone, account_zone)
-                ended += _Ending(program.version_id, reason, rule, zone, now, watch).ask_all()
+                ending = _Ending(program.version_id, reason, rule, zone, now, watch)
+                with apart(program, now=now) if program.rehearsal else nullcontext():
+                    ended += ending.ask_all()
     if ended:
         sql.execute(sql.statement("conductor.engine", "skip_deferred"))
     sql.execute(

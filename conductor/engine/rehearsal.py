@@ -7,6 +7,7 @@ from accounts.tenancy import sql
 from conductor.engine.arrivals import StepArrivals
 from conductor.engine.program import Program
 from conductor.steps import HERE
+from messaging.models.broadcast import VALUES
 
 WAITS = {"wait", "wait_for"}
 # A conversation that goes round is hurried so often; then it waits like any other.
@@ -28,8 +29,19 @@ KEEP_APART = """
         provider = CASE
             WHEN delivery.channel = 'email' AND delivery.address = ANY(%(own)s::text[]) THEN ''
             ELSE 'sandbox'
-        END
+        END,
+        -- The message shows what the run has set: values that come with it stand in for the profile's.
+        event_properties = delivery.event_properties || jsonb_strip_nulls(jsonb_build_object(
+            %(values)s::text, (
+                SELECT jsonb_object_agg(own.key, coalesce(nullif(own.value, 'null'), '""'))
+                FROM jsonb_each(run.rehearsal #> state.profile) AS own
+            )
+        ))
     FROM outbox
+    INNER JOIN conversations_conversation AS run ON run.id = %(run_id)s
+    CROSS JOIN LATERAL (
+        SELECT ARRAY['state', outbox.contact_id::text, 'profile'] AS profile
+    ) AS state
     WHERE
         outbox.version_id = %(version_id)s
         AND delivery.enrollment_id = outbox.enrollment_id
@@ -50,6 +62,8 @@ def keep_apart(programs: Iterable[Program], *, now: datetime) -> None:
             sql.execute(
                 KEEP_APART,
                 version_id=program.version_id,
+                run_id=program.conversation_id,
+                values=VALUES,
                 own=program.rehearsal.get("own", []),
                 now=now,
             )

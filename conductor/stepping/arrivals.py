@@ -82,7 +82,7 @@ class Arrivals(Protocol):
 
     @property
     def is_rehearsal(self) -> bool:
-        """Whether it is a test run: nobody else's conversations may start from it."""
+        """Whether it is a test run: what its steps write is undone, see conductor.engine.apart."""
         ...
 
     def zone(self, named: str = "") -> str:

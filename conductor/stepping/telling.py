@@ -1,6 +1,6 @@
 """What follows from what a step writes: facts, in one statement with it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from conductor.stepping.arrivals import THESE, Arrivals
@@ -69,8 +69,6 @@ def announce(arrivals: Arrivals, told: Told, /, *, write: str, **params: Any) ->
     `write` is an INSERT, UPDATE or DELETE with RETURNING, the key and the columns of `told`
     among it. A fact is one deeper in its chain than the enrollment.
     """
-    if arrivals.is_rehearsal:
-        told = replace(told, roles=tuple(role for role in told.roles if role != "trigger"))
     if facts.audience(roles=told.roles).isdisjoint(told.kinds):
         arrivals.run(write, **params)
         return

@@ -100,7 +100,10 @@ def grace(world, now):
         name="C1",
         draft={},
         rehearsal_of=live,
-        rehearsal={"emails": [EMAIL, "ann@mail.example"]},
+        rehearsal={
+            "emails": [EMAIL, "ann@mail.example"],
+            "state": {str(person.contact_id): {"profile": {"1": EMAIL}}},
+        },
         created_at=now,
         modified_at=now,
     )

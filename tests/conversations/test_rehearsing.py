@@ -1,6 +1,6 @@
 """Test runs: a draft is run by named contacts, apart from everything that counts."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.urls import reverse
@@ -239,6 +239,22 @@ class TestTesterPage:
 
         assert page.status_code == 422
         assert words in page.content.decode()
+
+    def test_shows_what_a_visit_set_in_the_run(self, client, mia, acme, now):
+        with in_account(acme.pk):
+            world = World(now)
+            step = "{key: act, action: {set_field: {field: Profile.Points, value: 71}}}"
+            conversation = world.live(step)
+            world.person(email="grace@mail.example")
+        at = [acme.slug, world.in_list.pk, conversation.pk]
+        client.force_login(mia)
+        run = client.post(reverse("conversations:tester", args=at), self.FORM).headers["Location"]
+        with in_account(acme.pk):
+            world.tick(datetime.now(UTC))
+
+        page = client.get(run).content.decode()
+
+        assert "Profile.Points: 71, in this test" in page
 
     def test_removes_a_run(self, client, mia, acme, address):
         client.force_login(mia)

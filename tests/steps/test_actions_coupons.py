@@ -339,7 +339,7 @@ class TestRehearsal:
         update_pool(pool=pool, now=world.now, fallback_code=fallback)
         grace = world.person()
 
-        start_rehearsal(
+        test_run = start_rehearsal(
             conversation=world.live(GIVE),
             emails=[grace.contact.email],
             speed="full",
@@ -349,7 +349,10 @@ class TestRehearsal:
         )
         world.tick()
 
-        assert profile_of(world, grace).get("Note") == shown
+        test_run.refresh_from_db()
+        own = test_run.rehearsal.get("state", {}).get(str(grace.contact_id), {"profile": {}})
+        assert own["profile"].get(str(world.fields["Note"].pk)) == shown
+        assert "Note" not in profile_of(world, grace)
         assert not CouponCode.objects.exclude(handed_at=None).exists()
 
 

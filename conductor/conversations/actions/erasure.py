@@ -42,14 +42,20 @@ FORGET = (
     USING conversations_conversation AS conversation
     WHERE refusal.conversation_id = conversation.id AND refusal.contact_id = ANY(%(ids)s::bigint[])
     """,
-    # Whom a test run was started for.
+    # Whom a test run was started for, and what it set for them.
     """
     UPDATE conversations_conversation AS run
-    SET rehearsal = jsonb_set(run.rehearsal, '{emails}', (
-        SELECT coalesce(jsonb_agg(named.email), '[]')
-        FROM jsonb_array_elements_text(run.rehearsal -> 'emails') AS named (email)
-        WHERE NOT lower(named.email) = ANY(%(emails)s::text[])
-    ))
+    SET rehearsal = jsonb_set(
+        run.rehearsal || jsonb_build_object(
+            'state', coalesce(run.rehearsal -> 'state', '{}') - %(ids)s::bigint[]::text[]
+        ),
+        '{emails}',
+        (
+            SELECT coalesce(jsonb_agg(named.email), '[]')
+            FROM jsonb_array_elements_text(run.rehearsal -> 'emails') AS named (email)
+            WHERE NOT lower(named.email) = ANY(%(emails)s::text[])
+        )
+    )
     WHERE run.rehearsal_of_id IS NOT NULL AND run.rehearsal -> 'emails' IS NOT NULL
     """,
 )

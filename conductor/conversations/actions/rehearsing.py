@@ -5,7 +5,9 @@ A test run is a conversation of its own, hidden from lists, with the draft froze
 only version and no trigger: its contacts are let in by hand. So nothing of it counts in
 the conversation that it rehearses, and nobody who is inside is in the way. Its messages
 are tests; they go to the sandbox or, if so asked, by email to members of the account.
-What its actions do to the contacts themselves is done; they start no other conversation.
+What its steps do to the contacts is done in the run alone: later steps, messages and
+webhooks of the run see it, the contacts stay as they are, and nobody else hears of it (see
+conductor.engine.apart). Webhooks are called, and say that it is a test run.
 """
 
 from collections.abc import Mapping, Sequence

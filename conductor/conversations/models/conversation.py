@@ -27,7 +27,9 @@ class Conversation(TenantModel):
     )
     paused_at = models.DateTimeField(null=True, blank=True)
     # A test run is a conversation of its own, hidden from lists: nothing of it counts in
-    # the one that it rehearses. {speed: full | real, by: user id, recipients: sandbox | own}
+    # the one that it rehearses. {speed: full | real, own: [addresses that are written to],
+    # emails: [whose run it is], state: {contact id: what differs in the run}}, of which
+    # conductor.engine.apart says more.
     rehearsal_of = TenantForeignKey(
         "self", on_delete=models.CASCADE, null=True, blank=True, related_name="rehearsals"
     )

@@ -19,7 +19,7 @@ from conductor.conversations.drawing import step_title
 from conductor.conversations.models import Conversation, Enrollment, Visit
 from conductor.conversations.remarks import held_sentence
 from conductor.conversations.views.finding import Opened, clock, open_conversation
-from contacts.models import Contact, ExternalEvent
+from contacts.models import Contact, ExternalEvent, ProfileField
 from messaging.models import Delivery
 from messaging.previews import named_contact
 
@@ -168,6 +168,7 @@ def _journeys(run: Conversation, titles: dict[str, str]) -> list[dict[str, Any]]
         (row.enrollment_id, row.step_key, row.visit_number): row
         for row in Delivery.objects.filter(conversation_id=run.pk)
     }
+    set_by = _set_by_visits(run)
     return [
         {
             "enrollment": row,
@@ -182,12 +183,32 @@ def _journeys(run: Conversation, titles: dict[str, str]) -> list[dict[str, Any]]
                     "visit": visit,
                     "title": titles.get(visit.step_key, visit.step_key),
                     "delivery": sent.get((row.pk, visit.step_key, visit.visit_number)),
+                    "set": set_by.get((row.contact_id, visit.step_key, visit.visit_number), []),
                 }
                 for visit in visits.get(row.pk, [])
             ],
         }
         for row in rows
     ]
+
+
+def _set_by_visits(run: Conversation) -> dict[tuple[int, str, int], list[tuple[str, Any]]]:
+    """Return the fields that visits set in the run, (name, value), by contact, step and visit."""
+    changes = [
+        (int(contact_id), change)
+        for contact_id, state in run.rehearsal.get("state", {}).items()
+        for change in state["changes"]
+    ]
+    if not changes:
+        return {}
+    fields = ProfileField.objects.filter(list=run.list_id).select_related("group")
+    names = {str(field.pk): f"{field.group.name}.{field.name}" for field in fields}
+    return {
+        (contact_id, change["step_key"], change["visit"]): [
+            (names[key], value) for key, value in change["profile"].items() if key in names
+        ]
+        for contact_id, change in changes
+    }
 
 
 @require_POST

@@ -3,8 +3,9 @@
 -- A call still `calling` at its next_at was claimed by a caller that died. `full` names the
 -- steps of which no more may be under way, so that one slow server does not fill the batch;
 -- of each other step at most `each` calls are taken. From step to step along the index, one
--- probe each: hundreds of thousands that wait for a server are never read past. A call whose contact has been moved or
--- has ended meanwhile is not made.
+-- probe each: hundreds of thousands that wait for a server are never read past. Those of a paused
+-- conversation wait until it goes on. A call whose contact has been moved or has ended meanwhile
+-- is not made. In a test run the contact is as the run has left it.
 --
 -- Params  now timestamptz, lease_until timestamptz, most int (rows), each int (rows of one step),
 --         full_versions bigint[] and full_steps text[] (pairs), attempts int (the most)
@@ -63,6 +64,12 @@ due AS MATERIALIZED (
             SELECT
             FROM unnest(%(full_versions)s::bigint[], %(full_steps)s::text[]) AS busy (version_id, step_key)
             WHERE busy.version_id = step.version_id AND busy.step_key = step.step_key
+        )
+        AND NOT EXISTS (
+            SELECT
+            FROM conversations_version AS version
+            INNER JOIN conversations_conversation AS conversation ON conversation.id = version.conversation_id
+            WHERE version.id = step.version_id AND conversation.paused_at IS NOT NULL
         )
 ),
 
@@ -133,10 +140,16 @@ SELECT
     contact.postal_code,
     contact.time_zone,
     contact.locale,
-    subscription.profile
+    CASE
+        WHEN run.rehearsal_of_id IS NULL THEN subscription.profile
+        ELSE jsonb_strip_nulls(subscription.profile || coalesce(
+            run.rehearsal #> ARRAY['state', enrollment.contact_id::text, 'profile'], '{}'::jsonb
+        ))
+    END AS profile
 FROM claimed
 INNER JOIN conversations_enrollment AS enrollment ON enrollment.id = claimed.enrollment_id
 INNER JOIN contacts_subscription AS subscription ON subscription.id = enrollment.subscription_id
 INNER JOIN contacts_contact AS contact ON contact.id = subscription.contact_id
+INNER JOIN conversations_conversation AS run ON run.id = enrollment.conversation_id
 WHERE claimed.verdict <> 'left'
 ORDER BY claimed.id;

@@ -104,9 +104,7 @@ class EnrollAct(Act[Enroll]):
         return {"conversation_id": found.conversation_id, "thread": setting.thread}
 
     def execute(self, arrivals: Arrivals, settings: Mapping[str, Any]) -> None:
-        """Queue everybody here at the other conversation; in a test run, nobody."""
-        if arrivals.is_rehearsal:
-            return
+        """Queue everybody here at the other conversation."""
         conversation_id = settings["conversation_id"]
         found = arrivals.fetch(DOOR, conversation_id=conversation_id, thread=settings["thread"])
         if not found:

@@ -32,7 +32,7 @@ RAISE = f"""
     )
     SELECT
         enrolled.list_id, arrivals.contact_id, %(external_event_id)s, %(now)s, %(now)s,
-        'action', '{{}}'::jsonb
+        %(source)s, '{{}}'::jsonb
     FROM arrivals
     INNER JOIN enrolled ON enrolled.id = arrivals.enrollment_id
     WHERE {THESE}
@@ -91,6 +91,8 @@ class RaiseEventAct(Act[str]):
             RAISED,
             write=RAISE,
             external_event_id=settings["external_event_id"],
+            # By this a test run knows the events of its own.
+            source="test" if arrivals.is_rehearsal else "action",
         )
 
 
