@@ -11,8 +11,8 @@ one that doubles a string forty times would otherwise take the sender down with 
 * `renderer`: keeps a child, asks it, replaces it when it dies
 
 What a template sees: `contact`, `fields` (`fields.Group.Field` or
-`fields["Group.Field"]`), `list`, `event`, `now`; a webhook's also the `secrets` that it
-names. What is not there is empty.
+`fields["Group.Field"]`), `list`, `event`, `now`; a message's also `order` and `coupon`, a
+webhook's the `secrets` that it names. What is not there is empty; `names` finds it.
 """
 
 from messaging.rendering.renderer import TemplateFaultError, check, compile_mjml, render

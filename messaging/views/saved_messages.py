@@ -167,6 +167,9 @@ def personalization(in_list: List) -> list[tuple[str, str]]:
         ("List name", "{{ list.name }}"),
         ("Today's date", "{{ now | date('%B %-d, %Y') }}"),
         ("A value of the event", "{{ event.total | money }}"),
+        ("Order number", "{{ order.order_number }}"),
+        ("Order total", "{{ order.order_total | money }}"),
+        ("Coupon code", "{{ coupon }}"),
     ]
     fields = ProfileField.objects.filter(list=in_list).select_related("group")
     return own + [
