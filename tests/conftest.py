@@ -118,6 +118,12 @@ def quick_passwords() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def static_files_when_asked_for() -> None:
+    """Look for a static file when it is asked for: else each client looks at all of them."""
+    settings.WHITENOISE_AUTOREFRESH = True
+
+
 @pytest.fixture(scope="session")
 def mother(django_db_setup: None) -> Iterator[Mother]:
     """Who runs programs in processes of their own, on this worker's database."""
