@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 REQUEST = (
     "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Firefox/140\r\n"
@@ -64,6 +65,11 @@ class Person(asyncio.Protocol):
             self.left.set_result(None)
 
 
+def itself(person: Person) -> Person:
+    """Return whom a connection is for."""
+    return person
+
+
 def length_of(head: bytes) -> int:
     """Return how long an answer's body is."""
     for line in head.lower().split(b"\r\n"):
@@ -80,9 +86,8 @@ async def crowd(port: int, many: int, paths: Iterator[str]) -> dict[str, object]
     ends = [loop.create_future() for _ in range(many)]
     began = time.perf_counter()
     for end in ends:
-        await loop.create_connection(
-            lambda end=end: Person(paths, took, statuses, end), "127.0.0.1", port
-        )
+        person = Person(paths, took, statuses, end)
+        await loop.create_connection(partial(itself, person), "127.0.0.1", port)
     await asyncio.gather(*ends)
     seconds = time.perf_counter() - began
     took.sort()

@@ -7,8 +7,9 @@ What the bare path takes is the server's own limit, in the same processes and th
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from conductor.wsgi import application as ours
+from django.core.wsgi import get_wsgi_application
 
+ours = get_wsgi_application()
 BARE = "/bare"
 
 StartResponse = Callable[..., Any]

@@ -34,7 +34,7 @@ from conductor.supervisor.children import (
 CHILDREN_SECONDS = 8.0
 # Requests that one web process answers at a time. Clicks wait for the commit that they share:
 # the more of them wait, the more share one. Pages wait for a connection of the pool.
-WEB_THREADS = 16
+WEB_THREADS = 32
 READY_SECONDS = 60.0
 MANAGE = [sys.executable, str(CODE / "manage.py")]
 

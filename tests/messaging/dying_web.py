@@ -12,6 +12,7 @@ import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from typing import Any
 
 from conductor.wsgi import application
 
@@ -33,13 +34,17 @@ def follow(path: str) -> None:
         "wsgi.input": io.BytesIO(),
         "wsgi.url_scheme": "http",
     }
-    answer = application(environ, lambda status, _headers: said.append(status))
+
+    def start(status: str, _headers: Any, _problem: Any = None) -> Any:
+        said.append(status)
+
+    answer = application(environ, start)
     list(answer)
     if said == ["302 Found"]:
         os.write(1, f"{path}\n".encode())
         if next(ANSWERS) == MOST:
             os.kill(os.getpid(), signal.SIGKILL)
-    answer.close()  # type: ignore[attr-defined]
+    answer.close()
 
 
 with ThreadPoolExecutor(10) as threads:

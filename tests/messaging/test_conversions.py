@@ -161,7 +161,8 @@ class TestAnOrder:
 
         assert ascribed() == []
         assert not Receipt.objects.filter(kind="converted").exists()
-        assert (figures.of_step(7, "hello").orders, figures.of_step(7, "hello").revenue) == (0, 0)
+        found = figures.of_step(7, "hello")
+        assert (found.orders, found.revenue) == (0, Decimal(0))
 
     def test_is_ascribed_to_a_click_that_is_told_of_late(self, send, now):
         delivery = send()
@@ -186,6 +187,11 @@ class TestAnOrder:
         touch(send(), "clicked", now - HOUR)
         calls = []
         follow = orders.FOLLOWERS["messaging"]
+
+        def counting(ids, at):
+            calls.append(len(ids))
+            follow(ids, at)
+
         many = [
             NewOrder(
                 order_number=f"N{number}",
