@@ -201,8 +201,12 @@ class Asked:
         self.transactional = bool(broadcast.options.get("transactional"))
         self.meant, ruled = self._meant(now)
         policy = load_policy(now=now)
-        ask = policy.sms if self.by_text else policy.email
-        self.verdict: Verdict = ask(transactional=self.transactional)
+        # A number that has agreed is texted, though it is no contact's.
+        self.verdict: Verdict = (
+            policy.sms(transactional=self.transactional, nobodys="TRUE")
+            if self.by_text
+            else policy.email(transactional=self.transactional)
+        )
         self.params: dict[str, Any] = {
             **ruled,
             **self.verdict.params,
