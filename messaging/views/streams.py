@@ -131,12 +131,13 @@ def bubbles(
     exact = dict(
         SandboxMessage.objects.filter(delivery__in=list(sent)).values_list("delivery_id", "text")
     )
-    found = [(text.received_at, 0, received_bubble(text, zone)) for text in received]
+    # Of one moment the phone's own texts came first, each kind in its order.
+    found = [(text.received_at, 0, text.pk, received_bubble(text, zone)) for text in received]
     found += [
-        (one.sent_at or one.queued_at, 1, sent_bubble(one, exact.get(one.pk, ""), zone))
+        (one.sent_at or one.queued_at, 1, one.pk, sent_bubble(one, exact.get(one.pk, ""), zone))
         for one in sent.values()
     ]
-    return [shown for _, _, shown in sorted(found, key=lambda one: one[:2])][-SHOWN:]
+    return [shown for *_, shown in sorted(found, key=lambda one: one[:3])][-SHOWN:]
 
 
 def received_bubble(text: InboundText, zone: tzinfo) -> dict[str, Any]:
