@@ -14,6 +14,7 @@ from conductor.engine.apart import apart
 from conductor.engine.faults import FIRST, LAST, Fault, find_culprits, run_safely
 from conductor.engine.program import Program
 from conductor.engine.watch import TICK_FAILED, Watch, run_watched
+from conductor.stepping.budget import Budget
 from conductor.steps import HERE, StepType, hold_here
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class StepArrivals:
     last: int = LAST
     tallies: Counter[str] = field(default_factory=Counter)
     watch: Watch | None = None
+    budget: Budget = field(default_factory=Budget)
 
     @property
     def thread(self) -> str:

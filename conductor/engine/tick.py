@@ -19,6 +19,7 @@ from conductor.engine.rehearsal import hurry, keep_apart
 from conductor.engine.shares import shares
 from conductor.engine.triggers import Entrance
 from conductor.engine.watch import TICK_FAILED, Watch
+from conductor.stepping.budget import Budget
 from conductor.steps import HERE
 from contacts import segments
 
@@ -75,6 +76,7 @@ class Journey:
     # (conversation id, step key, name) of what is only counted.
     tallies: Counter[tuple[int, str, str]] = field(default_factory=Counter)
     watch: Watch | None = None
+    budget: Budget = field(default_factory=Budget)
     # Whether the plans of its statements are kept.
     is_small: bool = False
 
@@ -311,6 +313,7 @@ def _arrivals(journey: Journey, version_id: int, step_key: str, wave: int) -> St
         now=journey.now,
         account_zone=journey.account_zone,
         watch=journey.watch,
+        budget=journey.budget,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
+from conductor.stepping.budget import Budget
 from contacts.models import ProfileField
 
 # The rows that a step's statement may touch: those of one step of one version in the wave
@@ -83,6 +84,11 @@ class Arrivals(Protocol):
     @property
     def is_rehearsal(self) -> bool:
         """Whether it is a test run: what its steps write is undone, see conductor.engine.apart."""
+        ...
+
+    @property
+    def budget(self) -> Budget:
+        """The time that the tick's steps may spend beside their statements."""
         ...
 
     def zone(self, named: str = "") -> str:

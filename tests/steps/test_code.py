@@ -14,6 +14,7 @@ from conductor.conversations.document import parse_document
 from conductor.conversations.models import Tally
 from conductor.conversations.names import ListNames
 from conductor.conversations.reading import MalformedConversationError, read_structure
+from conductor.stepping import budget
 from conductor.steps import draw
 from tests.engine.world import World
 from tests.steps.test_action import profile_of
@@ -47,6 +48,24 @@ def answer_of(source: str, **given: Any) -> code.Ran:
     row = {"contact": {}, "fields": {}, "entry": {}, "now": "2026-11-18T12:00:00+00:00", "draw": 7}
     (ran,) = code.run(source, [{**row, **given}])
     return ran
+
+
+class TestBudget:
+    def test_leaves_to_the_next_tick_whom_this_one_has_no_time_for(
+        self, world: World, script: Publish, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(budget, "SECONDS", 0)
+        script("return {}")
+        people = [world.person() for _ in range(3)]
+        world.happen(*people)
+
+        through = []
+        for _ in range(3):
+            world.tick()
+            through.append(sum("think>next" in world.path(person) for person in people))
+
+        assert through == [1, 2, 3]
+        assert not world.tick().rows
 
 
 class TestExit:
