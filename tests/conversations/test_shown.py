@@ -30,7 +30,7 @@ def test_a_message_shows_the_order_that_began_it_and_the_coupon_of_its_conversat
         name="Winback", fallback_code="SORRY-5", created_at=now, modified_at=now
     )
     SavedMessage.objects.update(text=TEXT)
-    grace = SubscriptionFactory(list=store.list).contact
+    grace = SubscriptionFactory.create(list=store.list).contact
     document = parsed(steps(*STEPS))
     conversation = apply_file(list=store.list, document=document, now=now).conversation
     publish_conversation(conversation=conversation, now=now)

@@ -2,6 +2,7 @@
 
 import json
 from email import message_from_bytes, policy
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -52,20 +53,18 @@ class TestForgedHeaders:
 
     @pytest.mark.parametrize("field", ["subject", "preheader", "from_name"])
     def test_are_one_line_once_saved(self, inside_acme, now, field):
-        given = {"subject": "Hi", "text": "Hi"}
+        given: dict[str, Any] = {"subject": "Hi", "text": "Hi", field: f"a{EVIL}"}
 
-        saved = actions.save_message(
-            list=ListFactory.create(), name="Back", now=now, **{**given, field: f"a{EVIL}"}
-        )
+        saved = actions.save_message(list=ListFactory.create(), name="Back", now=now, **given)
 
         assert getattr(saved, field) == "a Bcc: eve@x.example <b>mine</b>"
 
     @pytest.mark.parametrize("field", ["from_email", "reply_to"])
     def test_are_no_address(self, inside_acme, now, field):
+        given: dict[str, Any] = {field: f"a@b.example{EVIL}"}
+
         with pytest.raises(InvalidValueError) as refused:
-            actions.save_message(
-                list=ListFactory.create(), name="Back", now=now, **{field: f"a@b.example{EVIL}"}
-            )
+            actions.save_message(list=ListFactory.create(), name="Back", now=now, **given)
 
         assert refused.value.field == field
 
@@ -136,8 +135,10 @@ class TestSendersThatDeceive:
 class TestBodiesBeyondMeasure:
     @pytest.mark.parametrize("part", ["html", "mjml", "text"])
     def test_are_refused_by_name_at_save(self, inside_acme, now, part):
+        given: dict[str, Any] = {part: HUGE}
+
         with pytest.raises(InvalidValueError) as refused:
-            actions.save_message(list=ListFactory.create(), name="Back", now=now, **{part: HUGE})
+            actions.save_message(list=ListFactory.create(), name="Back", now=now, **given)
 
         assert refused.value.field == part
         assert (
