@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accounts.actions import update_account
 from accounts.tenancy import in_account, sql
-from contacts.actions import NewOrder, save_orders
+from contacts.actions import NewOrder, orders, save_orders
 from contacts.actions.customers import Customer
 from contacts.actions.erasure import erase
 from contacts.models import Intake, Listener
@@ -181,9 +181,7 @@ class TestAnOrder:
         with django_assert_num_queries(2):
             write_receipts([CameBack(delivery.pk, "clicked", now)], now=now)
 
-    def test_among_a_thousand_costs_no_statement_of_its_own(self, send, grace, now):
-        from contacts.actions import orders
-
+    def test_among_a_thousand_is_not_asked_by_itself(self, send, now, monkeypatch):
         touch(send(), "clicked", now - HOUR)
         calls = []
         follow = orders.FOLLOWERS["messaging"]
@@ -201,14 +199,9 @@ class TestAnOrder:
             )
             for number in range(1000)
         ]
-        try:
-            orders.FOLLOWERS["messaging"] = lambda ids, at: (
-                calls.append(len(ids)),
-                follow(ids, at),
-            )
-            save_orders(orders=many, now=now, source="api")
-        finally:
-            orders.FOLLOWERS["messaging"] = follow
+        monkeypatch.setitem(orders.FOLLOWERS, "messaging", counting)
+
+        save_orders(orders=many, now=now, source="api")
 
         assert (calls, Conversion.objects.count()) == ([1000], 1000)
         assert figures.of_step(7, "hello").orders == 1000
