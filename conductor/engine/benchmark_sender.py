@@ -28,6 +28,7 @@ def drain(account_id: int, lane: str) -> None:
     from messaging.sending.lanes import Lane
     from messaging.sending.sender import serve
 
+    warm_up()
     with Heart(clock) as heart:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
@@ -35,6 +36,15 @@ def drain(account_id: int, lane: str) -> None:
         while serve(account_id, heart=heart, clock=clock, lane=Lane(lane)) or waiting(account_id):
             pass
     sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}\n")
+
+
+def warm_up() -> None:
+    """Be as a worker is that has sent before: providers are loaded, the renderer runs."""
+    from messaging import rendering
+    from messaging.providers import carriers
+
+    carriers()
+    rendering.render({"text": ("{{ contact.first_name }}", False)}, [{"contact": {}}])
 
 
 def waiting(account_id: int) -> bool:
@@ -61,6 +71,7 @@ def both(account_id: int) -> None:
         def look() -> bool:
             return serve(account_id, heart=heart, clock=clock, lane=Lane.URGENT)
 
+        warm_up()
         with Companion(heart, look=look):
             sys.stdout.write("ready\n")
             sys.stdout.flush()

@@ -57,7 +57,7 @@ class Smtp(Carrier):
     about = "Your own mail server, or the SMTP relay of any provider."
     icon = "send"
     channels = ("email",)
-    batch_size = 500
+    batch_size = 1_000
     connections = 4
     worth_connection = 10
     calls_back = True

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -145,7 +146,7 @@ class FilledIn:
     The messages of a batch, filled in as they are taken.
 
     `ids` are all of its deliveries, `refused` those so far that could not be filled in;
-    `seconds` is how long filling in took so far.
+    `seconds` is for how long they were waited for.
     """
 
     def __init__(self, rows: Sequence[Claimed], frame: Frame, *, now: datetime) -> None:
@@ -160,13 +161,24 @@ class FilledIn:
         return len(self.rows)
 
     def __iter__(self) -> Iterator[Outgoing]:
-        for first in range(0, len(self.rows), FILLED_IN):
-            some = self.rows[first : first + FILLED_IN]
-            began = time.monotonic()
-            ready, refused = compose(some, self.frame, now=self.now)
-            self.seconds += time.monotonic() - began
-            self.refused += refused
-            yield from ready
+        """Yield each message; the next ones are filled in while these are on their way."""
+        some = [
+            self.rows[first : first + FILLED_IN] for first in range(0, len(self.rows), FILLED_IN)
+        ]
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="filling in") as ahead:
+            coming = [ahead.submit(self.fill, rows) for rows in some[:1]]
+            for number in range(1, len(some) + 1):
+                began = time.monotonic()
+                ready = coming.pop().result()
+                self.seconds += time.monotonic() - began
+                coming = [ahead.submit(self.fill, rows) for rows in some[number : number + 1]]
+                yield from ready
+
+    def fill(self, rows: Sequence[Claimed]) -> list[Outgoing]:
+        """Fill some in."""
+        ready, refused = compose(rows, self.frame, now=self.now)
+        self.refused += refused
+        return ready
 
 
 def claim_batch(
@@ -236,7 +248,7 @@ def hand_over(
     except Exception:
         log.exception("The provider %s broke down in a batch of %s.", carrier.kind, len(batch))
         handed.problem = ProviderError("The provider broke down; see the log.")
-    # While messages are filled in, no connection is busy.
+    # While messages are waited for, no connection is busy.
     handed.seconds = max(0.0, time.monotonic() - began - batch.seconds)
     handed.outcomes += [Outcome(one.delivery_id, "failed", one.reason) for one in batch.refused]
     done = {outcome.delivery_id for outcome in handed.outcomes}

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from messaging.providers import ProviderError
@@ -213,6 +214,7 @@ def stuffed(raw: bytes) -> bytes:
     return doubled + (b"" if doubled.endswith(b"\r\n") else b"\r\n") + b".\r\n"
 
 
+@lru_cache(maxsize=4096)
 def fit(address: str) -> str:
     """
     Return an address as an envelope takes it, its domain in ASCII; "" for one that is unfit.
