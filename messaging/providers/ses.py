@@ -1,6 +1,7 @@
 """Amazon SES."""
 
 import re
+import warnings
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from accounts.actions import InvalidValueError
 from messaging.providers import Field
 from messaging.transports.calls import Heard
 from messaging.transports.esp import SECONDS, EspCarrier
+from messaging.transports.sns import check_signature
 
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 ARN = re.compile(r"arn:aws[a-z-]*:sns:(?P<region>[a-z0-9-]+):\d{12}:[\w-]{1,256}")
@@ -25,7 +27,8 @@ class AmazonSes(EspCarrier):
     """
     Amazon's Simple Email Service (API v2); its events come through a topic of SNS.
 
-    The address that we show is secret; a topic that asks there to be confirmed is.
+    The address that we show is secret, and what comes there is signed by Amazon; a topic that
+    asks there to be confirmed is, if it is of the same region.
     """
 
     kind = "ses"
@@ -91,12 +94,19 @@ class AmazonSes(EspCarrier):
         return {"client_params": self.client_params()}
 
     def hear(self, request: HttpRequest, *, now: datetime) -> Heard:
-        """Take an event, or confirm the topic that is to bring them."""
-        if request.headers.get("X-Amz-Sns-Message-Type") != "SubscriptionConfirmation":
-            return super().hear(request, now=now)
-        view = self.hook_class(**self.hook_options())
+        """
+        Take an event, or confirm the topic that is to bring them; both signed by Amazon.
+
+        :raises SuspiciousOperation: for what Amazon has not signed, or not for this region.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it knows nothing of our secret addresses
+            view = self.hook_class(**self.hook_options())
         view.run_validators(request)
         told = view._parse_sns_message(request)  # noqa: SLF001 - anymail keeps it there
+        check_signature(told, region=self.settings["region"], now=now)
+        if told["Type"] != "SubscriptionConfirmation":
+            return super().hear(request, now=now)
         topic = ARN.fullmatch(str(told.get("TopicArn", "")))
         if topic is None or topic["region"] != self.settings["region"]:
             raise SuspiciousOperation("A topic of another region.")

@@ -30,6 +30,7 @@ from tests.factories import (
     QueuedTextFactory,
     ShortCodeFactory,
 )
+from tests.messaging.counterparts import amazon
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -220,9 +221,10 @@ def ses_call(_delivery, event, *, notification="19ba9823-d7f2-53c1-860e-cb10e0d1
         "TopicArn": "arn:aws:sns:eu-west-1:123456789012:mail-events",
         "Subject": "Amazon SES Email Event Notification",
         "Message": json.dumps(told),
-        "Timestamp": "2026-11-18T12:05:00.000Z",
+        "Timestamp": datetime.now(UTC).isoformat(),
     }
-    return json.dumps(body), {
+    amazon.publish_certificate()
+    return json.dumps(amazon.signed(body)), {
         "Content_Type": "text/plain; charset=UTF-8",
         "X_Amz_Sns_Message_Type": body["Type"],
         "X_Amz_Sns_Message_Id": notification,
@@ -372,6 +374,38 @@ class TestForged:
         assert status == 400
         with in_account(acme.pk):
             assert not Receipt.objects.exists()
+
+    @pytest.mark.parametrize("change", [("Permanent", "Transient"), ("Signature", "Signed")])
+    def test_an_amazon_message_that_was_changed_or_is_unsigned(
+        self, acme, connect, delivery, change
+    ):
+        body, headers = ses_call(delivery("ses"), HARD["ses"][0], **HARD["ses"][1])
+
+        status, _ = post(connect("ses"), body.replace(*change), **headers)
+
+        assert status == 400
+        with in_account(acme.pk):
+            assert not Receipt.objects.exists()
+
+    def test_an_amazon_topic_is_not_confirmed_for_one_who_cannot_sign(self, connect):
+        body = {
+            "Type": "SubscriptionConfirmation",
+            "MessageId": "165545c9-2a5c-472c-8df2-7ff2be2b3b1b",
+            "Token": "2336412f37",
+            "TopicArn": "arn:aws:sns:eu-west-1:123456789012:theirs",
+            "Message": "You have chosen to subscribe.",
+            "SubscribeURL": "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription",
+            "Timestamp": datetime.now(UTC).isoformat(),
+        }
+
+        status, _ = post(
+            connect("ses"),
+            json.dumps(body),
+            X_Amz_Sns_Message_Type=body["Type"],
+            X_Amz_Sns_Message_Id=body["MessageId"],
+        )
+
+        assert status == 400
 
     @pytest.mark.parametrize(
         "kind", ["postmark", "brevo", "sendgrid", "mailgun", "ses", "http_sms"]
