@@ -80,6 +80,7 @@ urlpatterns = [
     path(CODES, coupons.coupon_file, name="coupon_file"),
     path(f"{CODES}problems/", coupons.coupon_problems, name="coupon_problems"),
     path(f"{LIST}deliveries/", deliveries.deliveries, name="deliveries"),
+    path(f"{LIST}deliveries/settle/", deliveries.settle, name="settle_deliveries"),
     path("a/<slug:account>/sender-domains/", domains.sender_domains, name="sender_domains"),
     path(
         "a/<slug:account>/sender-domains/<str:domain>/",

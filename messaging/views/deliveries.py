@@ -2,14 +2,18 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import Q, QuerySet
-from django.http import HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.http import HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts.context import choose_list
 from accounts.permissions import AccountRequest, requires
 from contacts.models import Contact
+from messaging.actions.settling import note_arrived, send_again
 from messaging.eligibility import sentence
 from messaging.models import Delivery, DeliveryState
 from messaging.models.message import Channel
@@ -18,6 +22,7 @@ PAGE = 50
 # Who asks for what is rare among millions does not wait: a page looks at so many deliveries
 # of the list, and the next one goes on from there.
 REACH = 100_000
+WAYS = {"arrived": note_arrived, "again": send_again}
 
 
 @require_GET
@@ -25,10 +30,7 @@ REACH = 100_000
 def deliveries(request: AccountRequest, list_id: int) -> HttpResponse:
     """Show the list's deliveries, newest first; the filters stand in the address."""
     in_list = choose_list(request, list_id)
-    asked = {
-        name: request.GET.get(name, "").strip()
-        for name in ("channel", "state", "conversation", "reason", "q")
-    }
+    asked = asked_for(request)
     every = Delivery.objects.filter(list=in_list)
     before = request.GET.get("before", "")
     if before.isdecimal() and len(before) < 19:
@@ -52,6 +54,7 @@ def deliveries(request: AccountRequest, list_id: int) -> HttpResponse:
             "rows": [(delivery, sentence(delivery.reason)) for delivery in rows[:PAGE]],
             "asked": asked,
             "is_narrowed": any(asked.values()),
+            "has_unknown": any(one.state == DeliveryState.UNKNOWN for one in rows[:PAGE]),
             "channels": Channel.choices,
             "states": DeliveryState.choices,
             "first_url": first_url,
@@ -59,6 +62,48 @@ def deliveries(request: AccountRequest, list_id: int) -> HttpResponse:
             "reach": REACH if following and len(rows) <= PAGE else 0,
         },
     )
+
+
+def asked_for(request: AccountRequest) -> dict[str, str]:
+    """Return what the address narrows the list to."""
+    names = ("channel", "state", "conversation", "reason", "q")
+    return {name: request.GET.get(name, "").strip() for name in names}
+
+
+@require_POST
+@requires("edit")
+def settle(request: AccountRequest, list_id: int) -> HttpResponse:
+    """Settle unknown deliveries: those that were chosen, or all that the address narrows to."""
+    in_list = choose_list(request, list_id)
+    chosen = [int(one) for one in request.POST.getlist("delivery") if is_number(one)]
+    if request.POST.get("all"):
+        every = Delivery.objects.filter(list=in_list)
+        floor = reach(every)
+        near = every if floor is None else every.filter(pk__gt=floor)
+        unknown = narrowed(near, {**asked_for(request), "state": DeliveryState.UNKNOWN.value})
+        chosen = [*unknown.values_list("pk", flat=True)]
+    how = request.POST.get("how")
+    if how not in WAYS:
+        return HttpResponseBadRequest("Say whether they arrived or are to be sent again.")
+    number = WAYS[how](list=in_list, deliveries=chosen, now=timezone.now(), by=request.user)
+    messages.success(request, settled(number, arrived=how == "arrived"))
+    back = reverse("messaging:deliveries", args=[request.account.slug, in_list.pk])
+    query = request.GET.urlencode()
+    return redirect(f"{back}?{query}" if query else back)
+
+
+def is_number(written: str) -> bool:
+    """Say whether something may be a delivery's number."""
+    return written.isascii() and written.isdecimal() and len(written) < 19
+
+
+def settled(number: int, *, arrived: bool) -> str:
+    """Say what was settled."""
+    if not number:
+        return "Nothing was settled: choose messages that are unknown."
+    words = "1 message counts" if number == 1 else f"{number:,} messages count"
+    again = "1 message is" if number == 1 else f"{number:,} messages are"
+    return f"{words} as sent now." if arrived else f"{again} being sent again."
 
 
 def reach(every: QuerySet[Delivery, Any]) -> int | None:

@@ -4,7 +4,10 @@ import re
 
 import pytest
 
+from accounts.models import AuditEntry
 from accounts.tenancy import in_account
+from contacts.models import Intake, Listener
+from messaging.models import Delivery, Figure
 from messaging.views import deliveries
 from tests.factories import (
     QueuedEmailFactory,
@@ -109,3 +112,121 @@ class TestDeliveries:
 
         with django_assert_max_num_queries(14):
             client.get(page("deliveries"))
+
+
+class TestSettling:
+    """Nobody knows whether they arrived: a marketer says so, or has them sent again."""
+
+    @pytest.fixture
+    def unknown(self, acme, shop):
+        with in_account(acme.pk):
+            return [
+                QueuedEmailFactory.create(
+                    list=shop["list"],
+                    state="unknown",
+                    reason="sender died",
+                    attempts=3,
+                    provider="smtp",
+                    conversation_id=number,
+                    step_key="mail",
+                )
+                for number in (7, 7, 8)
+            ]
+
+    @pytest.fixture
+    def states(self, acme, unknown):
+        def read():
+            with in_account(acme.pk):
+                found = Delivery.objects.in_bulk([one.pk for one in unknown])
+                return [found[one.pk].state for one in unknown]
+
+        return read
+
+    def test_offers_it_to_who_may(self, client, mia, ben, page, unknown):
+        said = []
+        for user in (mia, ben):
+            client.force_login(user)
+            said.append(client.get(page("deliveries"), {"state": "unknown"}).text)
+
+        assert [text.count('name="delivery"') for text in said] == [3, 0]
+        assert ["Send again" in text for text in said] == [True, False]
+
+    def test_what_arrived_is_sent_counted_and_told(
+        self, client, acme, mia, page, shop, unknown, states
+    ):
+        with in_account(acme.pk):
+            Listener.objects.create(
+                conversation_id=9, list=shop["list"], role="watch", kind="delivery"
+            )
+        client.force_login(mia)
+
+        answer = client.post(
+            page("settle_deliveries"),
+            {"how": "arrived", "delivery": [unknown[0].pk, unknown[1].pk]},
+        )
+
+        assert answer.status_code == 302
+        assert states() == ["sent", "sent", "unknown"]
+        with in_account(acme.pk):
+            assert Delivery.objects.get(pk=unknown[0].pk).sent_at is not None
+            counted = Figure.objects.filter(conversation_id=7, kind="sent")
+            assert sum(counted.values_list("number", flat=True)) == 2
+            assert Intake.objects.count() == 2
+            entry = AuditEntry.objects.get(verb="settled")
+            assert (entry.by_user_id, entry.detail["as"], entry.detail["number"]) == (
+                mia.pk,
+                "arrived",
+                2,
+            )
+
+    def test_all_that_the_address_narrows_to_are_sent_again(
+        self, client, acme, mia, page, unknown, states
+    ):
+        client.force_login(mia)
+
+        answer = client.post(
+            page("settle_deliveries") + "?conversation=7", {"how": "again", "all": "1"}
+        )
+
+        assert answer.url.endswith("deliveries/?conversation=7")
+        assert states() == ["queued", "queued", "unknown"]
+        with in_account(acme.pk):
+            again = Delivery.objects.get(pk=unknown[0].pk)
+            assert (again.reason, again.attempts) == ("", 0)
+
+    def test_only_what_is_unknown_is_touched(self, client, acme, mia, page, shop, states):
+        with in_account(acme.pk):
+            others = [
+                QueuedEmailFactory.create(list=shop["list"], state=state)
+                for state in ("sent", "failed", "skipped", "sending")
+            ]
+            others.append(QueuedEmailFactory.create(state="unknown"))  # of another list
+        client.force_login(mia)
+
+        for how in ("again", "arrived"):
+            client.post(
+                page("settle_deliveries"), {"how": how, "delivery": [one.pk for one in others]}
+            )
+
+        with in_account(acme.pk):
+            for one in others:
+                before = one.state
+                one.refresh_from_db()
+                assert one.state == before
+            assert not AuditEntry.objects.filter(verb="settled").exists()
+
+    def test_a_viewer_may_not(self, client, ben, page, unknown, states):
+        client.force_login(ben)
+
+        answer = client.post(page("settle_deliveries"), {"how": "again", "all": "1"})
+
+        assert answer.status_code == 403
+        assert states() == ["unknown"] * 3
+
+    def test_is_not_there_for_a_stranger(self, client, zoe, page, unknown, states):
+        client.force_login(zoe)
+
+        answer = client.post(page("settle_deliveries"), {"how": "again", "all": "1"})
+
+        assert answer.status_code == 404
+        assert states() == ["unknown"] * 3
