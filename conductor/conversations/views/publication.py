@@ -45,6 +45,10 @@ def plan(opened: Opened) -> dict[str, Any]:
             "place": places.get(problem.step, ""),
         }
 
+    def cautions() -> list[dict[str, Any]]:
+        """Look at the messages only for the page that shows what is found."""
+        return [placed(problem) for problem in opened.cautions]
+
     return {
         **opened.context(now=clock()),
         "differences": find_differences(conversation),
@@ -54,7 +58,7 @@ def plan(opened: Opened) -> dict[str, Any]:
         ],
         "next_number": (conversation.published.number if conversation.published else 0) + 1,
         "problems": [placed(problem) for problem in opened.problems],
-        "cautions": [placed(problem) for problem in opened.cautions],
+        "cautions": cautions,
         "warnings": opened.warnings,
     }
 

@@ -4,7 +4,7 @@ import pytest
 
 from accounts.tenancy import in_account
 from messaging import tasks
-from messaging.actions import commit_email
+from messaging.actions import commit_email, commit_sms
 from messaging.models import (
     BlankName,
     CommittedMessage,
@@ -74,6 +74,22 @@ class TestSavedMessages:
         assert "HTML, line 2: there is no contact.frist_name" in saved.text
         assert "Did you mean contact.first_name?" in saved.text
         assert "event.note" not in saved.text.partition("These names")[2].partition("</ul>")[0]
+
+    def test_a_text_with_names_that_there_are_not_is_shown_with_a_warning(
+        self, client, ben, acme, page, shop, now
+    ):
+        client.force_login(ben)
+        with in_account(acme.pk):
+            shop["text"].text = "{{ unsubscribe_url }} {{ contact.first_nam }}"
+            shop["text"].save()
+            kept = commit_sms(sms_message=shop["text"], phone_list=shop["phones"], now=now)
+            BlankName.objects.create(message=kept, name="contact.first_nam", number=3, last_at=now)
+
+        shown = client.get(page("sms_message", message_id=shop["text"].pk)).text
+
+        assert "Text, line 1: there is no unsubscribe_url; it is left empty." in shown
+        assert "Did you mean contact.first_name?" in shown
+        assert "<code>contact.first_nam</code> in 3, last" in shown
 
     def test_a_page_tells_what_was_left_empty(self, client, ben, acme, page, shop, now):
         client.force_login(ben)
