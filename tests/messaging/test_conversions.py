@@ -14,7 +14,7 @@ from contacts.actions.erasure import erase
 from contacts.models import Intake, Listener
 from messaging import figures
 from messaging.actions.receipts import CameBack, write_receipts
-from messaging.models import CommittedMessage, Conversion, Figure, Receipt
+from messaging.models import CommittedMessage, Conversion, Delivery, Figure, Receipt
 from messaging.models.message import Channel
 from tests.engine.world import World
 from tests.factories import DeliveryFactory, ListFactory, SubscriptionFactory
@@ -275,6 +275,30 @@ class TestAConversion:
             assert figures.of_conversation(7).orders == 0
             order(now)
             assert len(ascribed()) == 1
+
+
+class TestAConversation:
+    STEPS = """
+        {key: hello, message: {saved_message: We miss you}}
+        {key: hold, wait_for: {message: {did: converted, step: hello}, timeout: P9D}}
+        {key: bought, filter: {message: {did: converted, step: hello, within: P30D}}}
+        {key: pause, wait: {for: P3D}}
+    """
+
+    @pytest.mark.parametrize("kind", ["clicked", "scanned"])
+    def test_waits_for_one_and_asks_for_it(self, inside_acme, now, kind):
+        world = World(now)
+        world.live(self.STEPS)
+        grace = world.person(email=EMAIL)
+        world.happen(grace)
+        world.tick(now)
+        Delivery.objects.update(state="sent", sent_at=now)
+        touch(Delivery.objects.get(), kind, now + HOUR)
+
+        order(now + 2 * HOUR)
+        world.tick(now + 2 * HOUR)
+
+        assert world.place(grace).step_key == ("pause" if kind == "clicked" else "hold")
 
 
 class TestFigures:
