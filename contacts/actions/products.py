@@ -310,6 +310,8 @@ def _announce(now: datetime) -> None:
         same_list=facts.ONE_LIST,
         heard_if=RECENTLY,
         number=ONCE,
+        # It is the product that has changed: of the contact there is nothing to ask again.
+        roles=["trigger"],
         now=now,
         kinds=sorted(kinds),
         zone=Account.objects.values_list("time_zone", flat=True).get(pk=current_account_id() or 0),
