@@ -2,7 +2,7 @@
 Phone, subscribed to a phone list: a column of a contact file with consents in it.
 
 It demands the consent's source, its wording, and a person's word that everybody in the
-file gave it. A number that opted out stays opted out.
+file gave it. A number that opted out stays opted out; one that has to confirm is asked.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +48,10 @@ class PhoneListColumn(ColumnTarget):
             ),
         )
         return [
-            (str(one.pk), f"Phone, subscribed to {one.name} ({one.short_code.code})")
+            (
+                str(one.pk),
+                f"Phone, subscribed to {one.name} ({one.short_code.code}{asked_by(one)})",
+            )
             for one in ordered
         ]
 
@@ -97,6 +100,13 @@ class PhoneListColumn(ColumnTarget):
             now=now,
         )
         return counts.subscribed
+
+
+def asked_by(phone_list: PhoneList) -> str:
+    """Say that a list asks each of its new numbers something first; "" if it does not."""
+    if phone_list.require_double_opt_in:
+        return ", each is asked to confirm"
+    return ", each is asked for its age" if phone_list.require_age_gate else ""
 
 
 def consent_of(options: Mapping[str, Any], now: datetime | None) -> Consent:

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from contacts import actions as import_actions
+from contacts.imports.running import run_import
 from messaging import actions
 from messaging.actions import Consent, PhoneCounts
 from messaging.actions.suppressions import suppress
+from messaging.import_columns.phone_list import TARGET
 from messaging.models import Delivery, PhoneList, PhoneSubscription, ShortCode
 from messaging.models.delivery import ANSWER, ASK
 from messaging.sending.claim import claim
@@ -16,6 +19,12 @@ from tests.factories import PhoneListFactory, ShortCodeFactory
 
 PHONE = "+12125550123"
 NIGHT = timedelta(hours=15)  # ten in the evening in New York
+
+
+@pytest.fixture(autouse=True)
+def media(settings: Any, tmp_path: Any) -> None:
+    """Keep files of the tests apart."""
+    settings.MEDIA_ROOT = tmp_path
 
 
 @pytest.fixture
@@ -119,6 +128,38 @@ class TestFiles:
         take_file(phones, now + timedelta(days=1))
 
         assert not Delivery.objects.filter(step_key=ASK).exists()
+
+    def test_of_contacts_ask_a_number_of_several_lines_and_chunks_once(
+        self, phones: PhoneList, now: datetime
+    ) -> None:
+        lines = [f"p{number}@m.example,+1212555010{number % 3}" for number in range(9)]
+        in_list = phones.short_code.email_list
+        imported = import_actions.create_import(
+            kind="contacts",
+            list=in_list,
+            file_name="shoppers.csv",
+            file="\n".join(["email,mobile", *lines]).encode(),
+            now=now,
+            options={
+                "consent_source": "Checkout",
+                "consent_text": "I agree to texts.",
+                "consent_confirmed": True,
+            },
+        )
+        columns = [
+            {"column": 0, "target": "email"},
+            {"column": 1, "target": f"phone_list:{phones.pk}"},
+        ]
+        import_actions.start_import(imported=imported, columns=columns, now=now)
+
+        run_import(imported.pk, now, chunk_records=2)
+
+        asked = Delivery.objects.filter(step_key=ASK)
+        assert sorted(asked.values_list("address", flat=True)) == [
+            f"+1212555010{number}" for number in range(3)
+        ]
+        assert all(one.contact_id for one in asked)
+        assert "each is asked to confirm" in dict(TARGET.choices(in_list))[str(phones.pk)]
 
     def test_ask_thousands_at_once(self, phones: PhoneList, now: datetime) -> None:
         numbers = [f"+1212{number:07d}" for number in range(5_000)]
