@@ -10,10 +10,12 @@ import pytest
 from accounts.models import Heartbeat
 from accounts.tenancy import in_account
 from messaging import actions
+from messaging.actions.settling import note_arrived, send_again
 from messaging.models import Delivery, SandboxMessage
 from messaging.sending.heart import Heart
 from messaging.sending.sender import serve
 from tests.factories import CommittedMessageFactory, ListFactory, QueuedEmailFactory
+from tests.messaging.counterparts.sink import running_sink
 from tests.messaging.test_smtp import Mailbox, free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -124,3 +126,63 @@ class TestSmtp:
         with in_account(acme.pk):
             assert Delivery.objects.filter(state="sent").count() == MAILS
         assert len(mailbox.mails) == MAILS
+
+
+class TestRawSink:
+    """What a mail server counts that takes everything, over several connections at once."""
+
+    MANY = 55  # more than are claimed at first
+
+    @pytest.fixture
+    def sink(self, acme):
+        with running_sink() as sink:
+            with in_account(acme.pk):
+                actions.set_provider(
+                    channel="email",
+                    kind="smtp",
+                    settings={"host": "127.0.0.1", "port": sink.port, "security": "none"},
+                    now=datetime.now(UTC),
+                )
+                shop = ListFactory.create()
+                message = CommittedMessageFactory.create(list=shop)
+                for number in range(self.MANY):
+                    QueuedEmailFactory.create(
+                        list=shop, message=message, address=f"a{number}@mail.example"
+                    )
+            yield sink
+
+    def by_state(self, acme):
+        with in_account(acme.pk):
+            found = Delivery.objects.values_list("state", "address", "pk", "list_id")
+            return {
+                state: {row[1]: row[2] for row in found if row[0] == state}
+                for state in {row[0] for row in found}
+            }
+
+    def test_never_counts_one_twice_and_gets_the_rest(self, acme, sink, run_sender):
+        run_sender("handed")
+        at_death = sink.stats["by_address"]
+
+        serve_later(acme, 61)
+        serve_later(acme, 61)
+
+        states = self.by_state(acme)
+        arrived = sink.stats["by_address"]
+        assert at_death
+        assert set(states) == {"unknown", "sent"}
+        assert set(arrived.values()) == {1}
+        assert set(states["sent"]) <= set(arrived) <= set(states["sent"]) | set(states["unknown"])
+        # What went out before the death is all among the unknown, and nothing of it goes again.
+        assert set(at_death) <= set(states["unknown"])
+
+        with in_account(acme.pk):
+            shop = Delivery.objects.first().list
+            lost = [pk for to, pk in states["unknown"].items() if to not in arrived]
+            there = [pk for to, pk in states["unknown"].items() if to in arrived]
+            note_arrived(list=shop, deliveries=there, now=datetime.now(UTC))
+            send_again(list=shop, deliveries=lost, now=datetime.now(UTC))
+        serve_later(acme, 62)
+
+        assert set(self.by_state(acme)) == {"sent"}
+        counted = sink.stats["by_address"]
+        assert (len(counted), set(counted.values())) == (self.MANY, {1})
