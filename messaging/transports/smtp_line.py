@@ -131,7 +131,7 @@ class Line:
 
     def read(self) -> Reply:
         """Read one answer of one or several lines."""
-        words = []
+        words: list[bytes] = []
         while True:
             line = self.read_line()
             code = line[:3]
