@@ -3,6 +3,7 @@
 from messaging.api.campaigns import campaigns, library
 from messaging.api.coupons import coupons
 from messaging.api.deliveries import deliveries
+from messaging.api.message_reports import message_reports
 from messaging.api.messages import messages
 from messaging.api.phone_changes import phone_changes
 from messaging.api.phone_contacts import phone_contacts
@@ -21,6 +22,7 @@ FRAMES = [
     *(saved_messages, short_codes, phone_contacts, sms_messages, sending, deliveries, coupons),
     *(suppressions, campaigns, library, messages, saved_audiences, saved_sends),
     *(transactions, texts, phone_changes, phone_files, split_tests, two_way),
+    message_reports,
 ]
 
 __all__ = ["FRAMES"]

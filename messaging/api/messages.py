@@ -15,7 +15,6 @@ from accounts.wire import (
     Id,
     InvalidParameterError,
     Page,
-    PageQuery,
     Refused,
     Resource,
     WireIn,
@@ -26,7 +25,6 @@ from accounts.wire import (
     found,
     page_of,
 )
-from contacts import filters
 from contacts.api.reading import read_time
 from contacts.models import Segment
 from messaging import reports
@@ -36,32 +34,18 @@ from messaging.actions.messages import clean_content
 from messaging.api.campaigns import found_campaign
 from messaging.api.filters import FilterIn, resolved_filter
 from messaging.api.reporting import (
-    REPORTS,
-    ActivityOut,
-    ActivityQuery,
-    ClickerOut,
     DatesQuery,
-    LinkOut,
-    MessageSummaryOut,
-    activity_page,
-    clickers_page,
-    link_out,
-    links_page,
-    message_summary,
-    one_link,
     read_address,
 )
 from messaging.api.saved_messages import UTF_8
 from messaging.models import Broadcast, BroadcastKind, CommittedMessage
 from messaging.models.message import Channel
 from messaging.reports import Scope
-from messaging.sending.broadcasts import count_audience
 
 messages = Frame("", integration="email", tag="Message")
 
 MESSAGES = "/email/v1/List/{list_id}/Message"
 MESSAGE = MESSAGES + "/{message_id}"
-LINK = MESSAGE + "/Link/{message_link_id}"
 OURS = "/conductor/v1/List/{list_id}/Message/{message_id}"
 LEVELS = ["List", "Message"]
 NAMES = {
@@ -160,30 +144,6 @@ class MessageExtended(WireOut):
     segments_applied: SegmentsApplied
     subject: str
     to_name: str
-
-
-class MessageStatusOut(WireOut):
-    """How far a message has come; one that has not begun starts at its time."""
-
-    send_count: int
-    start_date: datetime
-    end_date: datetime | None
-    status: str
-    type: str
-
-
-class ReasonOut(WireOut):
-    """How many do not get a message, and why."""
-
-    reason: str
-    count: int
-
-
-class AudienceOut(WireOut):
-    """Who gets a message: as counted when it began, or now if it has not."""
-
-    eligible: int
-    reasons: list[ReasonOut]
 
 
 def broadcasts_of(list_id: int) -> "QuerySet[Broadcast]":
@@ -393,91 +353,6 @@ def one_message(request: WireRequest, list_id: Id, message_id: Id) -> Resource[M
                 included_segments=row.included, excluded_segments=row.excluded
             ),
             to_name=kept.get("to_name", ""),
-        )
-    )
-
-
-@messages.get(MESSAGE + "/Status", answer=Resource[MessageStatusOut], levels=REPORTS)
-def message_status(request: WireRequest, list_id: Id, message_id: Id) -> Resource[MessageStatusOut]:
-    """Return how far a message has come, and to how many it has been sent."""
-    row, _, scope = found_message(list_id, message_id)
-    return Resource[MessageStatusOut](
-        data=MessageStatusOut(
-            send_count=reports.count_sent(scope),
-            start_date=row.started_at or row.send_at,
-            end_date=row.ended_at,
-            status=row.status,
-            type=row.kind,
-        )
-    )
-
-
-@messages.get(MESSAGE + "/Activity", answer=Page[ActivityOut], levels=REPORTS)
-def message_activity(
-    request: WireRequest, list_id: Id, message_id: Id, wanted: Query[ActivityQuery]
-) -> Page[ActivityOut]:
-    """Return who was sent a message, and what each did with it."""
-    _, _, scope = found_message(list_id, message_id)
-    return activity_page(scope, wanted, request)
-
-
-@messages.get(MESSAGE + "/Link", answer=Page[LinkOut], levels=REPORTS)
-def message_links(
-    request: WireRequest, list_id: Id, message_id: Id, wanted: Query[PageQuery]
-) -> Page[LinkOut]:
-    """Return the links of a message."""
-    _, message, scope = found_message(list_id, message_id)
-    return links_page(scope, message, wanted, request)
-
-
-@messages.get(LINK, answer=Resource[LinkOut], levels=REPORTS)
-def message_link(
-    request: WireRequest, list_id: Id, message_id: Id, message_link_id: Id
-) -> Resource[LinkOut]:
-    """Return a link of a message."""
-    _, message, scope = found_message(list_id, message_id)
-    return Resource[LinkOut](data=link_out(one_link(scope, message, message_link_id)))
-
-
-@messages.get(LINK + "/Clicker", answer=Page[ClickerOut], levels=REPORTS)
-def message_clickers(
-    request: WireRequest,
-    list_id: Id,
-    message_id: Id,
-    message_link_id: Id,
-    wanted: Query[DatesQuery],
-) -> Page[ClickerOut]:
-    """Return who followed a link of a message."""
-    _, message, scope = found_message(list_id, message_id)
-    return clickers_page(scope, message, message_link_id, wanted, request)
-
-
-@messages.get(MESSAGE + "/Summary", answer=Resource[MessageSummaryOut], levels=REPORTS)
-def summary_of_message(
-    request: WireRequest, list_id: Id, message_id: Id
-) -> Resource[MessageSummaryOut]:
-    """Add up what came of a message."""
-    _, _, scope = found_message(list_id, message_id)
-    return message_summary(scope)
-
-
-@messages.get(OURS + "/Audience", answer=Resource[AudienceOut], levels=LEVELS)
-def message_audience(request: WireRequest, list_id: Id, message_id: Id) -> Resource[AudienceOut]:
-    """Count who gets a message, and of the others how many for each reason."""
-    row, _, _ = found_message(list_id, message_id)
-    counts = row.counts
-    if not counts:
-        try:
-            counts = count_audience(row, now=request.now).as_dict()
-        except filters.VanishedError as gone:
-            raise Refused(code="ERROR_INVALID_AUDIENCE", message=str(gone)) from gone
-    return Resource[AudienceOut](
-        data=AudienceOut(
-            eligible=counts["eligible"],
-            reasons=[
-                ReasonOut(reason=reason, count=number)
-                for reason, number in counts["reasons"].items()
-            ],
         )
     )
 

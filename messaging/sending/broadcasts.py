@@ -113,6 +113,11 @@ WRITE = """
 
     SELECT max(batch.place), count(*) FROM batch
 """
+# What a rule speaks of, beside the subject.
+OF_SUBSCRIPTION = "LEFT JOIN contacts_contact AS contact ON contact.id = subscription.contact_id"
+OF_NUMBER = """LEFT JOIN contacts_contact AS contact ON contact.id = phone_subscription.contact_id
+        LEFT JOIN contacts_subscription AS subscription
+            ON subscription.contact_id = contact.id AND subscription.list_id = %(list_id)s"""
 PERSONS_OF_EMAILS = """
         INNER JOIN contacts_subscription AS subscription ON subscription.id = batch.place
         LEFT JOIN contacts_contact AS contact ON contact.id = subscription.contact_id
@@ -152,8 +157,7 @@ def count_audience(broadcast: Broadcast, *, now: datetime) -> Counted:
 
     :raises filters.VanishedError: if what its rule asks for is gone.
     """
-    asked = Asked(broadcast, now=now)
-    rows: dict[str, int] = dict(sql.fetch_all(asked.count, **asked.params))
+    rows = Asked(broadcast, now=now).count()
     eligible = rows.pop("", 0)
     return Counted(eligible, dict(sorted(rows.items(), key=lambda row: (-row[1], row[0]))))
 
@@ -176,19 +180,17 @@ def send_some(broadcast_id: int, *, now: datetime, most: int = BATCH) -> bool:
         if broadcast.status == BroadcastStatus.WAITING:
             broadcast.counts = count_audience(broadcast, now=now).as_dict()
             broadcast.status, broadcast.started_at = BroadcastStatus.SENDING, now
-        asked = Asked(broadcast, now=now)
+        last, number = Asked(broadcast, now=now).write(after=broadcast.position, most=most)
     except filters.VanishedError:
         broadcast.status, broadcast.ended_at = BroadcastStatus.NOT_READY, now
         broadcast.save()
         return False
-    (row,) = sql.fetch_all(asked.write, after=broadcast.position, most=most, **asked.params)
-    last, number = row
     broadcast.position = last or broadcast.position
     if number < most:
         broadcast.status, broadcast.ended_at = BroadcastStatus.SENT, now
     broadcast.save()
     wake("send")
-    return bool(number == most)
+    return number == most
 
 
 class Asked:
@@ -196,10 +198,10 @@ class Asked:
 
     def __init__(self, broadcast: Broadcast, *, now: datetime) -> None:
         self.broadcast = broadcast
+        self.now = now
         self.by_text = broadcast.channel == Channel.SMS
         self.subject = "phone_subscription" if self.by_text else "subscription"
         self.transactional = bool(broadcast.options.get("transactional"))
-        self.meant, ruled = self._meant(now)
         policy = load_policy(now=now)
         # A number that has agreed is texted, though it is no contact's.
         self.verdict: Verdict = (
@@ -208,7 +210,6 @@ class Asked:
             else policy.email(transactional=self.transactional)
         )
         self.params: dict[str, Any] = {
-            **ruled,
             **self.verdict.params,
             "now": now,
             "list_id": broadcast.list_id,
@@ -217,63 +218,61 @@ class Asked:
             "broadcast_id": broadcast.pk,
             "channel": broadcast.channel,
             "transactional": self.transactional,
+            "draw": broadcast.split_test_id or 0,
+            "share_from": broadcast.share_from,
+            "share_to": broadcast.share_to,
         }
 
-    def _meant(self, now: datetime) -> tuple[str, dict[str, Any]]:
-        """Return what is asked of each, over the alias of the subject, with its parameters."""
-        broadcast = self.broadcast
-        tests, params = ["TRUE"], dict[str, Any]()
-        if broadcast.rule is not None:
-            ruled = filters.matching(
-                broadcast.rule,
-                columns="subscription.id",
-                list_id=broadcast.list_id,
-                time_zone=broadcast.account.time_zone,
-                now=now,
-            )
-            tests.append(f"subscription.id IN ({ruled.sql})")
-            params |= ruled.params
-        if (broadcast.share_from, broadcast.share_to) != (0, 100):
-            draw = DRAW.format(subject=self.subject)
-            tests.append(f"{draw} >= %(share_from)s AND {draw} < %(share_to)s")
-            params |= {
-                "draw": broadcast.split_test_id or 0,
-                "share_from": broadcast.share_from,
-                "share_to": broadcast.share_to,
-            }
-        return " AND ".join(tests), params
-
     @property
-    def count(self) -> str:
-        """How many for which reason."""
-        audience = (TEXTS if self.by_text else EMAILS).format(
-            joins=self.verdict.joins, meant=self.meant
-        )
-        return COUNT.format(
+    def share(self) -> str:
+        """What is asked of each of a split test's audience: whose share it is in."""
+        if (self.broadcast.share_from, self.broadcast.share_to) == (0, 100):
+            return "TRUE"
+        draw = DRAW.format(subject=self.subject)
+        return f"{draw} >= %(share_from)s AND {draw} < %(share_to)s"
+
+    def count(self) -> dict[str, int]:
+        """Count the whole audience by reason, "" being those who are written to; one pass."""
+        meant, ruled = self.share, dict[str, Any]()
+        if self.broadcast.rule is not None:
+            asked = filters.matching(
+                self.broadcast.rule,
+                columns="subscription.id",
+                list_id=self.broadcast.list_id,
+                time_zone=self.broadcast.account.time_zone,
+                now=self.now,
+            )
+            meant, ruled = f"{meant} AND subscription.id IN ({asked.sql})", asked.params
+        audience = (TEXTS if self.by_text else EMAILS).format(joins=self.verdict.joins, meant=meant)
+        statement = COUNT.format(
             refusal=self.verdict.refusal,
             held_until=self.verdict.held_until,
             held_reason=self.verdict.held_reason,
             audience=audience,
         )
+        return dict(sql.fetch_all(statement, **{**self.params, **ruled}))
 
-    @property
-    def write(self) -> str:
-        """One batch, into the outbox."""
+    def write(self, *, after: int, most: int) -> tuple[int | None, int]:
+        """Hand the batch behind a subscription to the outbox; return the last one, and how many."""
+        meant, ruled = self.share, dict[str, Any]()
+        if self.broadcast.rule is not None:
+            asked = filters.condition(
+                self.broadcast.rule, zone="%(rule_zone)s::text", enrolled=False
+            )
+            meant = f"{meant} AND subscription.id IS NOT NULL AND ({asked.sql})"
+            ruled = {**asked.params, "rule_zone": self.broadcast.account.time_zone}
         if self.by_text:
             table, of_list = "messaging_phonesubscription", "phone_list_id = %(phone_list_id)s"
-            address, persons = "phone_subscription.phone_e164", PERSONS_OF_TEXTS
-            bound = """LEFT JOIN contacts_subscription AS subscription
-            ON subscription.contact_id = phone_subscription.contact_id
-            AND subscription.list_id = %(list_id)s"""
+            address, persons, bound = "phone_subscription.phone_e164", PERSONS_OF_TEXTS, OF_NUMBER
         else:
             table, of_list = "contacts_subscription", "list_id = %(list_id)s"
-            address, persons, bound = "contact.email_norm", PERSONS_OF_EMAILS, ""
-        return WRITE.format(
+            address, persons, bound = "contact.email_norm", PERSONS_OF_EMAILS, OF_SUBSCRIPTION
+        statement = WRITE.format(
             subject=self.subject,
             table=table,
-            bound=bound,
+            bound=bound if ruled else "",
             of_list=f"{self.subject}.{of_list}",
-            meant=self.meant,
+            meant=meant,
             address=address,
             persons=persons,
             refusal=self.verdict.refusal,
@@ -281,3 +280,7 @@ class Asked:
             held_until=self.verdict.held_until,
             joins=self.verdict.joins,
         )
+        ((last, number),) = sql.fetch_all(
+            statement, **{**self.params, **ruled}, after=after, most=most
+        )
+        return last, number

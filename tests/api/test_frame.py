@@ -18,7 +18,7 @@ class TestEnvelope:
     def test_answers_an_unknown_route(self, wire):
         assert wire.refused("GET", f"{BASE}/Nothing")[:2] == (404, "ERROR_UNKNOWN_ROUTE")
         assert wire.refused("GET", "/email/v1")[:2] == (404, "ERROR_UNKNOWN_ROUTE")
-        assert wire.refused("GET", "/privacy/v1/Forget")[:2] == (404, "ERROR_UNKNOWN_ROUTE")
+        assert wire.refused("GET", "/privacy/v1/Remember")[:2] == (404, "ERROR_UNKNOWN_ROUTE")
 
     @pytest.mark.parametrize("method", ["DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "PUT"])
     def test_answers_a_method_that_the_route_lacks(self, wire, method):
