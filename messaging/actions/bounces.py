@@ -6,7 +6,8 @@ address off that list; Aggressive writes to it from no list of the account. A ha
 so at once, soft ones when there are `bounceUnsubscribeCount` of the list in a row: whoever
 opens or clicks anything has a mailbox that works. A complaint counts for the whole account,
 whatever the list says: it costs the sender's name with the provider. A number that does not
-exist or takes no texts is off every phone list at once.
+exist or takes no texts is off every phone list at once; one whose STOP the provider knows of, and
+we do not, has written it to us, too.
 """
 
 from collections import defaultdict
@@ -19,8 +20,9 @@ from accounts.models.list import BounceHandling
 from accounts.tenancy import sql
 from contacts.actions.leaving import unsubscribe_many
 from messaging.actions.phones import deactivate_phones
+from messaging.actions.replies import opt_out
 from messaging.actions.suppressions import suppress
-from messaging.models import SuppressionReason
+from messaging.models import ShortCode, SuppressionReason
 from messaging.models.message import Channel
 
 BOUNCE = "Bounce"
@@ -32,6 +34,13 @@ NUMBERS = """
     WHERE delivery.id = ANY(%(ids)s::bigint[]) AND delivery.channel = 'sms' AND NOT delivery.is_test
 """
 BY_RECIPIENT = "Recipient"
+
+STOPPED = """
+    SELECT DISTINCT phone_list.short_code_id, delivery.address
+    FROM messaging_delivery AS delivery
+    INNER JOIN messaging_phonelist AS phone_list ON delivery.phone_list_id = phone_list.id
+    WHERE delivery.id = ANY(%(ids)s::bigint[]) AND delivery.channel = 'sms'
+"""
 
 
 @dataclass(frozen=True)
@@ -127,3 +136,13 @@ def heed_departures(*, deliveries: Sequence[int], now: datetime) -> None:
         method=BY_RECIPIENT,
         now=now,
     )
+
+
+def heed_stops(*, deliveries: Sequence[int], now: datetime) -> None:
+    """End the consents of numbers that told the provider STOP where we have not heard it."""
+    if not deliveries:
+        return
+    rows = sql.fetch_all(STOPPED, ids=list(deliveries))
+    codes = ShortCode.objects.in_bulk({code_id for code_id, _ in rows})
+    for code_id, phone in rows:
+        opt_out(short_code=codes[code_id], phone_e164=phone, now=now)

@@ -16,7 +16,7 @@ from typing import Any
 
 from accounts.tenancy import current_account_id, in_account, sql
 from messaging import tokens
-from messaging.actions.bounces import heed_bounces, heed_complaints, heed_departures
+from messaging.actions.bounces import heed_bounces, heed_complaints, heed_departures, heed_stops
 from messaging.actions.receipts import CameBack, tell_of_deliveries, write_receipts
 from messaging.models import ProviderNotice
 from messaging.models.receipt import ReceiptKind
@@ -184,6 +184,7 @@ def act_on(news: Sequence[Notice], *, now: datetime) -> None:
     heed_bounces(
         hard=about(found, "bounced", "hard"), soft=about(found, "bounced", "soft"), now=now
     )
+    heed_stops(deliveries=about(found, "bounced", "stopped"), now=now)
     heed_complaints(deliveries=about(found, "complained"), now=now)
     heed_departures(deliveries=about(found, "unsubscribed"), now=now)
 

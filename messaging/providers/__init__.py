@@ -73,7 +73,7 @@ class Outcome:
     provider_message_id: str = ""
     is_attempted: bool = True
     retry_after: float | None = None
-    # "hard" where there is nobody at the address.
+    # "hard" where there is nobody at the address, "stopped" where it told the provider STOP.
     bounce: str = ""
 
 

@@ -109,7 +109,7 @@ class Twilio(SmsCarrier):
         if code in NO_NUMBERS:
             return Outcome(number, "failed", "invalid address", bounce="hard")
         if code == OPTED_OUT:
-            return Outcome(number, "failed", "suppressed")
+            return Outcome(number, "failed", "suppressed", bounce="stopped")
         words = " ".join(str(said.get("message", "")).split())[:120]
         return Outcome(number, "failed", f"provider rejected ({code or answer.status} {words})")
 

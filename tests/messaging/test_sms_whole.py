@@ -64,6 +64,10 @@ class Phone:
         self.got.append(form)
         return 201, {}, {"sid": f"SM{len(self.got):032}", "status": "queued"}
 
+    def refuse(self, asked: Asked) -> tuple[int, dict[str, str], Any]:
+        """Say that the number has opted out at Twilio."""
+        return 400, {}, {"code": 21610, "message": "unsubscribed recipient"}
+
     def look(self) -> list[dict[str, str]]:
         """Let what waits be sent; return what came since the last look."""
         before = len(self.got)
@@ -251,6 +255,23 @@ def test_a_number_that_its_carrier_gave_up_gets_nothing_more(
         consent = PhoneSubscription.objects.get()
         assert (consent.state, consent.opt_out_reason) == ("Unsubscribed", "Deactivated")
         assert (late.state, late.reason) == ("skipped", "suppressed")
+
+
+def test_a_stop_that_only_the_provider_knows_ends_the_consents_of_the_code(
+    acme: Account, noon: datetime, phone: Any, monkeypatch: Any
+) -> None:
+    mobile, phones = phone("54321")
+    with in_account(acme.pk):
+        sign_up(phones, noon)
+    monkeypatch.setattr(mobile, "take", mobile.refuse)
+
+    mobile.look()
+
+    with in_account(acme.pk):
+        asked = Delivery.objects.get()
+        consent = PhoneSubscription.objects.get()
+        assert (asked.state, asked.reason) == ("failed", "suppressed")
+        assert (consent.state, consent.opt_out_reason) == ("Unsubscribed", "Campaign")
 
 
 def test_the_sandbox_plays_the_same(acme: Account, noon: datetime, client: Any, mia: Any) -> None:
