@@ -4,6 +4,7 @@ import html
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from email.utils import parseaddr
 from typing import Any
 
 from django.contrib import messages
@@ -256,7 +257,7 @@ def mail(request: AccountRequest, list_id: int, sandbox_id: int) -> HttpResponse
     """Show one mail at 600 and at 360 pixels."""
     shown = find(request, list_id, sandbox_id)
     url = reverse("messaging:sandbox", args=[request.account.slug, list_id])
-    name, _, address = shown.sender.rpartition("<")
+    name, address = parseaddr(shown.sender)
     return render(
         request,
         "messaging/sandbox_mail.html",
@@ -266,8 +267,8 @@ def mail(request: AccountRequest, list_id: int, sandbox_id: int) -> HttpResponse
             "mail": shown,
             "links": links_of(shown),
             **receipts_of(shown),
-            "from_name": name.strip(),
-            "from_email": address.rstrip(">"),
+            "from_name": name,
+            "from_email": address,
         },
     )
 
