@@ -158,6 +158,10 @@ document.addEventListener(
     for (const other of $$("details.menu[open]")) {
       if (other !== event.target && !other.contains(event.target)) other.open = false;
     }
+    // What would hang over the edge of a narrow screen opens to the other side.
+    event.target.classList.remove("menu-turned");
+    const { left, right } = $(".menu-panel", event.target).getBoundingClientRect();
+    event.target.classList.toggle("menu-turned", left < 0 || right > innerWidth);
     $("[autofocus]", event.target)?.focus();
   },
   true,

@@ -101,6 +101,15 @@ def test_pages_are_accessible_and_fit(address: str, page: Page) -> None:
         page.set_viewport_size({"width": 1280, "height": 900})
 
 
+def test_menus_open_where_they_can_be_read_on_a_phone(address: str, page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+
+    for shown in (address, address.rsplit("/", 2)[0] + "/"):
+        page.goto(shown)
+        page.locator("main summary", has_text="Options").click()
+        expect(page.get_by_role("link", name="Export", exact=True)).to_be_in_viewport(ratio=1)
+
+
 def test_a_step_is_added_by_the_keyboard(address: str, page: Page, acme: Account) -> None:
     page.goto(f"{address}threads/winback/")
     page.get_by_role("button", name=re.compile("^Add a step after Wait")).focus()
