@@ -43,8 +43,8 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 TOKEN = re.compile(r"/oauth2/token/?\Z", re.IGNORECASE)
 
 DESCRIPTION = """
-Routes under `/email/v1`, `/sms/v1` and `/data/v1` are those of Listrak's public API; what it
-lacks is under `/conductor/v1`. Get a token at `POST /OAuth2/Token` with
+Routes under `/email/v1`, `/sms/v1`, `/data/v1`, `/privacy/v1`, `/crosschannel/v1` and `/twowaysms`
+are those of Listrak's public API; what it lacks is under `/conductor/v1`. Get a token at `POST /OAuth2/Token` with
 `grant_type=client_credentials`, `client_id` and `client_secret`.
 """
 

@@ -300,9 +300,9 @@ def create_folder(request: WireRequest, body: FolderIn) -> Created:
     return created(made.pk)
 
 
-@library.get("/email/v1/IpPool", answer=Page[IpPoolOut], levels=["List"])
+@library.get("/email/v1/IpPool", answer=Page[IpPoolOut])
 def all_pools(request: WireRequest) -> Page[IpPoolOut]:
-    """Return the account's pools, all on one page: the vendor's example shows a cursor."""
+    """Return the account's pools to any integration of the type, all on one page."""
     return Page[IpPoolOut](
         next_page_cursor=None,
         data=[

@@ -243,7 +243,8 @@ def resend_transactional(
 ) -> Created:
     """Send a message once more, as it was: to whom it went, or to `forwardAddress`."""
     sent = sent_of(list_id, transactional_message_id).values_list("pk", flat=True)
-    rows = Delivery.objects.filter(broadcast_id__in=list(sent))
+    # Of whom is forgotten nothing is left to send.
+    rows = Delivery.objects.filter(broadcast_id__in=list(sent), contact__isnull=False)
     delivery = keyed_delivery(rows, resend_key, request.account.pk)
     broadcasts.send_again(
         delivery=delivery,

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import sys
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from accounts.models import IpPool
 from accounts.tenancy import in_account
+from conductor.api import api
 from contacts.actions.event_groups import create_event_group
 from contacts.actions.segments import create_segment
 from messaging.actions import record_receipts
@@ -49,6 +51,14 @@ CORRECTIONS = {
         {"$.status is not declared", "$.data is not declared"},
     ),
 }
+# The files ask for no level to read or write contacts (I: the level of that name is meant).
+OWN_LEVELS = {
+    "GET /email/v1/List/{listId}/Contact": {"Contact"},
+    "POST /email/v1/List/{listId}/Contact": {"Contact"},
+    "GET /email/v1/List/{listId}/Contact/{contactIdentifier}": {"Contact"},
+    "POST /email/v1/List/{listId}/Contact/SegmentationField": {"Contact"},
+}
+NAME = re.compile(r"\{[^}]*\}")
 PHONE, NEW_PHONE = "12125552368", "12125552369"
 FIELD = {"segmentationFieldId": "{segmentationFieldId}", "value": "Blue"}
 CSV = base64.b64encode(b"grace@mail.example\n").decode()
@@ -391,6 +401,27 @@ def test_every_operation_conforms(wire, world, capsys):
     assert len(found) == 117
     assert faults == {}
     assert missing == MISSING
+
+
+@pytest.mark.skipif(not FILES.is_dir(), reason="the vendor's OpenAPI files are not here")
+def test_every_operation_asks_for_the_levels_that_the_files_declare():
+    ours = {
+        (method, NAME.sub("{}", f"{bound.prefix}{path}").lower()): set(
+            operation.view_func.demands.levels  # type: ignore[attr-defined]
+        )
+        for bound in api()._get_bound_routers()
+        for path, view in bound.path_operations.items()
+        for operation in view.operations
+        for method in operation.methods
+    }
+
+    others = {
+        one.name: found
+        for one in operations()
+        if (found := ours[one.method, NAME.sub("{}", one.path).lower()]) != one.levels
+    }
+
+    assert others == OWN_LEVELS
 
 
 def is_same(fault: str, expected: set[str]) -> bool:

@@ -55,6 +55,7 @@ class Operation:
     name: str
     api: str
     responses: dict[str, Any]
+    levels: frozenset[str]
     document: dict[str, Any]
 
     @property
@@ -151,6 +152,13 @@ def operations() -> list[Operation]:
             for method in METHODS:
                 if method in methods:
                     name = f"{method.upper()} {PREFIXES[api]}{path}"
-                    responses = methods[method]["responses"]
-                    found.append(Operation(name, api, responses, document))
+                    operation = methods[method]
+                    asked = {
+                        level
+                        for scheme in operation.get("security", [])
+                        for levels in scheme.values()
+                        for level in levels
+                    }
+                    responses = operation["responses"]
+                    found.append(Operation(name, api, responses, frozenset(asked), document))
     return found
