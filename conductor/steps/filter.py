@@ -23,6 +23,7 @@ from conductor.steps import (
     resolved_rule,
     rule_problems,
 )
+from contacts import filters
 
 
 class FilterConfig(StepConfig):
@@ -55,8 +56,6 @@ class Filter(StepType[FilterConfig]):
         """Say who goes on."""
         if not config.rule:
             return "Choose who goes on"
-        from contacts import filters
-
         return filters.sentence(filters.parse(config.rule))
 
     def exits(self, config: FilterConfig) -> dict[str, str]:

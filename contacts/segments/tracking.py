@@ -11,7 +11,7 @@ from contacts.models import Listener, Segment, SegmentKind
 from contacts.segments import asking, jobs
 from contacts.segments.nesting import nesting_of
 
-# A touch without a contact: everybody is asked again.
+# What a segment leaves behind that no conversation starts from any more.
 FORGET = (
     "DELETE FROM contacts_listener WHERE for_segment_id = %(segment_id)s",
     "DELETE FROM contacts_segmenttouch WHERE segment_id = %(segment_id)s",

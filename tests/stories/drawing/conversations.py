@@ -1,4 +1,4 @@
-"""Conversations: a heading, one to three threads, exits led elsewhere; nothing goes round."""
+"""Conversations: a heading, one to three threads, exits led elsewhere; who goes round waits."""
 
 from typing import Any
 
