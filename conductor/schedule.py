@@ -8,6 +8,7 @@ from django.core.management import call_command
 from accounts.tenancy.partitions import make_partitions
 from accounts.wire.idempotency import forget_answers
 from conductor.conversations.actions.listening import forget_listeners
+from conductor.conversations.actions.refusals import forget_refusals
 from conductor.conversations.actions.rehearsing import forget_rehearsals
 from conductor.conversations.notices import send_notices
 from conductor.engine.calls import forget_calls
@@ -35,6 +36,7 @@ DAILY = (
     forget_listeners,
     forget_calls,
     forget_rehearsals,
+    forget_refusals,
     forget_answers,
     forget_event_keys,
 )

@@ -107,6 +107,11 @@ def notice_accounts() -> list[int]:
     return [row[0] for row in sql.fetch_all("SELECT account_id FROM lookup_notice_accounts()")]
 
 
+def errand_accounts() -> list[int]:
+    """Return the accounts in which something is being done by hand to many."""
+    return [row[0] for row in sql.fetch_all("SELECT account_id FROM lookup_errand_accounts()")]
+
+
 def lags(*, now: datetime, most: int) -> dict[int, float]:
     """Return for how many seconds the longest waiting work of each account waits, worst first."""
     rows = sql.fetch_all(
@@ -146,8 +151,10 @@ def waiting_work(*, now: datetime) -> dict[str, bool]:
             EXISTS (SELECT FROM lookup_sending_accounts(%(now)s, 1, TRUE)),
             EXISTS (SELECT FROM lookup_sending_accounts(%(now)s, 1, FALSE)),
             EXISTS (SELECT FROM lookup_import_accounts()),
-            EXISTS (SELECT FROM lookup_broadcast_accounts(%(now)s))
+            EXISTS (SELECT FROM lookup_broadcast_accounts(%(now)s)),
+            EXISTS (SELECT FROM lookup_errand_accounts())
         """,
         now=now,
     )
-    return dict(zip(("advance", "urgent", "send", "import", "broadcast"), row or (), strict=True))
+    kinds = ("advance", "urgent", "send", "import", "broadcast", "by_hand")
+    return dict(zip(kinds, row or (), strict=True))

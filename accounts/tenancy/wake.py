@@ -12,6 +12,7 @@ from django_q.tasks import async_task
 
 TASKS = {
     "advance": "conductor.engine.tasks.advance",
+    "by_hand": "conductor.conversations.tasks.run_errands",
     "broadcast": "messaging.tasks.send_broadcasts",
     "import": "contacts.tasks.run_imports",
     "send": "messaging.tasks.send",

@@ -20,20 +20,25 @@ from messaging.eligibility import Reason
 from messaging.eligibility import sentence as message_sentence
 
 MOST = 50
-QUEUE_MOST = 5_000
 
-# What the engine says, the closed list's code, and a sentence for the marketer.
+# What the engine says, the nearest of the closed list, and a sentence for the marketer. Who
+# may enter when, and once at a time, is the conversation's own filter; what it may not do
+# without end is a limit. The list has no word for a fault of ours: `external data error` is
+# the nearest.
 REFUSALS: Mapping[str, tuple[Reason, str]] = {
     "not on list": (Reason.NOT_IN_LIST, "They are not on the conversation's list."),
     "trigger filter": (Reason.FAILS_FLOW_FILTER, "They did not match the trigger's filter."),
-    "already in": (Reason.DUPLICATE, "They were inside already."),
+    "already in": (Reason.FAILS_FLOW_FILTER, "They were inside already, and nobody is twice."),
     "entered before": (
-        Reason.FREQUENCY_CAP,
+        Reason.FAILS_FLOW_FILTER,
         "They have entered before, and the conversation takes everybody once.",
     ),
-    "entered lately": (Reason.FREQUENCY_CAP, "Their last entry is not long enough ago."),
+    "entered lately": (Reason.FAILS_FLOW_FILTER, "Their last entry is not long enough ago."),
     "expired": (Reason.CONVERSATION_PAUSED, "The conversation takes nobody in any more."),
-    "loop": (Reason.DUPLICATE, "Conversations started one another in a circle."),
+    "loop": (
+        Reason.OVER_ACCOUNT_LIMIT,
+        "Conversations started one another in a circle: a chain ends after ten.",
+    ),
     "thread is gone": (Reason.SUPERSEDED, "The running version has no such thread any more."),
     "tick failed": (
         Reason.EXTERNAL_DATA_ERROR,
@@ -46,16 +51,35 @@ ENDS: Mapping[str, tuple[Reason | None, str]] = {
     "goal": (Reason.EXITED_BY_GOAL, "They reached the goal."),
     "exit rule": (Reason.EXITED_BY_GOAL, "The conversation's exit rule came true."),
     "unsubscribed": (Reason.SUPPRESSED, "They unsubscribed, which ends this conversation."),
-    "restarted": (Reason.DUPLICATE, "They entered again, which ended this stay."),
+    "restarted": (Reason.SUPERSEDED, "They entered again, which ended this stay."),
     "address changed": (Reason.NOT_IN_LIST, "Their address changed: the new one goes on."),
     "contact deleted": (Reason.CONTACT_DELETED, "The contact was deleted."),
     "by hand": (None, "Somebody ended it by hand."),
-    "ended by hand": (None, "Somebody ended it by hand."),
     "otherwise": (Reason.FAILS_STEP_FILTER, "They did not match a filter on the way."),
     "no_date": (Reason.MISSING_VARIABLE, "They have no date to wait for."),
     "missing address": (Reason.MISSING_ADDRESS, str(Reason.MISSING_ADDRESS.label)),
     "invalid address": (Reason.INVALID_ADDRESS, str(Reason.INVALID_ADDRESS.label)),
 }
+
+# Why a contact is held, by how the reason begins; what is not here is an error of data.
+HELD: Mapping[str, Reason] = {
+    "loop": Reason.OVER_ACCOUNT_LIMIT,
+    "step_error 22": Reason.MISSING_VARIABLE,
+    "step_error 53": Reason.OVER_ACCOUNT_LIMIT,
+    "step_error 54": Reason.OVER_ACCOUNT_LIMIT,
+    "the field is gone": Reason.MISSING_VARIABLE,
+    "the coupon pool is gone": Reason.COUPON_POOL_EMPTY,
+    "the list is gone": Reason.NOT_IN_LIST,
+    "the phone list is gone": Reason.NOT_IN_LIST,
+    "the segment": Reason.NOT_IN_LIST,
+    "the thread is gone": Reason.SUPERSEDED,
+    "the conversation is gone": Reason.SUPERSEDED,
+    "the message is gone": Reason.TEMPLATE_ERROR,
+    "the contact is gone": Reason.CONTACT_DELETED,
+    "no email address": Reason.MISSING_ADDRESS,
+    "no way out": Reason.SUPERSEDED,
+}
+BY_HAND = "by hand"
 
 # A webhook step's call that is not over.
 CALLING = {"queued", "calling"}
@@ -96,7 +120,8 @@ class Explanation:
     The answer.
 
     `text` is one sentence, `code` the closed list's word for what stands in the way now
-    ("" = nothing). `entries` are all that ended or go on, `refusals` what did not let them
+    ("" = nothing). `entries` are all that ended or go on, and where somebody moved them on by
+    hand, `refusals` what did not let them
     in, `messages` every message with its state, `failures` webhooks and scripts that failed,
     `waiting` facts not taken yet; each newest first, at most 50.
     """
@@ -120,7 +145,6 @@ def explain(*, conversation: Conversation, contact: Contact, now: datetime) -> E
         contact_id=contact.pk,
         list_id=conversation.list_id,
         most=MOST,
-        queue_most=QUEUE_MOST,
     )
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
@@ -134,12 +158,13 @@ def explain(*, conversation: Conversation, contact: Contact, now: datetime) -> E
     code, text = _answer(
         place, entries, refusals, waiting, conversation, on_list="subscription" in by_kind
     )
+    moved = _moved(by_kind.get("moved", []))
     return Explanation(
         entered=bool(enrollments),
         code=code,
         text=text,
         place=place,
-        entries=entries,
+        entries=sorted([*entries, *moved], key=lambda told: told.at, reverse=True),
         refusals=refusals,
         messages=list(_messages(by_kind.get("delivery", []))),
         failures=list(_failures(by_kind.get("failure", []))),
@@ -158,9 +183,8 @@ def _answer(
 ) -> tuple[str, str]:
     """Return the code and the sentence for what is most to the point now."""
     if place is not None:
-        return (
-            ("", place.text) if place.state != "held" else (Reason.EXTERNAL_DATA_ERROR, place.text)
-        )
+        paused = Reason.CONVERSATION_PAUSED if conversation.paused_at is not None else None
+        return paused or (held_code(place.reason) if place.state == "held" else ""), place.text
     latest = max([*entries, *refusals, *waiting], key=lambda told: told.at, default=None)
     if latest is not None:
         return latest.code, latest.text
@@ -177,7 +201,7 @@ def _place(row: Mapping[str, Any], conversation: Conversation, now: datetime) ->
     due = _moment(row["due_at"])
     held = row["held_reason"] if due is None else ""
     if conversation.paused_at is not None:
-        text = "They wait: the conversation is paused, and goes on where it stood."
+        due, text = None, "They wait: the conversation is paused, and goes on where it stood."
     elif held:
         text = f"They are held at this step: {held_sentence(held)}."
     elif due is not None and due <= now:
@@ -222,11 +246,31 @@ def _entries(rows: Sequence[Mapping[str, Any]]) -> Iterator[Told]:
         )
 
 
+def _moved(rows: Sequence[Mapping[str, Any]]) -> Iterator[Told]:
+    for row in rows:
+        way = "" if row["exit"] in ("next", "end") else f", by “{row['exit']}”"
+        text = f"Somebody let them leave this step by hand{way}."
+        yield Told(_needed(row["left_at"]), "moved", BY_HAND, "", text, step_key=row["step_key"])
+
+
+def held_code(reason: str) -> Reason:
+    """Return the nearest of the closed list for why a contact is held, or refused by a fault."""
+    told = reason.removeprefix("step_error ")
+    return next(
+        (
+            code
+            for begin, code in HELD.items()
+            if (reason.startswith(begin) or told.startswith(begin))
+        ),
+        Reason.EXTERNAL_DATA_ERROR,
+    )
+
+
 def _refusals(rows: Sequence[Mapping[str, Any]]) -> Iterator[Told]:
     for row in rows:
         reason = row["reason"]
         code, text = REFUSALS.get(
-            reason, (Reason.EXTERNAL_DATA_ERROR, f"The trigger could not be asked: {reason}.")
+            reason, (held_code(reason), f"The trigger could not be asked: {held_sentence(reason)}.")
         )
         yield Told(_needed(row["refused_at"]), row["kind"], reason, code, text)
 

@@ -16,6 +16,12 @@ FAULTS: Mapping[str, str] = {
     "22008": "a date or time is out of range",
     "22012": "a number is divided by zero",
 }
+# What the engine calls by one word.
+WORDS: Mapping[str, str] = {
+    "loop": "they came by here a hundred times at one moment: the steps go round in a circle",
+    "tick failed": "each attempt to run this step for them broke off",
+    "no way out": "the step has no way out for them",
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ def remarks(conversation: Conversation) -> list[Remark]:
 def held_sentence(reason: str) -> str:
     """Say in words why a contact is held; a code without words stays as it is."""
     if not reason.startswith(FAULT):
-        return reason
+        return WORDS.get(reason, reason)
     told = reason.removeprefix(FAULT)
     words = FAULTS.get(told)
     return f"{words} ({told})" if words else told

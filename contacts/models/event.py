@@ -214,6 +214,8 @@ class Intake(TenantModel):
                 condition=Q(kind="alarm"),
                 name="intake_of_alarms",
             ),
+            # Why somebody has not entered yet, and who is forgotten: however deep the queue is.
+            models.Index(fields=["account", "contact_id"], name="intake_by_contact"),
         ]
 
     def __str__(self) -> str:

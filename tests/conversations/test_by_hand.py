@@ -6,7 +6,8 @@ import pytest
 
 from accounts.actions import InvalidValueError
 from accounts.models import AuditEntry
-from accounts.tenancy import in_account
+from accounts.tenancy import in_account, lookups
+from conductor.conversations.actions import errands
 from conductor.conversations.actions.by_hand import (
     Chosen,
     end_by_hand,
@@ -14,9 +15,11 @@ from conductor.conversations.actions.by_hand import (
     move_on,
     skip_wait,
 )
+from conductor.conversations.actions.held import end_held
 from conductor.conversations.models import Conversation, Enrollment, Visit
+from conductor.conversations.tasks import run_errands
 from contacts.actions.segments import add_members, create_segment
-from contacts.models import Contact, Segment
+from contacts.models import Contact, Intake, Segment
 from tests.api.conftest import connect
 from tests.engine.world import World
 
@@ -128,7 +131,9 @@ class TestSkipWait:
         assert count == 1
         assert world.path(grace)[-2:] == ["end>end", "(terminated)"]
         assert "mail>next" in world.path(grace)
-        assert Visit.objects.get(step_key="pause").left_at == now + LATER
+        visit = Visit.objects.get(step_key="pause")
+        assert (visit.left_at, visit.reason) == (now + LATER, "by hand")
+        assert not Visit.objects.exclude(step_key="pause").exclude(reason=None).exists()
 
     def test_leaves_those_alone_who_have_moved_on(self, world, now, waiting):
         conversation, _ = waiting
@@ -166,7 +171,8 @@ class TestEndByHand:
 
         place = world.place(grace)
         assert (place.end_reason, place.step_key) == ("by hand", "pause")
-        assert Visit.objects.get(step_key="pause").exit == "end"
+        visit = Visit.objects.get(step_key="pause")
+        assert (visit.exit, visit.reason) == ("end", "by hand")
 
     def test_done_twice_changes_nothing(self, world, now, waiting):
         conversation, _ = waiting
@@ -174,6 +180,106 @@ class TestEndByHand:
         counts = [end_by_hand(conversation=conversation, chosen=Chosen(), now=now) for _ in "12"]
 
         assert counts == [1, 0]
+
+
+class TestErrands:
+    @pytest.fixture(autouse=True)
+    def few(self, monkeypatch):
+        monkeypatch.setattr(errands, "BATCH", 3)
+
+    @pytest.fixture
+    def friends(self, world, now):
+        """Seven on the list, of whom every other one is in the segment."""
+        people = [world.person(profile={"Points": number % 2}) for number in range(7)]
+        segment = create_segment(
+            list=world.in_list, name="Odd", rule={"field": "Profile.Points", "is": 1}, now=now
+        )
+        return people, segment
+
+    def work_off(self, now):
+        rounds = 1
+        while errands.go_on(now=now):
+            rounds += 1
+        return rounds
+
+    def test_let_a_segment_in_batch_by_batch(self, world, now, friends, mia):
+        conversation, (people, segment) = live(world, PAUSE), friends
+
+        first = enter_by_hand(
+            conversation=conversation, chosen=Chosen(segment=segment), now=now, by=mia
+        )
+        rounds = self.work_off(now)
+        world.tick()
+
+        assert (first, rounds, errands.is_under_way(conversation)) == (1, 2, False)
+        inside = Enrollment.objects.values_list("subscription_id", flat=True)
+        assert {*inside} == {person.pk for person in people[1::2]}
+        entries = AuditEntry.objects.filter(verb="entered by hand").order_by("pk")
+        assert [(entry.by_user, entry.detail["count"]) for entry in entries] == [(mia, 1), (mia, 3)]
+
+    def test_move_those_at_a_step_and_nobody_who_comes_later(self, world, now, friends):
+        conversation, (people, _) = live(world, f"{PAUSE}\n{MAIL}"), friends
+        world.happen(*people[:6])
+        world.tick()
+
+        first = skip_wait(conversation=conversation, chosen=Chosen(step_key="pause"), now=now)
+        world.happen(people[6])
+        world.tick(now + LATER)
+        self.work_off(now + LATER)
+        world.tick(now + LATER)
+
+        assert first == 3
+        ended = Enrollment.objects.exclude(ended_at=None)
+        assert {row.subscription_id for row in ended} == {person.pk for person in people[:6]}
+        assert Visit.objects.filter(reason="by hand").count() == 6
+
+    def test_end_the_held_and_say_who_asked(self, world, now, friends, mia):
+        conversation, (people, _) = live(world, PAUSE), friends
+        world.happen(*people)
+        world.tick()
+        held = [person.pk for person in people[:5]]
+        Enrollment.objects.filter(subscription_id__in=held).update(held_reason="loop", due_at=None)
+
+        first = end_held(conversation=conversation, now=now, by=mia)
+        self.work_off(now)
+        world.tick()
+
+        assert first == 3
+        ended = Enrollment.objects.filter(end_reason="by hand")
+        assert {row.subscription_id for row in ended} == {*held}
+        entry = AuditEntry.objects.filter(verb="ended by hand").latest("pk")
+        assert (entry.by_user, entry.object_id, entry.detail["count"]) == (
+            mia,
+            conversation.pk,
+            5,
+        )
+
+    def test_are_over_when_their_segment_is_gone(self, world, now, friends):
+        conversation, (_, segment) = live(world, PAUSE), friends
+        enter_by_hand(conversation=conversation, chosen=Chosen(segment=segment), now=now)
+        Segment.objects.filter(pk=segment.pk).delete()
+
+        assert errands.go_on(now=now) is False
+        assert not errands.is_under_way(conversation)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestRunErrands:
+    def test_finds_what_is_left_of_every_account(self, acme, now, monkeypatch):
+        monkeypatch.setattr(errands, "BATCH", 2)
+        with in_account(acme.pk):
+            world = World(now)
+            conversation = live(world, PAUSE)
+            for _ in range(5):
+                world.person()
+            enter_by_hand(conversation=conversation, chosen=Chosen(), now=now)
+        waited = lookups.waiting_work(now=now)["by_hand"]
+
+        run_errands()
+
+        with in_account(acme.pk):
+            assert Intake.objects.count() == 5
+        assert (waited, lookups.waiting_work(now=now)["by_hand"]) == (True, False)
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import pytest
 from django.urls import reverse
 
 from accounts.tenancy import in_account
+from conductor.conversations.actions.by_hand import Chosen, skip_wait
 from conductor.conversations.explaining import explain
-from conductor.conversations.models import Call, Conversation, Enrollment
+from conductor.conversations.models import Call, Conversation, Enrollment, Refusal
 from contacts.models import Contact, Intake
 from messaging.eligibility import Reason
 from tests.api.conftest import connect
@@ -57,9 +58,105 @@ class TestExplain:
         told = explain(conversation=conversation, contact=contact_of(grace), now=now)
 
         assert [(one.reason, one.code) for one in told.refusals] == [
-            ("entered before", Reason.FREQUENCY_CAP)
+            ("entered before", Reason.FAILS_FLOW_FILTER)
         ]
         assert [one.reason for one in told.entries] == ["terminated"]
+
+    @pytest.mark.parametrize(
+        ("reason", "code", "words"),
+        [
+            ("loop", Reason.OVER_ACCOUNT_LIMIT, "a hundred times"),
+            ("step_error 22P02", Reason.MISSING_VARIABLE, "cannot be read"),
+            ("step_error the segment is gone", Reason.NOT_IN_LIST, "the segment is gone"),
+            ("step_error the message is gone", Reason.TEMPLATE_ERROR, "the message is gone"),
+            ("tick failed", Reason.EXTERNAL_DATA_ERROR, "broke off"),
+            ("the secret KEY is gone", Reason.EXTERNAL_DATA_ERROR, "the secret KEY is gone"),
+        ],
+    )
+    def test_says_why_somebody_is_held(self, world, now, reason, code, words):
+        conversation = live(world, PAUSE)
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+        Enrollment.objects.update(held_reason=reason, due_at=None)
+
+        told = explain(conversation=conversation, contact=contact_of(grace), now=now)
+
+        assert (told.code, told.place.state) == (code, "held")
+        assert words in told.text
+
+    @pytest.mark.parametrize(
+        ("reason", "code"),
+        [
+            ("already in", Reason.FAILS_FLOW_FILTER),
+            ("entered lately", Reason.FAILS_FLOW_FILTER),
+            ("loop", Reason.OVER_ACCOUNT_LIMIT),
+            ("the field is gone", Reason.MISSING_VARIABLE),
+        ],
+    )
+    def test_has_a_sentence_of_its_own_for_each_refusal(self, world, now, reason, code):
+        conversation = live(world, PAUSE)
+        grace = world.person()
+        Refusal.objects.create(
+            conversation=conversation,
+            contact_id=grace.contact_id,
+            kind="external_event",
+            reason=reason,
+            refused_at=now,
+        )
+
+        told = explain(conversation=conversation, contact=contact_of(grace), now=now)
+
+        assert (told.code, told.refusals[0].code) == (code, code)
+        assert told.text not in {str(code.label), ""}
+
+    def test_says_inside_that_the_conversation_is_paused(self, world, now):
+        conversation = live(world, PAUSE)
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+        conversation.paused_at = now
+        conversation.save()
+
+        told = explain(conversation=conversation, contact=contact_of(grace), now=now)
+
+        assert (told.code, told.place.next_at) == (Reason.CONVERSATION_PAUSED, None)
+        assert "paused" in told.text
+
+    def test_finds_a_fact_behind_thousands_of_others(self, world, now):
+        conversation = live(world, PAUSE)
+        conversation.paused_at = now
+        conversation.save()
+        ann, grace = world.person(), world.person()
+        Intake.objects.bulk_create(
+            Intake(
+                conversation_id=conversation.pk,
+                kind="external_event",
+                contact_id=ann.contact_id,
+                occurred_at=now,
+                recorded_at=now,
+            )
+            for _ in range(5_000)
+        )
+        world.happen(grace)
+
+        told = explain(conversation=conversation, contact=contact_of(grace), now=now)
+
+        assert (told.code, len(told.waiting)) == (Reason.CONVERSATION_PAUSED, 1)
+
+    def test_says_who_was_moved_by_hand(self, world, now):
+        conversation = live(world, PAUSE)
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+        skip_wait(conversation=conversation, chosen=Chosen(contact=contact_of(grace)), now=now)
+        world.tick()
+
+        told = explain(conversation=conversation, contact=contact_of(grace), now=now)
+
+        moved = [one for one in told.entries if one.reason == "by hand"]
+        assert [(one.what, one.step_key) for one in moved] == [("moved", "pause")]
+        assert "by hand" in moved[0].text
 
     def test_names_the_filter_at_which_somebody_left(self, world, now):
         conversation = live(world, "{key: buyers, filter: {purchase: {within: P60D}}}")

@@ -307,7 +307,7 @@ class TestRetry:
         grace.profile[str(world.fields["Note"].pk)] = "7"
         grace.save()
 
-        assert retry_held(held=Enrollment.objects.all(), now=world.now) == 1
+        assert retry_held(conversation=conversation, now=world.now) == 1
         world.tick()
 
         assert world.path(grace) == ["start>next", "act>next", "end>end", "(terminated)"]
@@ -316,13 +316,13 @@ class TestRetry:
         check_conservation(conversation.pk)
 
     def test_is_none_for_those_who_wait(self, world: World) -> None:
-        world.live("{key: pause, wait: {for: P3D}}")
+        conversation = world.live("{key: pause, wait: {for: P3D}}")
         grace = world.person()
         world.happen(grace)
         world.tick()
 
-        assert retry_held(held=Enrollment.objects.all(), now=world.now) == 0
-        assert end_held(held=Enrollment.objects.all(), now=world.now) == 0
+        assert retry_held(conversation=conversation, now=world.now) == 0
+        assert end_held(conversation=conversation, now=world.now) == 0
         assert world.place(grace).due_at == world.now + timedelta(days=3)
 
     def test_or_an_end_by_hand(self, world: World) -> None:
@@ -333,9 +333,11 @@ class TestRetry:
         world.happen(grace)
         world.tick()
 
-        assert end_held(held=Enrollment.objects.all(), now=world.now) == 1
+        assert end_held(conversation=conversation, now=world.now) == 1
+        assert end_held(conversation=conversation, now=world.now) == 0
+        world.tick()
 
-        assert world.path(grace) == ["start>next", "act>end", "(ended by hand)"]
+        assert world.path(grace) == ["start>next", "act>end", "(by hand)"]
         check_conservation(conversation.pk)
 
     def test_lets_a_wait_count_from_the_arrival(self, world: World) -> None:

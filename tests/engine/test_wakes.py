@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from conductor.conversations.actions.held import retry_held
-from conductor.conversations.models import Enrollment, Refusal
+from conductor.conversations.models import Conversation, Enrollment, Refusal
 from contacts.models import Intake
 from tests.engine.world import World, check_conservation
 
@@ -73,7 +73,7 @@ class TestWake:
         world.tick()
         assert world.place(grace).held_reason == "step_error 22012"
 
-        retry_held(held=Enrollment.objects.all(), now=world.now)
+        retry_held(conversation=Conversation.objects.get(), now=world.now)
         world.set(grace, Points=6)
         world.tick()
         assert world.path(grace)[1:] == ["ask>happened", "rest"]
@@ -86,7 +86,7 @@ class TestWake:
         arrived = world.now
         Enrollment.objects.update(held_reason="step_error 22012", due_at=None)
 
-        retry_held(held=Enrollment.objects.all(), now=world.now)
+        retry_held(conversation=Conversation.objects.get(), now=world.now)
         world.set(grace, Points=1)
         world.tick(world.now + DAY)
 
@@ -103,7 +103,8 @@ class TestWake:
         world.set(grace, Points=5)
         world.happen(grace)
         first = world.tick()
-        assert (first.facts, world.queued(), world.refusals()) == (1, 1, [])
+        # Both wake her: the goal is asked at every fact.
+        assert (first.facts, world.queued(), world.refusals()) == (2, 1, [])
         # Exactly as it was.
         assert Intake.objects.get().external_event_id == world.event.pk
 

@@ -3,76 +3,21 @@ What a marketer does to contacts by hand: enter, move on, skip a wait, end.
 
 Nothing is moved here. What was decided is written down (a fact for the intake, `told` on
 the enrollment), and the next tick carries it out like everything else; so a paused
-conversation carries it out when it is resumed. Doing it twice changes nothing.
+conversation carries it out when it is resumed. Doing it twice changes nothing. Of many, the
+first are counted at once and the rest follows in batches (actions.errands).
 """
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from accounts.actions import InvalidValueError, record
-from accounts.models import ApiClient, List, User
-from accounts.tenancy import sql
-from accounts.tenancy.wake import wake
+from accounts.actions import InvalidValueError
+from conductor.conversations.actions.errands import ENTER, TELL, By, run
 from conductor.conversations.actions.publishing import NotPublishedError
 from conductor.conversations.models import Conversation, Version
 from conductor.conversations.program import entry_into
-from contacts import filters
 from contacts.models import Contact, Segment
-
-By = User | ApiClient | None
-
-# Whom a marketer lets in, as facts. `people` is a SELECT of subscription id and contact id.
-ENTER = """
-    INSERT INTO contacts_intake (
-        conversation_id, kind, contact_id, subscription_id, step_key, occurred_at, recorded_at,
-        method, properties, depth
-    )
-    SELECT
-        %(conversation_id)s,
-        'by_hand',
-        people.contact_id,
-        people.id,
-        %(step_key)s,
-        %(now)s,
-        %(now)s,
-        'by hand',
-        '{{}}',
-        0
-    FROM ({people}) AS people
-    ORDER BY people.id
-"""
-# By which exit enrollments leave their step in the next tick. One that a tick has locked is
-# waited for, and asked again where it then is.
-TELL = """
-    UPDATE conversations_enrollment AS enrollment
-    SET
-        told = way.told,
-        due_at = %(now)s
-    FROM
-        jsonb_to_recordset(%(ways)s::jsonb) AS way (version_id bigint, step_key text, told text),
-        ({people}) AS people
-    WHERE
-        enrollment.conversation_id = %(conversation_id)s
-        AND enrollment.ended_at IS NULL
-        AND enrollment.told = ''
-        AND enrollment.subscription_id = people.id
-        AND (%(enrollment_id)s::bigint IS NULL OR enrollment.id = %(enrollment_id)s)
-        AND enrollment.version_id = way.version_id
-        AND enrollment.step_key = way.step_key
-"""
-ONE = """
-    SELECT subscription.id, subscription.contact_id
-    FROM contacts_subscription AS subscription
-    WHERE subscription.list_id = %(list_id)s AND subscription.contact_id = %(contact_id)s
-"""
-EVERYBODY = """
-    SELECT subscription.id, subscription.contact_id
-    FROM contacts_subscription AS subscription
-    WHERE subscription.list_id = %(list_id)s
-"""
 
 END = "!end"
 # What leads on where nobody said otherwise, the first that a step has.
@@ -117,37 +62,25 @@ def enter_by_hand(
     if version is None:
         raise NotPublishedError
     step_key = _entry(version, thread)
-    people, params = _people(chosen, conversation, now)
-    entered = sql.execute(
-        ENTER.format(people=people),
-        conversation_id=conversation.pk,
-        step_key=step_key,
-        now=now,
-        **params,
-    )
-    if entered:
-        wake("advance")
-        _note("entered by hand", conversation, chosen, entered, now=now, by=by)
-    return entered
+    asked = {**_whom(chosen), "act": ENTER, "step_key": step_key}
+    return run(conversation, asked, verb="entered by hand", now=now, by=by)
 
 
 def end_by_hand(*, conversation: Conversation, chosen: Chosen, now: datetime, by: By = None) -> int:
     """End those chosen who are inside, where they are; return how many."""
-    told = _tell(conversation, chosen, now, lambda _key, _step: END)
-    _note("ended by hand", conversation, chosen, told, now=now, by=by)
-    return told
+    return _tell("ended by hand", conversation, chosen, lambda _key, _step: END, now=now, by=by)
 
 
 def skip_wait(*, conversation: Conversation, chosen: Chosen, now: datetime, by: By = None) -> int:
     """Let those chosen who stand at a wait go on now; return how many."""
-    told = _tell(
+    return _tell(
+        "wait skipped",
         conversation,
         chosen,
-        now,
         lambda _key, step: onward(step) if step["kind"] in WAITS else None,
+        now=now,
+        by=by,
     )
-    _note("wait skipped", conversation, chosen, told, now=now, by=by)
-    return told
 
 
 def move_on(
@@ -167,14 +100,14 @@ def move_on(
     }
     if exit and exit not in known:
         raise InvalidValueError("exit", f"No step of this conversation has an exit “{exit}”.")
-    told = _tell(
+    return _tell(
+        "moved on by hand",
         conversation,
         chosen,
-        now,
         lambda _key, step: onward(step) if not exit else exit if exit in step["exits"] else None,
+        now=now,
+        by=by,
     )
-    _note("moved on by hand", conversation, chosen, told, now=now, by=by)
-    return told
 
 
 def onward(step: Mapping[str, Any]) -> str | None:
@@ -183,7 +116,15 @@ def onward(step: Mapping[str, Any]) -> str | None:
     return next((name for name in ONWARD if name in exits), next(iter(exits), None))
 
 
-def _tell(conversation: Conversation, chosen: Chosen, now: datetime, decide: Any) -> int:
+def _tell(
+    verb: str,
+    conversation: Conversation,
+    chosen: Chosen,
+    decide: Callable[[str, Mapping[str, Any]], str | None],
+    *,
+    now: datetime,
+    by: By,
+) -> int:
     """Write down for each of those chosen by which exit it leaves in the next tick."""
     ways = [
         {"version_id": version.pk, "step_key": key, "told": told}
@@ -192,18 +133,17 @@ def _tell(conversation: Conversation, chosen: Chosen, now: datetime, decide: Any
         for told in [decide(key, step)]
         if told is not None and (not chosen.step_key or chosen.step_key == key)
     ]
-    people, params = _people(chosen, conversation, now)
-    told = sql.execute(
-        TELL.format(people=people),
-        conversation_id=conversation.pk,
-        enrollment_id=chosen.enrollment_id,
-        ways=json.dumps(ways),
-        now=now,
-        **params,
-    )
-    if told:
-        wake("advance")
-    return told
+    asked = {**_whom(chosen), "act": TELL, "ways": ways}
+    return run(conversation, asked, verb=verb, now=now, by=by)
+
+
+def _whom(chosen: Chosen) -> dict[str, Any]:
+    one = {}
+    if chosen.enrollment_id is not None:
+        one["enrollment_id"] = chosen.enrollment_id
+    if chosen.contact is not None:
+        one["contact_id"] = chosen.contact.pk
+    return {"segment_id": chosen.segment.pk if chosen.segment else None, "one": one}
 
 
 def _steps(version: Version) -> dict[str, dict[str, Any]]:
@@ -216,54 +156,6 @@ def _entry(version: Version, thread: str) -> str:
     if found is None:
         raise InvalidValueError("thread", f"The running version has no thread “{thread}”.")
     return found
-
-
-def _people(
-    chosen: Chosen, conversation: Conversation, now: datetime
-) -> tuple[str, dict[str, Any]]:
-    """
-    Return a SELECT of the subscriptions that are meant, and its parameters.
-
-    :raises InvalidValueError: field `segment` for one whose rule names what is gone.
-    """
-    if chosen.segment is not None:
-        in_list: List = conversation.list
-        rule = {"leaf": "segment", "segment_id": chosen.segment.pk}
-        try:
-            matching = filters.matching(
-                rule,
-                columns="subscription.id, subscription.contact_id",
-                list_id=in_list.pk,
-                time_zone=conversation.account.time_zone,
-                now=now,
-            )
-        except filters.VanishedError as gone:
-            text = f"Nobody can be found by {chosen.segment.name}: {gone.reason}."
-            raise InvalidValueError("segment", text) from gone
-        given = {name: value for name, value in matching.params.items() if name != "now"}
-        return matching.sql, given
-    if chosen.contact is not None:
-        return ONE, {"contact_id": chosen.contact.pk, "list_id": conversation.list_id}
-    return EVERYBODY, {"list_id": conversation.list_id}
-
-
-def _note(
-    verb: str,
-    conversation: Conversation,
-    chosen: Chosen,
-    count: int,
-    *,
-    now: datetime,
-    by: By,
-) -> None:
-    if not count:
-        return
-    detail: dict[str, Any] = {"count": count}
-    if chosen.segment is not None:
-        detail["segment"] = chosen.segment.name
-    if chosen.contact is not None:
-        detail["contact_id"] = chosen.contact.pk
-    record(verb=verb, noun="conversation", object_id=conversation.pk, now=now, by=by, detail=detail)
 
 
 def named_exits(versions: Iterable[Version], key: str) -> list[str]:

@@ -13,6 +13,7 @@ from conductor.conversations.models.enrollment import (
     Turn,
     Visit,
 )
+from conductor.conversations.models.errand import Errand
 from conductor.conversations.models.notice import Notice
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "CallState",
     "Conversation",
     "Enrollment",
+    "Errand",
     "Flow",
     "Notice",
     "Refusal",

@@ -95,6 +95,8 @@ class Visit(TenantModel):
     left_at = models.DateTimeField()
     # The exit's name; of a visit that ended the enrollment, "end".
     exit = models.CharField(max_length=120)
+    # "by hand" where somebody decided that it is left, not the step. Null costs a row nothing.
+    reason = models.CharField(max_length=20, null=True, blank=True)  # noqa: DJ001
 
     class Meta:
         indexes = [

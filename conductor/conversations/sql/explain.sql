@@ -1,12 +1,11 @@
 -- explain: all that a conversation knows of one contact, in one look.
 --
--- Params  conversation_id bigint, contact_id bigint, list_id bigint, most int (of each kind of row),
---         queue_most int (how far into the conversation's queue is looked)
+-- Params  conversation_id bigint, contact_id bigint, list_id bigint, most int (of each kind of row)
 -- Returns kind, at, row (jsonb): subscription, enrollment, refusal, delivery, failure (a webhook
---         or a script), queued; newest first
+--         or a script), moved (by hand), queued; newest first
 -- Locks   none
 -- Index   subscription_once_per_list_and_contact, enrollment_by_contact, refusal_by_contact,
---         delivery_by_contact, visit_by_enrollment, intake_in_order, call_once_per_visit
+--         delivery_by_contact, visit_by_enrollment, intake_by_contact, call_once_per_visit
 (
     SELECT
         'subscription' AS kind,
@@ -95,17 +94,36 @@ UNION ALL
 UNION ALL
 (
     SELECT
+        'moved' AS kind,
+        visit.left_at AS at,
+        to_jsonb(visit) AS found
+    FROM conversations_visit AS visit
+    WHERE
+        visit.enrollment_id = any(array(
+            SELECT enrollment.id
+            FROM conversations_enrollment AS enrollment
+            WHERE
+                enrollment.contact_id = %(contact_id)s
+                AND enrollment.conversation_id = %(conversation_id)s
+            ORDER BY enrollment.id DESC
+            LIMIT %(most)s
+        ))
+        AND visit.reason IS NOT NULL
+        AND visit.exit <> 'end'
+    ORDER BY visit.left_at DESC
+    LIMIT %(most)s
+)
+UNION ALL
+(
+    SELECT
         'queued' AS kind,
         oldest.recorded_at AS at,
         to_jsonb(oldest) - 'properties' AS found
-    FROM (
-        SELECT intake.*
-        FROM contacts_intake AS intake
-        WHERE intake.conversation_id = %(conversation_id)s AND intake.kind <> 'alarm'
-        ORDER BY intake.recorded_at, intake.id
-        LIMIT %(queue_most)s
-    ) AS oldest
-    WHERE oldest.contact_id = %(contact_id)s
+    FROM contacts_intake AS oldest
+    WHERE
+        oldest.contact_id = %(contact_id)s
+        AND oldest.conversation_id = %(conversation_id)s
+        AND oldest.kind <> 'alarm'
     ORDER BY oldest.recorded_at, oldest.id
     LIMIT %(most)s
 )

@@ -17,6 +17,7 @@ from accounts.context import choose_list
 from accounts.models import List
 from accounts.permissions import AccountRequest, may
 from conductor.conversations.actions import status
+from conductor.conversations.actions.errands import is_under_way
 from conductor.conversations.cautions import find_cautions
 from conductor.conversations.document import Document, StepNode, ThreadNode, parse_document
 from conductor.conversations.drawing import thread_slugs
@@ -147,3 +148,8 @@ def revision_of(request: AccountRequest) -> int:
 def clock() -> datetime:
     """Return the moment of a request."""
     return timezone.now()
+
+
+def follow(conversation: Conversation) -> str:
+    """Say, behind a count, that it is being done to more; "" where that is all."""
+    return " More follow in the next minutes." if is_under_way(conversation) else ""

@@ -1,5 +1,7 @@
 """Those whom a fault holds: who, where, why; have the step run again, or end them."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -11,7 +13,7 @@ from conductor.conversations.actions.held import end_held, retry_held
 from conductor.conversations.drawing import step_title
 from conductor.conversations.models import Conversation, Enrollment
 from conductor.conversations.remarks import held_sentence, remarks
-from conductor.conversations.views.finding import clock, open_conversation
+from conductor.conversations.views.finding import clock, follow, open_conversation
 from contacts.models import Contact
 from messaging.previews import named_contact
 
@@ -19,8 +21,8 @@ MOST_ROWS = 200
 
 
 def held_in(conversation: Conversation) -> QuerySet[Enrollment]:
-    """Return the held enrollments of a conversation."""
-    inside = Enrollment.objects.filter(conversation=conversation, ended_at=None)
+    """Return the held enrollments of a conversation, but those that the next tick ends."""
+    inside = Enrollment.objects.filter(conversation=conversation, ended_at=None, told="")
     return inside.exclude(held_reason="")
 
 
@@ -74,12 +76,17 @@ def held(request: AccountRequest, list_id: int, conversation_id: int) -> HttpRes
 def settle(request: AccountRequest, list_id: int, conversation_id: int) -> HttpResponse:
     """Retry or end one of the held, or all of them."""
     opened = open_conversation(request, list_id, conversation_id)
-    chosen = held_in(opened.conversation)
     one = request.POST.get("enrollment", "")
+    asked: dict[str, Any] = {
+        "conversation": opened.conversation,
+        "now": clock(),
+        "by": request.user,
+    }
     if one:
-        chosen = chosen.filter(pk=int(one) if one.isdecimal() else 0)
+        asked["enrollment_id"] = int(one) if one.isdecimal() and len(one) < 19 else 0
     if request.POST.get("act") == "end":
-        messages.success(request, f"{end_held(held=chosen, now=clock())} ended.")
+        said = f"{end_held(**asked):,} will end."
     else:
-        messages.success(request, f"{retry_held(held=chosen, now=clock())} will be tried again.")
+        said = f"{retry_held(**asked):,} will be tried again."
+    messages.success(request, said + follow(opened.conversation))
     return opened.to("held")

@@ -22,12 +22,13 @@ from conductor.conversations.actions.by_hand import (
     move_on,
     skip_wait,
 )
+from conductor.conversations.actions.errands import is_under_way
 from conductor.conversations.drawing import step_title
 from conductor.conversations.forms.people import EnterForm, MoveForm
 from conductor.conversations.models import Enrollment, Version
 from conductor.conversations.remarks import held_sentence
 from conductor.conversations.standing import Shape, shape_of, standing
-from conductor.conversations.views.finding import Opened, clock, open_conversation
+from conductor.conversations.views.finding import Opened, clock, follow, open_conversation
 from contacts.actions import find_contact
 from contacts.identity import normalise_email
 from contacts.models import Contact, Segment
@@ -73,11 +74,12 @@ def _enter(opened: Opened, form: EnterForm) -> bool:
     except InvalidValueError as refused:
         show_refusal(form, refused, {"emailAddress": "email"})
         return False
-    if not count:
+    if not count and not is_under_way(opened.conversation):
         whom = "segment" if given["segment"] else "email"
         form.add_error(whom, f"Nobody of them is on {opened.in_list.name}.")
         return False
-    messages.success(opened.request, f"{_contacts(count)} asked to enter.")
+    said = f"{_contacts(count)} asked to enter."
+    messages.success(opened.request, said + follow(opened.conversation))
     return True
 
 
@@ -140,8 +142,10 @@ def _move(opened: Opened, chosen: Chosen, act: str, exit: str) -> None:
         count, words = skip_wait(**asked), "will not wait any longer"
     else:
         count, words = move_on(**asked, exit=exit), "will move on"
-    if count:
-        messages.success(opened.request, f"{_contacts(count)} {words}.")
+    if count or is_under_way(opened.conversation):
+        messages.success(
+            opened.request, f"{_contacts(count)} {words}." + follow(opened.conversation)
+        )
     else:
         messages.info(opened.request, "Nobody is there any more to whom that could be done.")
 

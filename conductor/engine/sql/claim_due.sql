@@ -54,7 +54,7 @@ noted AS (
 
 INSERT INTO arrivals (
     enrollment_id, version_id, subscription_id, contact_id, is_new, wave, step_key,
-    visit_number, visit_counts, arrived_at, due_at, is_due, exit, end_reason, place
+    visit_number, visit_counts, arrived_at, due_at, is_due, is_told, exit, end_reason, place
 )
 SELECT
     claimed.id,
@@ -69,6 +69,7 @@ SELECT
     claimed.arrived_at,
     CASE WHEN claimed.held_reason = '' THEN claimed.due_at END,
     claimed.held_reason = '' AND claimed.told = '',
+    claimed.told <> '',
     CASE claimed.told WHEN '' THEN NULL WHEN '!end' THEN 'end' ELSE claimed.told END,
     CASE WHEN claimed.told = '!end' THEN 'by hand' END,
     claimed.place

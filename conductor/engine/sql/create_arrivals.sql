@@ -3,7 +3,8 @@
 -- A row without an exit stays where it is: waiting when it has a due_at, else held. `wave`
 -- counts an enrollment's visits within the tick; in wave 0 stands who leaves, or stays,
 -- without the step being run. `is_due` marks the visit that was claimed because its time had
--- come, `is_woken` the one that was claimed because something happened to the contact.
+-- come, `is_woken` the one that was claimed because something happened to the contact, `is_told` the one
+-- that is left because somebody said so by hand.
 -- `place` is where the enrollment's row lies: locked by the claim, it stays there until the flush.
 --
 -- Params  none
@@ -23,6 +24,7 @@ CREATE TEMP TABLE IF NOT EXISTS arrivals (
     due_at timestamptz,
     is_due boolean NOT NULL,
     is_woken boolean NOT NULL DEFAULT FALSE,
+    is_told boolean NOT NULL DEFAULT FALSE,
     place tid,
     exit text,
     end_reason text,

@@ -9,7 +9,7 @@
 WITH ended AS (
     INSERT INTO conversations_visit (
         enrollment_id, conversation_id, version_id, step_key, visit_number, arrived_at, due_at,
-        left_at, exit
+        left_at, exit, reason
     )
     SELECT
         arrivals.enrollment_id,
@@ -20,7 +20,8 @@ WITH ended AS (
         arrivals.arrived_at,
         arrivals.due_at,
         %(now)s,
-        coalesce(arrivals.exit, 'end')
+        coalesce(arrivals.exit, 'end'),
+        CASE WHEN arrivals.is_told THEN 'by hand' END
     FROM arrivals
     INNER JOIN jsonb_to_recordset(%(programs)s::jsonb) AS program (version_id bigint, conversation_id bigint)
         ON program.version_id = arrivals.version_id

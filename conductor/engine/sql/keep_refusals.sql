@@ -1,5 +1,8 @@
 -- keep_refusals: write down the facts that entered nobody, each with its reason.
 --
+-- All are written; once a day the newest 20 of a contact and conversation are kept: see
+-- conductor.conversations.actions.refusals.
+--
 -- Params  now timestamptz
 -- Returns nothing
 -- Locks   none

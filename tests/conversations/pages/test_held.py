@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.models import AuditEntry
 from accounts.tenancy import in_account
 from conductor.conversations.models import Conversation, Enrollment, Tally
 from tests.conversations.pages.drawer import draw_winback
@@ -61,9 +62,11 @@ class TestHeld:
         with in_account(acme.pk):
             assert Enrollment.objects.get().due_at is not None
 
-    def test_ends_them(self, drawer, held, acme):
+    def test_ends_them(self, drawer, held, acme, mia):
         drawer.post("settle_held", act="end")
 
         with in_account(acme.pk):
-            assert Enrollment.objects.get().ended_at is not None
+            assert Enrollment.objects.get().told == "!end"
+            entry = AuditEntry.objects.get(verb="ended by hand")
+            assert (entry.by_user, entry.object_id) == (mia, held.conversation_id)
         assert "Nobody is held" in drawer.client.get(drawer.url("held")).text
