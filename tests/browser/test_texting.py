@@ -88,13 +88,15 @@ def test_pages_of_texting_are_accessible_and_fit(
     sms = f"{root}lists/{phones.short_code.email_list_id}/sms/"
     code = f"{sms}short-codes/{phones.short_code_id}/"
     found = {}
-    for name, address in {
-        "replies": f"{code}replies/",
-        "phone-list": f"{sms}phone-lists/{phones.pk}/",
+    pages = {
         "stream": f"{code}phones/{PHONE[1:]}/",
         "rules": f"{root}sending-rules/",
+        "phone-list": f"{sms}phone-lists/{phones.pk}/",
+        "replies": f"{code}replies/",
         "suppressions": f"{root}suppressions/",
-    }.items():
+    }
+    # The narrow window looks at all of them, the wide one at those that are laid out anew.
+    for name, address in list(pages.items())[: 5 if width == 360 else 3]:
         page.goto(live.url + address)
         if SHOTS:
             page.screenshot(path=Path(SHOTS) / f"{name}-{width}-{theme}.png", full_page=True)

@@ -194,7 +194,7 @@ HOUSES = st.builds(
     holdout=st.sampled_from([0, 0, 0, 50]),
     most_a_day=st.sampled_from([0, 0, 0, 1, 2]),
 )
-DRAWN = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+DRAWN = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @contextmanager
