@@ -230,7 +230,7 @@ def urgent_seconds(ground: Ground) -> float:
     slowest = 0.0
     for _ in range(3):
         began = time.monotonic()
-        queue(ground, "email", 1, is_urgent=True)
+        queue(ground, "email", 1, is_urgent=True, counted=False)
         while True:
             with in_account(ground.account.pk):
                 waiting = Delivery.objects.filter(is_transactional=True, channel="email")
@@ -243,8 +243,10 @@ def urgent_seconds(ground: Ground) -> float:
     return slowest
 
 
-def queue(ground: Ground, channel: str, most: int, *, is_urgent: bool = False) -> int:
-    """Queue messages to the first so many people; return how many."""
+def queue(
+    ground: Ground, channel: str, most: int, *, is_urgent: bool = False, counted: bool = True
+) -> int:
+    """Queue messages to the first so many people; return how many. What is many is `counted`."""
     content: dict[str, str] = CONTENT if channel == "email" else {"text": CONTENT["text"]}
     with in_account(ground.account.pk):
         message, _ = CommittedMessage.objects.get_or_create(
@@ -262,7 +264,8 @@ def queue(ground: Ground, channel: str, most: int, *, is_urgent: bool = False) -
             most=most,
             now=clock(),
         )
-        sql.execute("SELECT refresh_statistics(%(tables)s)", tables=["messaging_delivery"])
+        if counted:
+            sql.execute("SELECT refresh_statistics(%(tables)s)", tables=["messaging_delivery"])
     return made
 
 

@@ -37,6 +37,7 @@ BATCH_SECONDS = 5.0
 # So many are filled in at a time: a batch of large messages is never in memory as a whole.
 FILLED_IN = 100
 RETRY_AFTER = timedelta(minutes=1)
+MOST_WAITING = 1_000  # no batch is larger
 
 log = logging.getLogger(__name__)
 
@@ -60,14 +61,20 @@ class Handed:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What was claimed of one channel, and who carries it."""
+class Reserved:
+    """What may be sent of one channel by whom; `most` is what a full batch would be."""
 
     carriage: Carriage
-    claimed: Claim
-    frame: Frame
     granted: Allowance
     most: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What was claimed of it, and what that has in common."""
+
+    claimed: Claim
+    frame: Frame
 
 
 def serve(
@@ -97,14 +104,21 @@ def send_batch(
     """Claim and send one batch; say whether it was a full one."""
     now = clock()
     with in_account(account_id):
-        batch = claim_batch(account_id, channel, lane, heart=heart, now=now)
-    if batch is None:
+        reserved = reserve(account_id, channel, lane, heart=heart, now=now)
+    if reserved is None:
         return False
+    try:
+        with in_account(account_id):
+            batch = claim_batch(account_id, channel, lane, reserved, heart=heart, now=now)
+    except Exception:
+        with in_account(account_id):
+            note_batch(reserved, Handed(), 0, lane, heart=heart, now=clock())
+        raise
     claimed = batch.claimed
     left = Handed()
     handed_over = []
     for kind in sorted({one.provider for one in claimed.sending}):
-        carrier = batch.carriage.carrier
+        carrier = reserved.carriage.carrier
         if kind != carrier.kind:
             carrier = carriers()[kind]({})
         rows = [one for one in claimed.sending if one.provider == kind]
@@ -113,15 +127,15 @@ def send_batch(
             FilledIn(rows, batch.frame, now=now),
             heart=heart,
             now=now,
-            connections=batch.granted.connections,
+            connections=reserved.granted.connections,
         )
         handed_over.append((rows, handed))
-        if kind == batch.carriage.carrier.kind:
+        if kind == reserved.carriage.carrier.kind:
             PACE.learn(
                 (account_id, channel, kind),
                 handed.outcomes,
                 seconds=handed.seconds,
-                connections=batch.granted.connections,
+                connections=reserved.granted.connections,
             )
             left = handed
     with in_account(account_id):
@@ -129,16 +143,25 @@ def send_batch(
             write_down(rows, handed, heart=heart, now=clock())
             sent = [one.delivery_id for one in handed.outcomes if one.state == "sent"]
             note_blanks(blanks=batch.frame.blanks, sent=sent, now=clock())
-        if batch.carriage.provider_id is not None:
-            note_provider(
-                batch.carriage.provider_id,
-                holder=f"{heart.sender} {lane}",
-                problem=left.problem,
-                has_sent=any(one.state == "sent" for one in left.outcomes),
-                unattempted=sum(not one.is_attempted for one in left.outcomes),
-                now=clock(),
-            )
-    return claimed.seen >= batch.most and left.problem is None
+        note_batch(reserved, left, len(claimed.sending), lane, heart=heart, now=clock())
+    return claimed.seen >= reserved.most and left.problem is None
+
+
+def note_batch(
+    reserved: Reserved, handed: Handed, claimed: int, lane: Lane, *, heart: Heart, now: datetime
+) -> None:
+    """Give back what was reserved of a provider, and note how it did; the sandbox has no row."""
+    if reserved.carriage.provider_id is None:
+        return
+    unattempted = sum(not one.is_attempted for one in handed.outcomes)
+    note_provider(
+        reserved.carriage.provider_id,
+        holder=f"{heart.sender} {lane}",
+        problem=handed.problem,
+        has_sent=any(one.state == "sent" for one in handed.outcomes),
+        unattempted=unattempted + reserved.granted.messages - claimed,
+        now=now,
+    )
 
 
 class FilledIn:
@@ -181,43 +204,73 @@ class FilledIn:
         return ready
 
 
-def claim_batch(
+def reserve(
     account_id: int, channel: Channel, lane: Lane, *, heart: Heart, now: datetime
-) -> Batch | None:
-    """Claim a batch as large as the provider allows now; None where there is nothing to do."""
-    carriage = carriage_of(channel, now=now)
+) -> Reserved | None:
+    """
+    Take as much of the provider as is allowed now and as waits; None where there is nothing.
+
+    In a transaction of its own: the provider's row is locked for moments, not while a
+    batch is claimed, so that urgent messages get at it.
+    """
+    waiting = int(sql.fetch_value(waiting_statement(lane), channel=channel, most=MOST_WAITING))
+    carriage = carriage_of(channel, now=now) if waiting else None
     if carriage is None:
         return None
     carrier, provider = carriage.carrier, carriage.provider
     key = (account_id, channel, carrier.kind)
     limit = most_connections(provider, carrier)
-    granted = Allowance(PACE.most(key, carrier, limit), limit)
+    allowed = Allowance(PACE.most(key, carrier, limit), limit)
     if provider is not None:
-        granted = allowance(provider, carrier, lane=lane, most=granted.messages, now=now)
-    if not granted.messages:
+        allowed = allowance(provider, carrier, lane=lane, most=allowed.messages, now=now)
+    if not allowed.messages:
         return None
-    claimed = claim(
-        channel=channel,
-        provider=carrier.kind,
-        sender=heart.sender,
-        most=granted.messages,
-        lane=lane,
-        now=now,
-    )
-    if not claimed.seen:
-        return None
-    connections = PACE.connections(key, len(claimed.sending), granted.connections)
-    granted = Allowance(granted.messages, connections)
+    messages = min(allowed.messages, waiting)
+    granted = Allowance(messages, PACE.connections(key, messages, allowed.connections))
     if provider is not None:
         take(
             provider,
             holder=f"{heart.sender} {lane}",
-            messages=len(claimed.sending),
-            connections=connections,
+            messages=granted.messages,
+            connections=granted.connections,
             now=now,
         )
-    frame = load_frame(claimed.sending, account_id=account_id)
-    return Batch(carriage, claimed, frame, granted, granted.messages)
+    return Reserved(carriage, granted, allowed.messages)
+
+
+def waiting_statement(lane: Lane) -> str:
+    """Return the statement that counts what waits in a lane, up to so many."""
+    return f"""
+        SELECT count(*)
+        FROM (
+            SELECT delivery.id
+            FROM messaging_delivery AS delivery
+            WHERE
+                delivery.state = 'queued' AND delivery.channel = %(channel)s AND {lane.condition}
+            LIMIT %(most)s
+        ) AS waiting
+    """
+
+
+def claim_batch(
+    account_id: int,
+    channel: Channel,
+    lane: Lane,
+    reserved: Reserved,
+    *,
+    heart: Heart,
+    now: datetime,
+) -> Batch:
+    """Claim what was reserved, as far as it still waits."""
+    claimed = claim(
+        channel=channel,
+        provider=reserved.carriage.carrier.kind,
+        sender=heart.sender,
+        most=reserved.granted.messages,
+        lane=lane,
+        now=now,
+    )
+    return Batch(claimed, load_frame(claimed.sending, account_id=account_id))
 
 
 def hand_over(

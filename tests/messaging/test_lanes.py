@@ -119,7 +119,7 @@ class TestUrgentLane:
             if message.address.startswith("b"):
                 if message.address == "b0@mail.example":
                     queue("urgent@mail.example", is_transactional=True)
-                assert arrived.wait(5), "the urgent message waited behind bulk"
+                assert arrived.wait(30), "the urgent message waited behind bulk"
             else:
                 arrived.set()
             return Outcome(message.delivery_id)
@@ -351,7 +351,7 @@ class TestSpread:
         assert sorted(one.delivery_id for one in sent) == list(range(40))
 
     def test_hands_over_as_many_at_once_as_there_are_connections(self, batch, now, monkeypatch):
-        together = threading.Barrier(5, timeout=5)
+        together = threading.Barrier(5, timeout=30)
 
         def answer(message):
             together.wait()
@@ -415,3 +415,41 @@ class TestPauses:
 
     def test_no_provider_has_us_wait_for_days(self):
         assert provider_pause(1, retry_after=1e9) == timedelta(hours=6)
+
+
+class TestReserving:
+    """A provider's row is locked for moments, before a batch is claimed."""
+
+    def test_takes_nothing_where_nothing_waits(self, acme, scripted, turn):
+        turn()
+
+        with in_account(acme.pk):
+            assert Provider.objects.get().leases == {}
+
+    def test_is_given_back_after_a_batch(self, acme, scripted, queue, turn):
+        queue("a@mail.example", "b@mail.example")
+
+        turn()
+
+        with in_account(acme.pk):
+            assert Provider.objects.get().leases == {}
+
+    @pytest.mark.django_db(transaction=True)
+    def test_is_given_back_where_the_claim_breaks_down(
+        self, acme, scripted, queue, turn, monkeypatch
+    ):
+        queue("a@mail.example")
+        with in_account(acme.pk):
+            Provider.objects.update(rate_per_second=2.0)
+
+        def broken(**_given):
+            raise RuntimeError("boom")
+
+        monkeypatch.setattr("messaging.sending.sender.claim", broken)
+        with pytest.raises(RuntimeError):
+            turn()
+
+        with in_account(acme.pk):
+            provider = Provider.objects.get()
+            assert (provider.leases, provider.tokens) == ({}, 2.0)
+        assert states(acme) == {"a@mail.example": "queued"}
