@@ -157,7 +157,7 @@ def other_side() -> Iterator[OtherSide]:
         server.over.set()
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(30)
 
 
 @dataclass

@@ -67,8 +67,8 @@ def states(account: Account) -> dict[str, int]:
 
 
 def stepped(caller: Caller, until: Callable[[], bool]) -> None:
-    """Let a caller work until something is so, for ten seconds at most."""
-    end = time.monotonic() + 10
+    """Let a caller work until something is so, for a minute at most."""
+    end = time.monotonic() + 60
     while time.monotonic() < end and not until():
         caller.step()
 
@@ -125,7 +125,7 @@ class TestMake:
             request=Request("POST", f"http://shop.example:{shop.port}/"),
         )
 
-        outcome = calls.start(claimed, names).result(timeout=5)
+        outcome = calls.start(claimed, names).result(timeout=30)
 
         assert outcome == {"status": 200, "error": "the answer cannot be read"}
 
@@ -172,7 +172,7 @@ class TestCaller:
         Caller(clock=lambda: now, resolver=names).make_all()
 
         assert states(acme) == {"done": 16}
-        assert time.monotonic() - started < 16 * 0.5 / 3
+        assert time.monotonic() - started < 16 * 0.5 / 2
 
     def test_is_not_stopped_by_a_server_that_never_answers(
         self, acme: Account, globex: Account, shop: OtherSide, names: Names, now: datetime
@@ -192,7 +192,7 @@ class TestCaller:
         assert set(under_way) <= {acme.pk}
         assert under_way[acme.pk] <= SLOTS_OF_STEP
         shop.over.set()
-        caller.finish(seconds=5)
+        caller.finish(seconds=30)
 
     def test_ends_slow_and_endless_answers_and_lets_the_contact_go_on(
         self, acme: Account, shop: OtherSide, names: Names, now: datetime
@@ -249,12 +249,12 @@ class TestCaller:
         thread.start()
         queue(acme, shop, now, "/", people=3)
 
-        for _ in range(100):
+        for _ in range(600):
             if states(acme) == {"done": 3}:
                 break
             time.sleep(0.05)
         stop.set()
-        thread.join(5)
+        thread.join(30)
 
         assert not thread.is_alive()
         assert states(acme) == {"done": 3}

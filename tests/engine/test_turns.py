@@ -304,7 +304,7 @@ class TestPulse:
 
         answered.set()
         assert pulse.beside is not None
-        pulse.beside.join(5)
+        pulse.beside.join(30)
         beat_once(pulse, now + timedelta(seconds=62))
 
         assert ran == [now, now + timedelta(seconds=62)]
@@ -329,7 +329,7 @@ def beat_once(pulse: Pulse, now: datetime) -> None:
     """Beat, and wait for what the clock wanted."""
     pulse.beat(now=now)
     if pulse.beside is not None:
-        pulse.beside.join(5)
+        pulse.beside.join(30)
 
 
 def _fail(*_anything: Any, **_named: Any) -> Any:

@@ -251,7 +251,7 @@ class TestRenderer:
         fill("x")
         assert RENDERER.process is not None
         os.kill(RENDERER.process.pid, signal.SIGKILL)
-        time.sleep(0.1)
+        os.waitid(os.P_PID, RENDERER.process.pid, os.WEXITED | os.WNOWAIT)
 
         assert fill("{{ contact.first_name }}") == "Grace"
 
@@ -263,7 +263,7 @@ class TestRenderer:
         filled = rendering.render({"html": ("<p>{{ contact.first_name }}</p>" * 20, True)}, rows)
 
         assert len(filled) == 500
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 15
 
 
 class TestRowsTogether:
