@@ -26,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 
 from accounts.tenancy import in_account
 from conductor.conversations.models import Trace, Turn
@@ -127,7 +127,7 @@ def watched(account_id: int) -> Iterator[Watch]:
     something, the turn's attempts begin anew.
     """
 
-    def note(here: dict[str, Any]) -> None:
+    def note(here: dict[str, Any] | None) -> None:
         with in_account(account_id):
             Trace.objects.update(found={**watch.found, "here": here})
 
@@ -136,8 +136,20 @@ def watched(account_id: int) -> Iterator[Watch]:
         watch = Watch(found, lambda here: hand.submit(note, here).result(), learnt=learnt)
         try:
             yield watch
+        except Exception as problem:
+            if not is_lost(problem):
+                # It failed, and nobody died: no word of where it was.
+                hand.submit(note, None).result()
+            raise
         finally:
             hand.submit(connections.close_all).result()
+
+
+def is_lost(problem: BaseException) -> bool:
+    """Say whether the session has died under a tick: a deadlock or a lock not had is no death."""
+    if not isinstance(problem, OperationalError | InterfaceError):
+        return False
+    return str(getattr(problem.__cause__, "sqlstate", None) or "")[:2] not in {"40", "55"}
 
 
 def _learn(account_id: int) -> tuple[dict[str, Any], bool]:

@@ -13,23 +13,37 @@ from contacts.values import Value
 
 # What changed is what is announced: a value that was there already is no news. A value is
 # a scalar and null is no value, so that stripping nulls clears what was set to null.
-WRITE = """
-changed AS (
+CHANGED = """
+        array(
+            SELECT one.key
+            FROM jsonb_each(found.given) AS one
+            WHERE found.before -> one.key IS DISTINCT FROM found.after -> one.key
+            ORDER BY one.key::bigint
+        ) AS fields
+"""
+WRITE = f"""
+found AS MATERIALIZED (
+    SELECT
+        subscription.id,
+        subscription.profile AS before,
+        written.given,
+        written.depth,
+        jsonb_strip_nulls(subscription.profile || written.given) AS after
+    FROM ({{rows}}) AS written (subscription_id, given, depth)
+    INNER JOIN contacts_subscription AS subscription ON subscription.id = written.subscription_id
+    ORDER BY subscription.id
+    FOR NO KEY UPDATE OF subscription
+), changed AS (
     UPDATE contacts_subscription AS subscription
-    SET
-        profile = jsonb_strip_nulls(subscription.profile || written.given),
-        updated_at = %(now)s
-    FROM ({rows}) AS written (subscription_id, given, depth)
-    WHERE
-        subscription.id = written.subscription_id
-        AND subscription.profile
-            IS DISTINCT FROM jsonb_strip_nulls(subscription.profile || written.given)
+    SET profile = found.after, updated_at = %(now)s
+    FROM found
+    WHERE subscription.id = found.id AND found.after <> found.before
     RETURNING
         subscription.id,
         subscription.list_id,
         subscription.contact_id,
-        written.depth,
-        array(SELECT jsonb_object_keys(written.given)) AS fields
+        found.depth,
+        {CHANGED}
 )
 """
 FACTS = f"""
@@ -41,7 +55,7 @@ FACTS = f"""
 """
 
 # The rows are locked in one order by everybody. What is null in `given` is cleared.
-SET = """
+SET = f"""
 found AS MATERIALIZED (
     SELECT
         subscription.id,
@@ -69,12 +83,7 @@ found AS MATERIALIZED (
         subscription.contact_id,
         found.place,
         0 AS depth,
-        array(
-            SELECT one.key
-            FROM jsonb_each(found.given) AS one
-            WHERE found.before -> one.key IS DISTINCT FROM found.after -> one.key
-            ORDER BY one.key::bigint
-        ) AS fields
+        {CHANGED}
 ), """
 OUTCOME = """json_build_array(
     (SELECT coalesce(json_agg(found.place), '[]') FROM found),

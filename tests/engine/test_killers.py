@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from accounts.models import Account
 from accounts.tenancy import in_account
 from conductor.conversations.models import Enrollment, Trace, Turn
 from conductor.engine import turns
-from conductor.engine.watch import learn
+from conductor.engine.watch import learn, watched
 from tests.engine.world import World, check_conservation
 from tests.mother import Mother
 
@@ -96,6 +97,24 @@ def set_up(account: Account, now: datetime, steps: str, size: int) -> tuple[Worl
         world.happen(*people)
     assert turns.serve(account.pk, now=now) is not None
     return world, people
+
+
+class TestWatched:
+    @pytest.mark.parametrize(
+        ("problem", "deaths"),
+        [(ValueError("no death"), 0), (OperationalError("the connection is gone"), 1)],
+    )
+    def test_takes_a_tick_that_failed_for_no_death(
+        self, acme: Account, problem: Exception, deaths: int
+    ) -> None:
+        def fail(_first: int, _last: int) -> None:
+            raise problem
+
+        with pytest.raises(type(problem)), watched(acme.pk) as watch:
+            watch.run(("step", 1, "ask"), [(1, 7)], fail)
+
+        with in_account(acme.pk):
+            assert learn(Trace.objects.get().found)["deaths"] == deaths
 
 
 class TestStep:
