@@ -26,19 +26,19 @@ def advance() -> int:
     """
     deadline = time.monotonic() + TASK_SECONDS
     total = 0
+    # Whose tick moved nobody: it failed, or another worker has their turn.
+    idle: set[int] = set()
     while True:
         due = lookups.due_accounts(now=timezone.now(), most=ACCOUNTS_AT_ONCE)
-        moved = 0
+        if idle.issuperset(due):
+            return total
         for account_id in due:
-            moved += _serve(account_id)
+            moved = _serve(account_id)
+            total += moved
+            idle = idle - {account_id} if moved else idle | {account_id}
             if time.monotonic() > deadline:
-                break
-        total += moved
-        if not moved:
-            return total
-        if time.monotonic() > deadline:
-            enqueue("advance")
-            return total
+                enqueue("advance")
+                return total
 
 
 def _serve(account_id: int) -> int:

@@ -54,6 +54,22 @@ class TestFairness:
 
         assert (ended(acme), ended(globex)) == (0, 1)
 
+    def test_passes_over_those_whose_ticks_fail(
+        self, acme: Account, globex: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        small_work(acme)
+        small_work(globex)
+        now = datetime.now(UTC)
+        with in_account(acme.pk):
+            Turn.objects.create(attempts=5, served_at=now - timedelta(minutes=1))
+        with in_account(globex.pk):
+            Turn.objects.create(served_at=now - timedelta(seconds=2))
+        monkeypatch.setattr(tasks, "ACCOUNTS_AT_ONCE", 1)
+
+        tasks.advance()
+
+        assert (ended(acme), ended(globex)) == (0, 1)
+
     def test_serves_who_becomes_due_before_the_big_one_again(
         self, acme: Account, globex: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
