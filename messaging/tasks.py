@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
 from django.utils import timezone
 
 from accounts.tenancy import in_account, sql
@@ -79,16 +79,22 @@ def send_broadcasts(now: datetime | None = None) -> bool:
 
 
 def broadcast_some(account_id: int, now: datetime) -> bool:
-    """Hand a batch of an account's oldest broadcast to the outbox; say whether more is due."""
-    try:
-        with in_account(account_id):
-            due = due_broadcasts(now=now)
-            return bool(due) and (send_some(due[0], now=now) or len(due) > 1)
-    except DatabaseError:
-        raise
-    except Exception:
-        log.exception("The broadcasts of account %s could not be sent.", account_id)
-        return False
+    """
+    Hand a batch of an account's oldest broadcast to the outbox; say whether more is due.
+
+    One that cannot be sent keeps none of the others from it.
+    """
+    with in_account(account_id):
+        due = due_broadcasts(now=now)
+    for number, broadcast_id in enumerate(due, start=1):
+        try:
+            with in_account(account_id):
+                return send_some(broadcast_id, now=now) or number < len(due)
+        except (InterfaceError, OperationalError):
+            raise
+        except Exception:
+            log.exception("Broadcast %s of account %s was not sent.", broadcast_id, account_id)
+    return False
 
 
 def run_lane(lane: Lane, heart: Heart) -> bool:

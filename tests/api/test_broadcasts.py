@@ -18,8 +18,6 @@ from messaging.sending.lanes import Lane
 from messaging.sending.sender import serve
 from tests.factories import (
     CommittedMessageFactory,
-    PhoneListFactory,
-    PhoneSubscriptionFactory,
     ProfileFieldFactory,
     SavedMessageFactory,
     SubscriptionFactory,
@@ -276,6 +274,18 @@ class TestMessage:
             assert made.status == "NotReady"
             assert not Delivery.objects.exists()
 
+    def test_that_cannot_be_sent_keeps_no_other_from_it(self, acme, shop, people, now):
+        with in_account(acme.pk):
+            message = CommittedMessageFactory.create(list=shop)
+            for rule in ({"leaf": "none of ours"}, None):
+                plan_broadcast(message=message, send_at=now, now=now, rule=rule)
+
+        tasks.send_broadcasts(clock())
+
+        with in_account(acme.pk):
+            states = Broadcast.objects.order_by("pk").values_list("status", flat=True)
+            assert list(states) == ["ToBeSent", "Sent"]
+
     def test_tells_what_came_of_it(self, wire, messages, acme, people):
         message_id = wire.post(messages, HELLO)["resourceId"]
         send_all(acme)
@@ -363,32 +373,3 @@ class TestSplitTest:
         parts = wire.get(f"/email/v1/List/{shop.pk}/SplitTest/{test_id}/Message")
         assert sum(part["segmentSize"] for part in parts) == 40
         assert [part["groupName"] for part in parts] == ["A", "B"]
-
-
-class TestSmsBroadcast:
-    def test_texts_who_agreed_and_has_the_box_checked(self, wire, acme, shop):
-        with in_account(acme.pk):
-            box = ProfileFieldFactory.create(group__list=shop, data_type="CheckBox")
-            phone_list = PhoneListFactory.create(short_code__email_list=shop)
-            for number, state, value in (
-                ("+12125550101", "Subscribed", "on"),
-                ("+12125550102", "Subscribed", "off"),
-                ("+12125550103", "Unsubscribed", "on"),
-            ):
-                person = SubscriptionFactory.create(list=shop, profile={str(box.pk): value})
-                PhoneSubscriptionFactory.create(
-                    phone_list=phone_list, phone_e164=number, state=state, contact=person.contact
-                )
-            PhoneSubscriptionFactory.create(phone_list=phone_list, phone_e164="+12125550104")
-        url = f"/sms/v1/ShortCode/{phone_list.short_code_id}/Broadcast/Immediate"
-        body = {"phoneListId": phone_list.pk, "messageContent": "10% off", "messageTitle": "Sale"}
-
-        wire.post(url, {**body, "segmentationFieldId": str(box.pk)})
-        send_all(acme)
-        assert reached(acme) == ["+12125550101"]
-
-        wire.post(url, body)
-        send_all(acme)
-        everybody = ["+12125550101", "+12125550101", "+12125550102", "+12125550104"]
-        assert reached(acme) == everybody
-        assert wire.refused("POST", url, {**body, "phoneListId": 9})[1] == "ERROR_INVALID_LIST_ID"

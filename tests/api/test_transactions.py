@@ -158,3 +158,32 @@ class TestText:
         refusal = wire.refused("POST", url, {"phoneNumber": "12125550102"})
         assert refusal[1] == "ERROR_PHONE_NUMBER_NOT_SUBSCRIBED"
         assert wire.refused("POST", url, {"phoneNumber": "1"})[1] == "ERROR_INVALID_PHONE_NUMBER"
+
+
+class TestSmsBroadcast:
+    def test_texts_who_agreed_and_has_the_box_checked(self, wire, acme, shop):
+        with in_account(acme.pk):
+            box = ProfileFieldFactory.create(group__list=shop, data_type="CheckBox")
+            phone_list = PhoneListFactory.create(short_code__email_list=shop)
+            for number, state, value in (
+                ("+12125550101", "Subscribed", "on"),
+                ("+12125550102", "Subscribed", "off"),
+                ("+12125550103", "Unsubscribed", "on"),
+            ):
+                person = SubscriptionFactory.create(list=shop, profile={str(box.pk): value})
+                PhoneSubscriptionFactory.create(
+                    phone_list=phone_list, phone_e164=number, state=state, contact=person.contact
+                )
+            PhoneSubscriptionFactory.create(phone_list=phone_list, phone_e164="+12125550104")
+        url = f"/sms/v1/ShortCode/{phone_list.short_code_id}/Broadcast/Immediate"
+        body = {"phoneListId": phone_list.pk, "messageContent": "10% off", "messageTitle": "Sale"}
+
+        wire.post(url, {**body, "segmentationFieldId": str(box.pk)})
+        send_all(acme)
+        assert reached(acme) == ["+12125550101"]
+
+        wire.post(url, body)
+        send_all(acme)
+        everybody = ["+12125550101", "+12125550101", "+12125550102", "+12125550104"]
+        assert reached(acme) == everybody
+        assert wire.refused("POST", url, {**body, "phoneListId": 9})[1] == "ERROR_INVALID_LIST_ID"
