@@ -199,7 +199,7 @@ YOUNG_ENOUGH = f"""(
 
 # Whoever keeps something of orders says so when it is ready, by its app's name. It is called
 # with the ids of orders that are new or changed, in the transaction that wrote them.
-FOLLOWERS: dict[str, Callable[[Sequence[int], datetime], None]] = {}
+FOLLOWERS: dict[str, Callable[[Sequence[int], datetime], object]] = {}
 WRITTEN = """
 SELECT found.order_id
 FROM orders_found AS found
