@@ -82,8 +82,11 @@ class TestLaw:
         assert (hours[0:2], hours[10:12], hours[12:14]) == (monday, saturday, sunday)
 
     def test_says_where_it_stands(self) -> None:
-        rows = [*law.laws().values(), *law.area_codes().values()]
-        assert all(one.source and date.fromisoformat(one.as_of) for one in rows)
+        hours, areas = law.laws().values(), law.area_codes().values()
+        told = {(one.source, one.as_of) for one in hours} | {
+            (one.source, one.as_of) for one in areas
+        }
+        assert all(source and date.fromisoformat(as_of) for source, as_of in told)
         readings = {one.reading.partition(":")[0] for one in law.laws().values()}
         assert readings == {"statute", "conservative"}
         assert len(law.area_codes()) > 400
