@@ -309,7 +309,7 @@ class TestAccess:
     def test_openapi_names_each_route_once(self, client):
         paths = client.get("/conductor/v1/openapi.json").json()["paths"]
 
-        ours = [path for path in paths if "/Conversation" in path]
+        ours = [path for path in paths if "/Conversation" in path and "/email/" not in path]
         assert ours == [
             "/conductor/v1/List/{listId}/Conversation",
             "/conductor/v1/Conversation/{conversationId}",
