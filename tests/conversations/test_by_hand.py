@@ -308,6 +308,7 @@ class TestByHandRoutes:
         ]
 
         assert [answer.json()["data"]["count"] for answer in answers] == [1, 1, 0]
+        assert [answer.json()["data"]["goesOn"] for answer in answers] == [False] * 3
         with in_account(acme.pk):
             assert Enrollment.objects.get().told == "next"
 

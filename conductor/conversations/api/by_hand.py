@@ -1,6 +1,5 @@
 """Contacts moved by hand: entered, moved on, ended, one of them or a segment."""
 
-from collections.abc import Callable
 from typing import Any
 
 from pydantic import Field
@@ -26,6 +25,7 @@ from conductor.conversations.actions.by_hand import (
     move_on,
     skip_wait,
 )
+from conductor.conversations.actions.errands import is_under_way
 from conductor.conversations.api.explanations import WhoQuery, named
 from conductor.conversations.models import Conversation
 from contacts.models import Segment
@@ -68,9 +68,14 @@ class EndIn(WhoIn):
 
 
 class CountOut(WireOut):
-    """How many it concerns; the next tick carries it out."""
+    """
+    How many it concerns; the next tick carries it out.
+
+    Of thousands the first are counted, `goesOn` is true, and the others follow in minutes.
+    """
 
     count: int
+    goes_on: bool
 
 
 @by_hand.post(
@@ -97,7 +102,7 @@ def enter(request: WireRequest, conversation_id: Id, body: EnterIn) -> Resource[
     except NotPublishedError as never:
         text = "The conversation is not published."
         raise Refused(code="ERROR_INVALID_CONVERSATION", message=text) from never
-    return Resource[CountOut](data=CountOut(count=count))
+    return _count(conversation, count)
 
 
 @by_hand.post(
@@ -110,8 +115,8 @@ def move(request: WireRequest, conversation_id: Id, body: MoveIn) -> Resource[Co
     conversation = _conversation(conversation_id)
     asked = _asked(request, conversation, body)
     if body.skip_wait:
-        return _count(lambda: skip_wait(**asked))
-    return _count(lambda: move_on(**asked, exit=body.exit))
+        return _count(conversation, skip_wait(**asked))
+    return _count(conversation, move_on(**asked, exit=body.exit))
 
 
 @by_hand.post(
@@ -123,11 +128,11 @@ def end(request: WireRequest, conversation_id: Id, body: EndIn) -> Resource[Coun
     """End the conversation for contacts, where they are."""
     conversation = _conversation(conversation_id)
     asked = _asked(request, conversation, body)
-    return _count(lambda: end_by_hand(**asked))
+    return _count(conversation, end_by_hand(**asked))
 
 
-def _count(act: Callable[[], int]) -> Resource[CountOut]:
-    return Resource[CountOut](data=CountOut(count=act()))
+def _count(conversation: Conversation, count: int) -> Resource[CountOut]:
+    return Resource[CountOut](data=CountOut(count=count, goes_on=is_under_way(conversation)))
 
 
 def _conversation(conversation_id: int) -> Conversation:
