@@ -346,7 +346,7 @@ class Acts:
     def make_calls(self, now: datetime) -> None:
         """Ask other systems whatever is to be asked by now."""
         for call in self.calls:
-            if call.outcome is None and call.next_at <= now:
+            if self.is_to_make(call, now):
                 status = call.statuses[min(call.attempts, len(call.statuses) - 1)]
                 call.attempts += 1
                 if (status == 429 or status >= 500) and call.attempts <= len(PAUSES):
@@ -356,6 +356,11 @@ class Acts:
                 one = call.one
                 if one.is_active and (one.step, one.visit) == (call.step, call.visit):
                     one.due_at = now
+
+    def is_to_make(self, call: Call, now: datetime) -> bool:
+        """Whether a call's time has come; those of a paused conversation wait."""
+        is_waiting = call.outcome is None and call.next_at <= now
+        return is_waiting and not call.one.conversation.is_paused
 
     def call_of(self, one: Enrollment) -> Call | None:
         """Return what is asked at the visit under way."""
@@ -405,8 +410,7 @@ class Acts:
         """End everybody who is held."""
         for one in conversation.enrollments:
             if one.is_active and one.held:
-                one.due_at = None
-                one.leave("end", now, "ended by hand")
+                one.told, one.due_at = "!end", now
 
     # --- facts
 

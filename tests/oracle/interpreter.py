@@ -127,7 +127,7 @@ class Oracle(Timers):
         """Whether a tick at this instant would change nothing."""
         if self.segment_moves(now) or self.due_alarms(now):
             return False
-        if any(call.outcome is None and call.next_at <= now for call in self.calls):
+        if any(self.is_to_make(call, now) for call in self.calls):
             return False
         for conversation in self.conversations.values():
             if conversation.is_paused:

@@ -15,7 +15,7 @@ from conductor.conversations.actions.by_hand import (
 )
 from conductor.conversations.actions.held import end_held, retry_held
 from conductor.conversations.document import parse_document
-from conductor.conversations.models import Conversation, Enrollment
+from conductor.conversations.models import Conversation
 from contacts import actions
 from contacts.actions.editing import update_contact
 from contacts.actions.products import NewProduct, save_products
@@ -257,13 +257,11 @@ class Acts:
         )
 
     def act_retry(self, title: str) -> None:
-        held = Enrollment.objects.filter(conversation=self.conversations[title])
-        retry_held(held=held, now=self.now)
+        retry_held(conversation=self.conversations[title], now=self.now)
         self.oracle.retry(self.oracle.conversations[title], self.now)
 
     def act_end_held(self, title: str) -> None:
-        held = Enrollment.objects.filter(conversation=self.conversations[title])
-        end_held(held=held, now=self.now)
+        end_held(conversation=self.conversations[title], now=self.now)
         self.oracle.end_held(self.oracle.conversations[title], self.now)
 
     def act_publish(self, structure: dict[str, Any]) -> None:
