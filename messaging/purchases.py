@@ -100,7 +100,10 @@ def as_words(order: Order, items: list[dict[str, Any]]) -> dict[str, Any]:
     said = {word: getattr(order, column) for word, column in WORDS.items()}
     return {
         **the_shops(order.extra),
-        **{word: float(said[word]) if word.lower().endswith("total") else said[word] for word in said},
+        **{
+            word: float(said[word]) if word.lower().endswith("total") else said[word]
+            for word in said
+        },
         "dateEntered": order.ordered_at.isoformat(),
         "shipDate": order.shipped_at.isoformat() if order.shipped_at else "",
         "items": items,
