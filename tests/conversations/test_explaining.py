@@ -82,6 +82,7 @@ class TestExplain:
 
         told = explain(conversation=conversation, contact=contact_of(grace), now=now)
 
+        assert told.place is not None
         assert (told.code, told.place.state) == (code, "held")
         assert words in told.text
 
@@ -120,6 +121,7 @@ class TestExplain:
 
         told = explain(conversation=conversation, contact=contact_of(grace), now=now)
 
+        assert told.place is not None
         assert (told.code, told.place.next_at) == (Reason.CONVERSATION_PAUSED, None)
         assert "paused" in told.text
 
