@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from accounts.tenancy import in_account, sql
 from messaging import tokens
@@ -273,9 +273,21 @@ def claim_batch(
     return Batch(claimed, load_frame(claimed.sending, account_id=account_id))
 
 
+class Letters(Protocol):
+    """Messages to hand over, of the deliveries `ids`; see `FilledIn`."""
+
+    ids: list[int]
+    refused: list[Refused]
+    seconds: float
+
+    def __iter__(self) -> Iterator[Outgoing]: ...
+
+    def __len__(self) -> int: ...
+
+
 def hand_over(
     carrier: Carrier,
-    batch: FilledIn,
+    batch: Letters,
     *,
     heart: Heart,
     now: datetime,

@@ -13,6 +13,7 @@ from typing import Any
 
 from messaging import tasks
 from messaging.sending import sender
+from messaging.sending.compose import compose
 
 POINTS = {
     "claiming": "load_frame",  # within the claim's transaction
@@ -54,9 +55,12 @@ def dying_after(real: Any) -> Any:
     return last
 
 
+# Where the work itself is done, and nothing after it.
+MADE = {"composed": "compose"}
+
 point = sys.argv[1]
-if point == "composed":
-    sender.compose = dying_after(sender.compose)
+if point in MADE:
+    setattr(sender, MADE[point], dying_after(compose))
 elif point == "handed":
     sender.hand_over = dying_after_two(sender.hand_over)
 elif point in POINTS:

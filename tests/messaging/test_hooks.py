@@ -379,7 +379,7 @@ class TestForged:
     def test_an_amazon_message_that_was_changed_or_is_unsigned(
         self, acme, connect, delivery, change
     ):
-        body, headers = ses_call(delivery("ses"), HARD["ses"][0], **HARD["ses"][1])
+        body, headers = ses_call(delivery("ses"), "Bounce", bounceType="Permanent")
 
         status, _ = post(connect("ses"), body.replace(*change), **headers)
 

@@ -176,7 +176,7 @@ class TestRawSink:
         assert set(at_death) <= set(states["unknown"])
 
         with in_account(acme.pk):
-            shop = Delivery.objects.first().list
+            shop = Delivery.objects.all()[0].list
             lost = [pk for to, pk in states["unknown"].items() if to not in arrived]
             there = [pk for to, pk in states["unknown"].items() if to in arrived]
             note_arrived(list=shop, deliveries=there, now=datetime.now(UTC))

@@ -9,7 +9,7 @@ from accounts.tenancy import in_account
 from contacts.models import Intake, Listener
 from messaging import actions, tasks
 from messaging.models import Delivery, Provider, SandboxMessage
-from messaging.providers import Carrier, Outcome, carriers
+from messaging.providers import Carrier, Outcome, Outgoing, carriers
 from messaging.sending.claim import claim, settle_and_release
 from messaging.sending.heart import Heart
 from messaging.sending.sender import hand_over, serve
@@ -345,7 +345,7 @@ class TestHandOver:
         assert handed.error
 
 
-class Letters(list):
+class Letters(list[Outgoing]):
     """A batch that is filled in."""
 
     def __init__(self, rows, account):
@@ -356,8 +356,6 @@ class Letters(list):
 
 
 def _outgoing(delivery, account):
-    from messaging.providers import Outgoing
-
     return Outgoing(
         delivery_id=delivery.pk,
         account_id=account.pk,
