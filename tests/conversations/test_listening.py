@@ -1,5 +1,6 @@
 """Which facts a conversation hears of, in which role, and for how long."""
 
+from copy import deepcopy
 from datetime import datetime
 
 import pytest
@@ -32,7 +33,8 @@ class TestListeners:
 
     def test_are_what_steps_and_rules_ask_for(self, world: World) -> None:
         conversation = world.live(
-            "", heading="goal: {field: Profile.Vip, checked: true}\non_unsubscribe: end"
+            "{key: vip, wait_for: {filter: {field: Profile.Vip, checked: true}, timeout: P1D}}",
+            heading="on_unsubscribe: end",
         )
 
         kinds = ("profile_updated", "added", "unsubscribed", "stopped", "bounced")
@@ -42,8 +44,9 @@ class TestListeners:
             *(("watch", kind) for kind in kinds),
         }
 
-    def test_are_everything_where_time_alone_may_reach_the_goal(self, world: World) -> None:
-        conversation = world.live("", heading="goal: {purchase: {within: P30D}}")
+    @pytest.mark.parametrize("name", ["goal", "exit_when"])
+    def test_are_everything_where_a_rule_may_end_it(self, world: World, name: str) -> None:
+        conversation = world.live("", heading=f"{name}: {{field: Profile.Vip, checked: true}}")
 
         assert heard(conversation) == {("trigger", "external_event"), ("watch", "any")}
 
@@ -91,15 +94,15 @@ class TestListeners:
 
 class TestPublishing:
     def test_goes_on_watching_for_those_inside_an_older_version(self, world: World) -> None:
-        conversation = world.live(
-            "{key: pause, wait: {for: P9D}}", heading="goal: {purchase: {count: {at_least: 1}}}"
-        )
+        conversation = world.live("{key: pause, wait_for: {order: {}, timeout: P9D}}")
         grace = world.person()
         world.happen(grace)
         world.tick()
 
         conversation.refresh_from_db()
-        structure = {**conversation.draft, "goal": {"field": "Profile.Vip", "checked": True}}
+        structure = deepcopy(conversation.draft)
+        vip = {"filter": {"field": "Profile.Vip", "checked": True}, "timeout": "P9D"}
+        structure["threads"][0]["steps"][1]["wait_for"] = vip
         world.publish(conversation, structure)
         forget_listeners(world.now)
         both = {("watch", kind) for kind in ("order", "profile_updated", "added")}

@@ -302,6 +302,8 @@ class Oracle(Timers):
     ) -> None:
         """Bring one person to rest."""
         if one.told == "!end":
+            # Who is held waits for nothing: the time is the marketer's.
+            one.due_at = None if one.held else one.due_at
             one.leave("end", now, "by hand")
         elif facts and self._is_over(one, facts, now):
             return

@@ -70,7 +70,7 @@ class Timers(Acts):
         known = [
             one.config["segment"]["name"]
             for one in (former.triggers if former else [])
-            if one.key == step.key and "segment" in one.config
+            if one.key == step.key and one.config.get("segment", {}).get("include_existing")
         ]
         if wanted.get("include_existing") and wanted["name"] not in known:
             for name in sorted(segment.members):

@@ -347,3 +347,53 @@ class TestFound:
                 ],
             ),
         )
+
+    def test_a_changed_trigger_lets_in_who_is_there_already(self, ground: Ground) -> None:
+        # The oracle took the segment for known, though nobody had been let in by it.
+        def asks(config: str) -> dict[str, Any]:
+            return conversation(
+                f"""
+                {{key: start, trigger: {{segment: {config}}}}}
+                {{key: end, terminate: {{}}}}
+                """,
+                reentry="unlimited",
+            )
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}},
+                segments={"Lately": {"event": {"name": "Cart", "within": "P3D"}}},
+                conversations=[asks("{name: Lately, 'on': left}")],
+                acts=[
+                    ("event", "ann", "Cart"),
+                    ("clock", "PT0S"),
+                    ("publish", asks("{name: Lately, 'on': entered, include_existing: true}")),
+                    ("clock", "PT1H"),
+                    ("publish", asks("{name: Lately, 'on': entered, include_existing: true}")),
+                    ("clock", "PT1H"),
+                ],
+            ),
+        )
+
+    def test_who_is_held_and_ended_by_hand_had_waited_for_nothing(self, ground: Ground) -> None:
+        # The oracle wrote the moment of the marketer down as the time that was waited for.
+        play(
+            ground,
+            Story(
+                people={"ann": {"profile": {"Profile.Note": "hi"}}},
+                conversations=[
+                    conversation("""
+                        {key: start, trigger: {external_event: Cart}}
+                        {key: set, action: {set_field: {field: Profile.Points, value: {from_field: Profile.Note}}}}
+                        {key: end, terminate: {}}
+                    """)
+                ],
+                acts=[
+                    ("event", "ann", "Cart"),
+                    ("clock", "PT1H"),
+                    ("end held", "C1"),
+                    ("clock", "PT1H"),
+                ],
+            ),
+        )
