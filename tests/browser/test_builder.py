@@ -73,6 +73,16 @@ def address(live: LiveServer, acme: Account, mia: User, sign_in: SignIn) -> str:
     return f"{live.url}/a/acme-shoes/lists/{customers.pk}/conversations/{number}/"
 
 
+def fits(page: Page) -> bool:
+    """Tell whether the page is no wider than its window, when it has come to rest."""
+    for _ in range(100):
+        if page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
+            return True
+        # For a moment the bar on top has the sizes of the wide page.
+        page.wait_for_timeout(50)
+    return False
+
+
 def test_pages_are_accessible_and_fit(address: str, page: Page) -> None:
     thread = f"{address}threads/winback/"
     addresses = [
@@ -97,7 +107,7 @@ def test_pages_are_accessible_and_fit(address: str, page: Page) -> None:
         found = page.evaluate("rules => axe.run(rules)", RULES)
         assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == [], shown
         page.set_viewport_size({"width": 360, "height": 740})
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360, shown
+        assert fits(page), shown
         page.set_viewport_size({"width": 1280, "height": 900})
 
 
