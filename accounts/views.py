@@ -4,6 +4,7 @@ from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -22,6 +23,7 @@ from accounts.forms import (
     show_refusal,
 )
 from accounts.models import Account, ApiClient, Secret, User
+from accounts.models.api_client import WRITE_KEY_TYPE
 from accounts.permissions import AccountRequest, requires
 from accounts.tenancy import in_account, lookups
 
@@ -96,7 +98,7 @@ def integrations(request: AccountRequest) -> HttpResponse:
         {
             "page_title": "Integrations Management",
             "breadcrumbs": [("Integrations", ""), ("Integrations Management", "")],
-            "integrations": ApiClient.objects.order_by("name", "pk"),
+            "integrations": token_clients().order_by("name", "pk"),
             "form": form,
             "creating": form.is_bound or "new" in request.GET,
         },
@@ -109,7 +111,7 @@ def integrations(request: AccountRequest) -> HttpResponse:
 @requires("manage")
 def integration(request: AccountRequest, client_id: int, tab: str = "setup") -> HttpResponse:
     """Show an integration's credentials, or change what it may do."""
-    client = get_object_or_404(ApiClient, pk=client_id)
+    client = get_object_or_404(token_clients(), pk=client_id)
     form = IntegrationForm(request.POST or None, initial=integration_initial(client))
     if request.method == "POST" and form.is_valid():
         try:
@@ -159,7 +161,7 @@ def integration(request: AccountRequest, client_id: int, tab: str = "setup") -> 
 @requires("manage")
 def integration_secret(request: AccountRequest, client_id: int) -> HttpResponse:
     """Make a new secret; the old one ends at once."""
-    client = get_object_or_404(ApiClient, pk=client_id)
+    client = get_object_or_404(token_clients(), pk=client_id)
     made = actions.rotate_secret(client=client, now=timezone.now(), by=request.user)
     messages.success(request, "The old secret no longer works.")
     return show_secret_once(request, made)
@@ -169,7 +171,7 @@ def integration_secret(request: AccountRequest, client_id: int) -> HttpResponse:
 @requires("manage")
 def integration_pause(request: AccountRequest, client_id: int) -> HttpResponse:
     """Refuse the integration's requests until it is resumed."""
-    client = get_object_or_404(ApiClient, pk=client_id)
+    client = get_object_or_404(token_clients(), pk=client_id)
     actions.pause_integration(client=client, now=timezone.now(), by=request.user)
     undo = reverse_in(request, "accounts:integration_resume", client.pk)
     messages.success(request, f"{client.name} is paused.", extra_tags=f"undo:{undo}")
@@ -180,7 +182,7 @@ def integration_pause(request: AccountRequest, client_id: int) -> HttpResponse:
 @requires("manage")
 def integration_resume(request: AccountRequest, client_id: int) -> HttpResponse:
     """Take the integration's requests again."""
-    client = get_object_or_404(ApiClient, pk=client_id)
+    client = get_object_or_404(token_clients(), pk=client_id)
     actions.resume_integration(client=client, now=timezone.now(), by=request.user)
     messages.success(request, f"{client.name} works again.")
     return redirect("accounts:integration", request.account.slug, client.pk)
@@ -284,6 +286,11 @@ def secret_delete(request: AccountRequest, secret_id: int) -> HttpResponse:
     vault.delete_secret(secret=kept, now=timezone.now(), by=request.user)
     messages.success(request, f"Secret {name} is deleted.")
     return redirect("accounts:secrets", request.account.slug)
+
+
+def token_clients() -> "QuerySet[ApiClient]":
+    """Return the integrations that ask for tokens."""
+    return ApiClient.objects.exclude(types__contains=[WRITE_KEY_TYPE])
 
 
 def reverse_in(request: AccountRequest, view: str, *args: object) -> str:

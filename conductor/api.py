@@ -112,7 +112,10 @@ def openapi_schema() -> dict[str, Any]:
         re.sub(r"{(\w+)}", lambda name: f"{{{to_camel(name[1])}}}", route): _camel_paths(methods)
         for route, methods in schema["paths"].items()
     }
-    schema["components"]["securitySchemes"] = {"Token": {"type": "http", "scheme": "bearer"}}
+    schema["components"]["securitySchemes"] = {
+        "Token": {"type": "http", "scheme": "bearer"},
+        "WriteKey": {"type": "http", "scheme": "basic"},
+    }
     return schema
 
 

@@ -17,6 +17,10 @@ class IntegrationType(models.TextChoices):
     TWOWAYSMS = "twowaysms", "Two-Way SMS"
 
 
+# The type of what Segment's write key opens: made on a page of its own, chosen nowhere.
+WRITE_KEY_TYPE = "segment"
+
+
 class AccessLevel(models.TextChoices):
     """What an integration may touch: the vendor's declared access levels."""
 

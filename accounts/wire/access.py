@@ -1,5 +1,6 @@
 """Who calls: the bearer token, its integration, and from where."""
 
+import base64
 import fnmatch
 import ipaddress
 from collections.abc import Collection, Sequence
@@ -14,6 +15,7 @@ from accounts.tenancy import lookups, sql
 from accounts.wire.errors import UnauthorizedError
 
 MINUTE = timedelta(minutes=1)
+BEARER, BASIC = "bearer", "basic"
 
 
 def bearer_token(request: HttpRequest) -> str:
@@ -22,14 +24,35 @@ def bearer_token(request: HttpRequest) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def account_and_token(request: HttpRequest) -> tuple[int, int]:
-    """
-    Return the account and the row of the bearer token.
+def write_key(request: HttpRequest) -> str:
+    """Return the user name of the Authorization header, "" without one; a password says nothing."""
+    scheme, _, encoded = request.headers.get("Authorization", "").strip().partition(" ")
+    if scheme.lower() != BASIC:
+        return ""
+    try:
+        return base64.b64decode(encoded.strip(), validate=True).decode().partition(":")[0]
+    except ValueError:
+        return ""
 
-    :raises UnauthorizedError: without a token that we issued.
+
+def hash_write_key(key: str) -> str:
+    """Return a write key's hash; it is no bearer token's, since no header holds a line break."""
+    return hash_secret(f"{BASIC}\n{key}")
+
+
+def account_and_token(request: HttpRequest, *, scheme: str = BEARER) -> tuple[int, int]:
     """
-    token = bearer_token(request)
-    known = lookups.api_token(hash_secret(token)) if token else None
+    Return the account and the row of the bearer token, or of the write key.
+
+    :raises UnauthorizedError: without one that we issued.
+    """
+    if scheme == BASIC:
+        key = write_key(request)
+        hashed = hash_write_key(key) if key else ""
+    else:
+        token = bearer_token(request)
+        hashed = hash_secret(token) if token else ""
+    known = lookups.api_token(hashed) if hashed else None
     if known is None:
         raise UnauthorizedError
     return known

@@ -13,6 +13,7 @@ from ninja import Router, Status
 from ninja.params.functions import Path
 
 from accounts.models import Account, ApiClient
+from accounts.wire.access import BASIC, BEARER
 from accounts.wire.envelopes import (
     Collection,
     Created,
@@ -53,13 +54,15 @@ class Demands:
     """
     What a route asks of its caller; kept on the function as `demands`.
 
-    `names` are the wire's names for the fields that the verb's refusals name.
+    `names` are the wire's names for the fields that the verb's refusals name. `scheme` is how
+    a caller shows who it is: by a bearer token, or by a write key (HTTP basic).
     """
 
     integration: str | None
     levels: tuple[str, ...]
     accepts: tuple[str, ...]
     names: Mapping[str, str]
+    scheme: str = BEARER
 
 
 class Frame:
@@ -102,6 +105,7 @@ class Frame:
         names: Mapping[str, str] | None = None,
         openapi_extra: dict[str, Any] | None = None,
         in_schema: bool = True,
+        scheme: str = BEARER,
     ) -> Callable[[F], F]:
         """
         Declare a route; see the package's docstring.
@@ -117,6 +121,7 @@ class Frame:
                 levels=tuple(levels),
                 accepts=tuple(accepts),
                 names=names or {},
+                scheme=scheme,
             )
             self.router.add_api_operation(
                 path,
@@ -126,7 +131,7 @@ class Frame:
                 by_alias=True,
                 include_in_schema=in_schema,
                 openapi_extra={
-                    "security": [{"Token": []}],
+                    "security": [{"WriteKey" if scheme == BASIC else "Token": []}],
                     "x-integration-type": integration or self.integration,
                     "x-access-levels": list(levels),
                     **(openapi_extra or {}),

@@ -171,7 +171,7 @@ def _run(
 ) -> HttpResponseBase:
     """Open the caller's account, and let ninja parse, call and render inside of it."""
     demands: Demands = operation.view_func.demands  # type: ignore[attr-defined]
-    account_id, token_id = access.account_and_token(request)
+    account_id, token_id = access.account_and_token(request, scheme=demands.scheme)
     request.names = demands.names
     # The body is read outside of the transaction, which a slow sender would hold open; a
     # long one only from a caller who is let in.

@@ -11,12 +11,13 @@ from contacts.api.import_contacts import import_contacts
 from contacts.api.imports import imports
 from contacts.api.profiles import profiles
 from contacts.api.reviews import reviews
+from contacts.api.segment_com import segment_com
 from contacts.api.segments import segments
 
 FRAMES = [
     *(fields, contacts, profiles, events, raising, batches),
     *(imports, import_contacts, data, segments, erasures, forgets, reviews),
-    crosschannel,
+    *(crosschannel, segment_com),
 ]
 
 __all__ = ["FRAMES"]

@@ -8,6 +8,7 @@ from contacts.models.order import Order, OrderFact, OrderItem, OrderStatus, Prod
 from contacts.models.profile import DataType, ProfileField, ProfileFieldGroup
 from contacts.models.review import RatingSummary, Review
 from contacts.models.segment import Segment, SegmentKind, SegmentMember, SegmentTouch
+from contacts.models.segment_com import SegmentEventType, SegmentInlet, SegmentMapping
 
 __all__ = [
     "Contact",
@@ -31,7 +32,10 @@ __all__ = [
     "RatingSummary",
     "Review",
     "Segment",
+    "SegmentEventType",
+    "SegmentInlet",
     "SegmentKind",
+    "SegmentMapping",
     "SegmentMember",
     "SegmentTouch",
     "Subscription",

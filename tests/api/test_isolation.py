@@ -10,6 +10,7 @@ from contacts.actions.erasure import erase
 from contacts.actions.event_groups import create_event_group
 from contacts.actions.segments import create_segment
 from contacts.api.crosschannel import event_uid
+from contacts.models import SegmentMapping
 from messaging.actions.campaigns import create_campaign, save_content
 from messaging.actions.coupons import create_pool
 from messaging.models import Broadcast, ShortCode, SplitTest
@@ -85,6 +86,9 @@ def ids(acme, shop, now):
             "erasure_id": erased.pk,
             "import_file_id": 1,
             "coupon_pool_id": create_pool(name="Welcome 10", now=now).pk,
+            "segment_mapping_id": SegmentMapping.objects.create(
+                name="VIPs", list=shop, event_type="track", created_at=now, modified_at=now
+            ).pk,
         }
 
 

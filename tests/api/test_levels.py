@@ -3,6 +3,7 @@
 import pytest
 
 from accounts.models import AccessLevel, IntegrationType
+from accounts.models.api_client import WRITE_KEY_TYPE
 from conductor.api import api
 from tests.api.conftest import connect
 
@@ -69,6 +70,8 @@ class TestLevels:
             one: connect(acme, now, types=[kind for kind in IntegrationType.values if kind != one])
             for one in IntegrationType.values
         }
+        # Which no token opens, of whatever types: it takes a write key.
+        other[WRITE_KEY_TYPE] = connect(acme, now, types=list(IntegrationType.values))
 
         passed = [
             (method, path)
@@ -86,7 +89,7 @@ class TestLevels:
             if not demands.levels and path != POOLS
         }
 
-        assert free == {"sms", "privacy", "crosschannel", "twowaysms"}
+        assert free == {"sms", "privacy", "crosschannel", "twowaysms", WRITE_KEY_TYPE}
 
     @pytest.mark.parametrize("route", NEEDED)
     def test_segments_coupons_and_products_ask_for(self, route):
