@@ -170,6 +170,8 @@ class Oracle(Timers):
         waiting: set[int] = set()
         for fact in facts:
             person, inside = id(fact.person), found[id(fact.person)]
+            if fact.recorded_at <= now and self._is_meant_by_none(conversation, fact):
+                continue
             if fact.recorded_at > now or person in waiting:
                 left.append(fact)
             elif fact.role == "watch":
@@ -188,14 +190,7 @@ class Oracle(Timers):
 
     def _decide(self, conversation: Conversation, fact: Fact, now: datetime) -> Enrollment | None:
         """Let somebody in by a fact, or keep why not."""
-        version = conversation.live
-        meant = [
-            step
-            for step in self._doors(version, fact)
-            if self.means(step, fact, self.zone_of_ages(conversation))
-        ]
-        if not meant and fact.kind not in SENT_IN:
-            return None
+        meant = self._meant(conversation, fact)
         active = conversation.active(fact.person)
         trigger, reason = None, self._refusal(conversation, fact, active, now, is_open=bool(meant))
         if not reason:
@@ -209,6 +204,18 @@ class Oracle(Timers):
         if active is not None:
             active.leave("end", now, "restarted")
         return self._enter(conversation, trigger, fact, now)
+
+    def _is_meant_by_none(self, conversation: Conversation, fact: Fact) -> bool:
+        """Whether a fact is nobody's: nothing waits for what becomes of it."""
+        is_asking = fact.role != "watch" and fact.kind not in SENT_IN
+        return is_asking and not self._meant(conversation, fact)
+
+    def _meant(self, conversation: Conversation, fact: Fact) -> list[Step]:
+        """Return the triggers that take a fact, whatever their filters say."""
+        zone = self.zone_of_ages(conversation)
+        return [
+            step for step in self._doors(conversation.live, fact) if self.means(step, fact, zone)
+        ]
 
     def _doors(self, version: Version, fact: Fact) -> list[Step]:
         """Return the triggers that a fact is for."""

@@ -397,3 +397,27 @@ class TestFound:
                 ],
             ),
         )
+
+    def test_a_fact_that_no_trigger_takes_holds_up_nothing(self, ground: Ground) -> None:
+        # The oracle let what came behind it wait for the next tick.
+        asks = conversation("""
+            {key: start, trigger: {list: profile_updated, fields: [Profile.Note]}}
+            {key: any, wait_for: {filter: {field: Profile.Points, at_least: 0}, timeout: P3D}}
+            {key: call, webhook: {url: 'http://shop.example/200'}}
+            {key: pause, wait: {for: P1D}}
+            {key: end, terminate: {}}
+        """)
+
+        play(
+            ground,
+            Story(
+                people={"ann": {"profile": {"Profile.Points": 1, "Profile.Vip": "off"}}},
+                conversations=[asks],
+                acts=[
+                    ("profile", "ann", {"Profile.Note": "new"}),
+                    ("profile", "ann", {"Profile.Vip": None}),
+                    ("address", "ann", "ann2"),
+                    ("through", "P1M"),
+                ],
+            ),
+        )
