@@ -259,7 +259,7 @@ def _refusal(faults: list[dict[str, Any]]) -> WireError:
         return NotFoundError()
     fault = faults[0]
     names = [part for part in fault["loc"][1:] if isinstance(part, str)]
-    if fault["type"] == "unstorable":
+    if "parameter" in fault.get("ctx", {}):  # one of ours, which names it
         return InvalidParameterError(to_camel(fault["ctx"]["parameter"]))
     if fault["loc"][0] == "body":
         # The first name is our function's own for the whole body.

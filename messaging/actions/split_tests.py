@@ -1,7 +1,7 @@
 """Split tests: several messages, each to a share of one audience drawn once for all."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +16,12 @@ METRICS = ("Opens", "Clicks", "Revenue", "Conversions")
 
 @dataclass(frozen=True)
 class Group:
-    """A message and its share of the audience, in percent."""
+    """A message, its share of the audience in percent, and further fields of its `Broadcast`."""
 
     name: str
     percent: int
     message: CommittedMessage
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 def plan_split_test(
@@ -31,12 +32,13 @@ def plan_split_test(
     groups: Sequence[Group],
     send_at: datetime,
     now: datetime,
-    rule: Mapping[str, Any] | None = None,
+    audience: Mapping[str, Any] | None = None,
     by: User | ApiClient | None = None,
 ) -> SplitTest:
     """
     Send each group's message to its share of an audience at a time.
 
+    `audience` are included, excluded and rule of `plan_broadcast`: one audience for all groups.
     Who is in which share is drawn by the contact's subscription, so that nobody is in two.
 
     :raises InvalidValueError: field `percent`, where the shares come to more than 100; `name`.
@@ -57,12 +59,13 @@ def plan_split_test(
             message=group.message,
             send_at=send_at,
             now=now,
-            rule=rule,
             by=by,
             split_test=made,
             group_name=checked_name(group.name, noun="group"),
             share_from=share,
             share_to=share + group.percent,
+            **(audience or {}),
+            **group.about,
         )
         share += group.percent
     return made

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
 from accounts.actions import InvalidValueError
 from accounts.models import List
 from accounts.wire import InvalidParameterError, WireIn
@@ -32,7 +35,11 @@ class FilterValueIn(WireIn):
 
 
 class FilterIn(WireIn):
-    """A test of a profile field, or filters within it; from the second sibling on with a join."""
+    """
+    A test of a profile field, or filters within it; from the second sibling on with a join.
+
+    A key that it does not know is refused: passed over, it would widen the audience.
+    """
 
     segmentation_field_group: str = ""
     segmentation_field: str = ""
@@ -41,16 +48,33 @@ class FilterIn(WireIn):
     values: list[FilterValueIn] = []
     filters: list["FilterIn"] = []
 
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_other_keys(cls, data: Any) -> Any:
+        """Name a key that says nothing to us, such as a misspelt one."""
+        return refuse_unknown(cls, data)
+
+
+def refuse_unknown(known_by: type[WireIn], data: Any) -> Any:
+    """Return what was given; a key that none of the fields of `known_by` has is refused."""
+    known = {str(field.alias or name).lower() for name, field in known_by.model_fields.items()}
+    for key in data if isinstance(data, dict) else ():
+        if str(key).lower() not in known:
+            raise PydanticCustomError("unknown", "unknown key", {"parameter": str(key)[:60]})
+    return data
+
 
 def resolved_filter(in_list: List, given: FilterIn) -> Rule | None:
     """
     Return a filter as a resolved rule; None where it asks for nothing.
 
     Siblings are joined from left to right, as they stand: no join binds more than another.
+    Only a wholly empty filter asks for nothing: one that says anything else is for fewer than
+    everybody, or is wrong.
 
     :raises InvalidParameterError: naming the part that is none.
     """
-    if not given.filters and not given.segmentation_field:
+    if given == FilterIn():
         return None
     fields = {
         (field.group.name.lower(), field.name.lower()): field
@@ -76,8 +100,17 @@ class Reader:
         self.fields = fields
 
     def node(self, given: FilterIn) -> Rule:
-        """Return one filter: what is within it, or its own test."""
-        return self.siblings(given.filters) if given.filters else self.test(given)
+        """
+        Return one filter: what is within it, or its own test.
+
+        :raises InvalidParameterError: naming `filters`, for one that has both.
+        """
+        if not given.filters:
+            return self.test(given)
+        own = (given.segmentation_field_group, given.segmentation_field, given.compare_type)
+        if any(text.strip() for text in own) or given.values:
+            raise InvalidParameterError("filters", "A filter has filters, or a test of its own.")
+        return self.siblings(given.filters)
 
     def siblings(self, given: Sequence[FilterIn]) -> Rule:
         """Join siblings from left to right."""
@@ -195,4 +228,4 @@ def day(text: str) -> str:
         raise InvalidParameterError("values") from unreadable
 
 
-__all__ = ["FilterIn", "resolved_filter"]
+__all__ = ["FilterIn", "refuse_unknown", "resolved_filter"]

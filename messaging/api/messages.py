@@ -59,12 +59,21 @@ NAMES = {
 }
 
 
-class MessageIn(WireIn):
+class AudienceIn(WireIn):
     """
-    A message to send; `filter` and the segments say to whom, all of the list without them.
+    Whom a message is for: all of the list unless something is said.
 
     `includedSegments` and `excludedSegments` are names of saved segments, and ours.
     """
+
+    saved_audience_id: int = 0
+    filter: FilterIn | None = None
+    included_segments: list[str] = []
+    excluded_segments: list[str] = []
+
+
+class MessageIn(AudienceIn):
+    """A message to send, and to whom."""
 
     campaign_id: int = 0
     body_html: str = ""
@@ -79,13 +88,9 @@ class MessageIn(WireIn):
     google_analytics_campaign_name: str = ""
     google_analytics_campaign_content: str = ""
     reply_email: str = ""
-    saved_audience_id: int = 0
     subject: str
     preheader: str = ""
     to_name: str = ""
-    filter: FilterIn | None = None
-    included_segments: list[str] = []
-    excluded_segments: list[str] = []
 
 
 class SendOptions(WireIn):
@@ -203,23 +208,33 @@ def send_message(
     """
     in_list = found_list(list_id)
     message = committed(in_list, body, request)
-    rule = resolved_filter(in_list, body.filter) if body.filter else None
-    included = named_segments(in_list, "includedSegments", body.included_segments)
-    if body.saved_audience_id:
-        included = [*audience("savedAudienceId", in_list, body.saved_audience_id), *included]
     made = send(
         request,
         message,
         options,
-        included=included,
-        excluded=named_segments(in_list, "excludedSegments", body.excluded_segments),
-        rule=rule,
+        **named_audience(in_list, body),
         options=shown_options(body),
         **actions.campaign_fields(
             found_campaign(list_id, body.campaign_id), body.external_campaign_id
         ),
     )
     return created(made.pk)
+
+
+def named_audience(in_list: List, asked: AudienceIn) -> dict[str, Any]:
+    """
+    Return whom a message is for, as `plan_broadcast` takes it: included, excluded, rule.
+
+    :raises InvalidParameterError: naming what there is not.
+    """
+    included = named_segments(in_list, "includedSegments", asked.included_segments)
+    if asked.saved_audience_id:
+        included = [*audience("savedAudienceId", in_list, asked.saved_audience_id), *included]
+    return {
+        "included": included,
+        "excluded": named_segments(in_list, "excludedSegments", asked.excluded_segments),
+        "rule": resolved_filter(in_list, asked.filter) if asked.filter else None,
+    }
 
 
 def committed(in_list: List, body: MessageIn, request: WireRequest) -> CommittedMessage:

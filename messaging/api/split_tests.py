@@ -5,7 +5,8 @@ from typing import Any
 
 from django.db.models import Max, Min, Q, QuerySet
 from ninja import Query
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from accounts.api import found_list
 from accounts.wire import (
@@ -23,10 +24,17 @@ from accounts.wire import (
     page_of,
 )
 from contacts.api.reading import one_of, read_time
-from messaging.actions.broadcasts import audience_rule
+from messaging.actions.broadcasts import campaign_fields
 from messaging.actions.split_tests import METRICS, Group, plan_split_test
-from messaging.api.filters import resolved_filter
-from messaging.api.messages import MessageIn, committed, named_segments
+from messaging.api.campaigns import found_campaign
+from messaging.api.filters import refuse_unknown
+from messaging.api.messages import (
+    AudienceIn,
+    MessageIn,
+    committed,
+    named_audience,
+    shown_options,
+)
 from messaging.api.reporting import DatesQuery
 from messaging.models import Broadcast, BroadcastStatus, SplitTest
 
@@ -46,17 +54,39 @@ NOT_SENT = {
 
 
 class GroupIn(MessageIn):
-    """A message and its share of the audience, in percent."""
+    """
+    A message and its share of the audience, in percent.
+
+    The audience is the test's: a group that names one of its own is refused.
+    """
 
     group_name: str
     percent: int = Field(ge=1, le=100)
+
+    @model_validator(mode="after")
+    def refuse_audience(self) -> "GroupIn":
+        """Name what would be the audience of one group."""
+        for name in AudienceIn.model_fields:
+            if getattr(self, name):
+                raise PydanticCustomError("audience", "own audience", {"parameter": name})
+        return self
+
+
+class SharedAudienceIn(AudienceIn):
+    """Whom all groups are for; a key that no message has is refused: it was to narrow it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_other_keys(cls, data: Any) -> Any:
+        """Name a key that says nothing to us, such as a misspelt one."""
+        return refuse_unknown(MessageIn, data)
 
 
 class SplitTestIn(WireIn):
     """
     A split test to be: two to ten groups whose shares come to at most 100.
 
-    Filter and segments stand here, for all groups. `winnerMetric` is Opens, Clicks, Revenue
+    `audience` is that of all groups. `winnerMetric` is Opens, Clicks, Revenue
     or Conversions.
     """
 
@@ -64,7 +94,7 @@ class SplitTestIn(WireIn):
     winner_metric: str = "Opens"
     send_date: str = ""
     groups: list[GroupIn] = Field(min_length=2, max_length=10)
-    audience: MessageIn | None = None
+    audience: SharedAudienceIn = SharedAudienceIn()
 
 
 class SplitTestOut(WireOut):
@@ -170,22 +200,25 @@ def create_test(request: WireRequest, list_id: Id, body: SplitTestIn) -> Created
     """Send several messages to shares of one audience, at once or at `sendDate`."""
     in_list = found_list(list_id)
     groups = [
-        Group(one.group_name, one.percent, committed(in_list, one, request)) for one in body.groups
-    ]
-    rule = None
-    if body.audience is not None:
-        asked = body.audience
-        rule = audience_rule(
-            included=named_segments(in_list, "includedSegments", asked.included_segments),
-            excluded=named_segments(in_list, "excludedSegments", asked.excluded_segments),
-            resolved=resolved_filter(in_list, asked.filter) if asked.filter else None,
+        Group(
+            one.group_name,
+            one.percent,
+            committed(in_list, one, request),
+            {
+                "options": shown_options(one),
+                **campaign_fields(
+                    found_campaign(list_id, one.campaign_id), one.external_campaign_id
+                ),
+            },
         )
+        for one in body.groups
+    ]
     made = plan_split_test(
         list=in_list,
         name=body.split_test_name,
         metric=one_of("winnerMetric", body.winner_metric, METRICS),
         groups=groups,
-        rule=rule,
+        audience=named_audience(in_list, body.audience),
         send_at=read_time("sendDate", body.send_date, request.zone) or request.now,
         now=request.now,
         by=request.client,

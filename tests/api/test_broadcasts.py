@@ -229,6 +229,14 @@ class TestMessage:
                 {"filter": {"filters": [on_field("IsEmpty"), on_field("IsEmpty")]}},
                 "joinType",
             ),
+            (
+                {"filter": {"compareType": "Equals", "values": [{"value": "VIP"}]}},
+                "segmentationField",
+            ),
+            ({"filter": {"joinType": "And"}}, "segmentationField"),
+            ({"filter": {"filters": [{}]}}, "segmentationField"),
+            ({"filter": {"segmentationFeild": "Colour"}}, "segmentationFeild"),
+            ({"filter": {**on_field("IsEmpty"), "filters": [on_field("IsEmpty")]}}, "filters"),
         ],
     )
     def test_names_what_is_wrong(self, wire, messages, field, change, named):
@@ -236,6 +244,13 @@ class TestMessage:
 
         assert refusal[:2] == (400, "ERROR_INVALID_PARAMETER")
         assert refusal[2].startswith(f"An invalid value was supplied for {named}.")
+
+    def test_goes_to_all_with_a_filter_that_is_empty(self, wire, messages, acme, people):
+        wire.post(messages, {**HELLO, "filter": {"compareType": "", "values": [], "filters": []}})
+
+        send_all(acme)
+
+        assert len(reached(acme)) == 2
 
     def test_needs_a_postal_address(self, wire, messages, acme):
         with in_account(acme.pk):
@@ -349,6 +364,48 @@ class TestSavedMessage:
 
 
 class TestSplitTest:
+    GROUPS = [{**HELLO, "groupName": name, "percent": 50} for name in ("A", "B")]
+
+    @pytest.fixture
+    def url(self, shop):
+        return f"/conductor/v1/List/{shop.pk}/SplitTest"
+
+    def test_goes_to_its_saved_audience_alone(self, wire, acme, shop, url, people, now):
+        with in_account(acme.pk):
+            wanted = create_segment(list=shop, name="Wanted", kind="manual", now=now)
+            add_members(segment=wanted, subscription_ids=[people["grace"].pk], now=now)
+        body = {"splitTestName": "Subjects", "groups": self.GROUPS}
+
+        wire.post(url, {**body, "audience": {"subject": "x", "savedAudienceId": wanted.pk}})
+        for _ in range(2):
+            send_all(acme)
+
+        assert reached(acme) == ["grace@mail.example"]
+
+    @pytest.mark.parametrize(
+        ("audience", "group", "named"),
+        [
+            ({"savedAudienceId": 9}, {}, "savedAudienceId"),
+            ({"savedAudiense": 9}, {}, "savedAudiense"),
+            ({"includedSegments": ["none"]}, {}, "includedSegments"),
+            ({}, {"savedAudienceId": 9}, "savedAudienceId"),
+            ({}, {"filter": on_field("IsEmpty")}, "filter"),
+            ({}, {"includedSegments": ["none"]}, "includedSegments"),
+            ({}, {"excludedSegments": ["none"]}, "excludedSegments"),
+            ({}, {"campaignId": 9}, "campaignId"),
+        ],
+    )
+    def test_names_what_is_wrong(self, wire, acme, url, field, audience, group, named):
+        groups = [self.GROUPS[0], {**self.GROUPS[1], **group}]
+        body = {"splitTestName": "Subjects", "groups": groups, "audience": audience}
+
+        refusal = wire.refused("POST", url, body)
+
+        assert refusal[:2] == (400, "ERROR_INVALID_PARAMETER")
+        assert refusal[2].startswith(f"An invalid value was supplied for {named}.")
+        with in_account(acme.pk):
+            assert not Broadcast.objects.exists()
+
     def test_sends_each_share_its_message(self, wire, acme, shop):
         with in_account(acme.pk):
             make(SubscriptionFactory, 40, list=shop)
