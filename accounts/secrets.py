@@ -98,6 +98,25 @@ def reveal(names: Iterable[str]) -> dict[str, str]:
         ) from other_key
 
 
+def seal(value: str) -> str:
+    """Encrypt what another table keeps: the secret of an endpoint, a key of another system."""
+    return _seal(value)
+
+
+def unseal(sealed: str) -> str:
+    """
+    Return what was sealed, for a call to be made.
+
+    :raises UnreadableSecretError: if it was sealed with another key.
+    """
+    try:
+        return _cipher().decrypt(sealed.encode()).decode()
+    except InvalidToken as other_key:
+        raise UnreadableSecretError(
+            "A secret cannot be read with this installation's key: replace it."
+        ) from other_key
+
+
 def _check(value: str) -> None:
     if not value or len(value) > MOST_LETTERS:
         raise InvalidValueError("value", f"A secret has 1 to {MOST_LETTERS:,} characters.")

@@ -130,6 +130,7 @@ INSTALLED_APPS = [
     "conductor",
     "conductor.conversations",
     "conductor.engine",
+    "conductor.webhooks",
 ]
 
 MIDDLEWARE = [

@@ -112,6 +112,21 @@ def errand_accounts() -> list[int]:
     return [row[0] for row in sql.fetch_all("SELECT account_id FROM lookup_errand_accounts()")]
 
 
+def webhook_accounts(*, now: datetime, at_once: int) -> list[int]:
+    """Return the accounts whose endpoints are to be told something and have calls left to make."""
+    rows = sql.fetch_all(
+        "SELECT account_id FROM lookup_webhook_accounts(%(now)s, %(at_once)s)",
+        now=now,
+        at_once=at_once,
+    )
+    return [row[0] for row in rows]
+
+
+def webhook_readers() -> list[int]:
+    """Return the accounts in which an endpoint hears who enters and leaves conversations."""
+    return [row[0] for row in sql.fetch_all("SELECT account_id FROM lookup_webhook_readers()")]
+
+
 def lags(*, now: datetime, most: int) -> dict[int, float]:
     """Return for how many seconds the longest waiting work of each account waits, worst first."""
     rows = sql.fetch_all(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from accounts.tenancy import sql
-from contacts.actions import facts
+from contacts.actions import facts, happenings
 
 # The first date stands, as with one contact.
 LEAVE = """
@@ -57,4 +57,6 @@ def unsubscribe_many(
     ids = [row[0] for row in rows]
     if ids and facts.UNSUBSCRIBED in facts.audience():
         facts.announce_many(LEFT, ids=ids, method=method, now=now)
+    if ids:
+        happenings.note_facts([happenings.UNSUBSCRIBED], LEFT, ids=ids, method=method, now=now)
     return len(ids)

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.actions import InvalidValueError
 from accounts.models import List
-from contacts.actions import errors, facts
+from contacts.actions import errors, facts, happenings
 from contacts.actions.events import find_events, raise_event
 from contacts.actions.people import find_contact, save_contact
 from contacts.actions.profile import changed_fields, clean_profile, merge_profile, read_update_type
@@ -114,6 +114,7 @@ def unsubscribe(
         facts.announce(
             kind=facts.UNSUBSCRIBED, subscription=subscription, now=now, method=method, depth=depth
         )
+        _note(happenings.UNSUBSCRIBED, subscription, now, method)
     return SubscribeResult(subscription, created=False, changed=changed)
 
 
@@ -178,6 +179,8 @@ def change_address(
     old.updated_at = now
     old.save()
     _announce_address(old, new, now, method, depth)
+    _note(happenings.UNSUBSCRIBED, old, now, ADDRESS_CHANGE)
+    _note(happenings.SUBSCRIBED, new, now, method)
     return SubscribeResult(new, created=True, changed=True)
 
 
@@ -333,6 +336,7 @@ def _announce(
             depth=depth,
             roles=roles,
         )
+        _note(happenings.SUBSCRIBED, subscription, now, subscription.subscribe_method)
     fields = changed_fields(before.profile, subscription.profile)
     if fields:
         facts.announce(
@@ -343,3 +347,16 @@ def _announce(
             depth=depth,
             roles=roles,
         )
+
+
+def _note(kind: str, subscription: Subscription, now: datetime, method: str) -> None:
+    """Note for whoever outside listens how a subscription stands now."""
+    happenings.note(
+        [kind],
+        happenings.OF_SUBSCRIPTION,
+        kind=kind,
+        list_id=subscription.list_id,
+        contact_id=subscription.contact_id,
+        now=now,
+        method=method,
+    )

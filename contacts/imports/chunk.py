@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.tenancy import sql
-from contacts.actions import crowd, facts
+from contacts.actions import crowd, facts, happenings
 from contacts.actions.people import TWO_CONTACTS
 from contacts.identity import EMAIL_KEY_SQL
 from contacts.imports import statements
@@ -295,8 +295,27 @@ def _tell(plan: Plan, batch: _Stage, heard: set[str], now: datetime, tally: Tall
     for kind, condition in statements.FACTS.items():
         if kind in heard:
             _announce(plan, batch, kind, condition, now, [contact for (contact,) in told])
+    for kind in (happenings.SUBSCRIBED, happenings.UNSUBSCRIBED):
+        happenings.note_facts(
+            [kind],
+            statements.FACT_ROWS.format(
+                source="", properties="'{}'::jsonb", condition=statements.FACTS[kind]
+            ),
+            **_of_facts(plan, batch, kind, now),
+        )
     if batch.has_events:
         tally.events += _raise(plan, now)
+
+
+def _of_facts(plan: Plan, batch: _Stage, kind: str, now: datetime) -> dict[str, Any]:
+    """Return the parameters of FACT_ROWS."""
+    return {
+        "list_id": plan.list_id,
+        "kind": kind,
+        "now": now,
+        "method": METHOD,
+        "left": sorted(batch.left),
+    }
 
 
 def _announce(
@@ -312,12 +331,8 @@ def _announce(
         statements.FACT_ROWS.format(source=source, properties=properties, condition=condition),
         same_list=facts.ONE_LIST,
         roles=plan.roles,
-        list_id=plan.list_id,
-        kind=kind,
-        now=now,
-        method=METHOD,
         told=list(told),
-        left=sorted(batch.left),
+        **_of_facts(plan, batch, kind, now),
     )
 
 

@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.tenancy import sql
-from contacts.actions import facts
-from messaging.actions.receipt_facts import CAME_BACK
+from contacts.actions import facts, happenings
+from messaging.actions.receipt_facts import CAME_BACK, NOTED
 
 # What is written down at once is no news to orders: theirs come later.
 LATE = timedelta(seconds=2)
@@ -82,6 +82,8 @@ def write_down(right: Sequence[Row], known: Known, *, now: datetime) -> None:
     news = [receipt for receipt, *named in rows if tuple(named) not in known]
     if news and facts.RECEIPT in facts.audience():
         facts.announce_many(CAME_BACK, receipts=news)
+    if news:
+        happenings.note(["converted"], NOTED, receipts=news)
 
 
 def ascribe_after(*, receipt_ids: Sequence[int], now: datetime) -> None:

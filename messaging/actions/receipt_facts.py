@@ -80,3 +80,30 @@ BOUNCED = f"""
         AND delivery.contact_id IS NOT NULL
     ORDER BY receipt.id
 """
+# For whoever outside listens (`contacts.actions.happenings`).
+NOTED = """
+    SELECT
+        receipt.kind, receipt.list_id, receipt.contact_id, receipt.delivery_id,
+        delivery.enrollment_id, receipt.occurred_at, receipt.recorded_at, receipt.detail
+    FROM messaging_receipt AS receipt
+    INNER JOIN messaging_delivery AS delivery ON delivery.id = receipt.delivery_id
+    WHERE
+        receipt.id = ANY(%(receipts)s::bigint[])
+        AND NOT delivery.is_test
+        AND delivery.contact_id IS NOT NULL
+    ORDER BY receipt.id
+"""
+SENT = """
+    SELECT
+        'sent' AS kind, delivery.list_id, delivery.contact_id, delivery.id AS delivery_id,
+        delivery.enrollment_id, delivery.sent_at AS occurred_at, delivery.sent_at AS recorded_at,
+        '{}'::jsonb AS detail
+    FROM messaging_delivery AS delivery
+    WHERE
+        delivery.id = ANY(%(ids)s::bigint[])
+        AND delivery.state = 'sent'
+        AND NOT delivery.is_test
+        AND delivery.sent_at IS NOT NULL
+        AND delivery.contact_id IS NOT NULL
+    ORDER BY delivery.id
+"""

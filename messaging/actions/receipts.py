@@ -8,9 +8,9 @@ from typing import Any
 
 from accounts.actions import InvalidValueError
 from accounts.tenancy import sql
-from contacts.actions import facts
+from contacts.actions import facts, happenings
 from messaging.actions.conversions import LATE, ascribe_after
-from messaging.actions.receipt_facts import BOUNCED, CAME_BACK, TOLD
+from messaging.actions.receipt_facts import BOUNCED, CAME_BACK, NOTED, SENT, TOLD
 from messaging.models import Delivery, DeliveryState, Receipt
 from messaging.models.receipt import ReceiptKind
 
@@ -105,6 +105,7 @@ def write_receipts(
         facts.announce_many(CAME_BACK, receipts=ids)
     if facts.BOUNCED in listening and any(one.kind == ReceiptKind.BOUNCED for one in written):
         facts.announce_many(BOUNCED, receipts=ids)
+    happenings.note(sorted({one.kind for one in written}), NOTED, receipts=ids)
     if any(one.kind in TOUCHES and one.occurred_at < now - LATE for one in came_back):
         late = [one.id for one in written if one.kind in TOUCHES]
         ascribe_after(receipt_ids=late, now=now)
@@ -113,5 +114,7 @@ def write_receipts(
 
 def tell_of_deliveries(*, ids: Sequence[int], now: datetime) -> None:
     """Tell who listens what was sent, failed or was skipped: one statement, if anybody does."""
+    if ids:
+        happenings.note([DeliveryState.SENT.value], SENT, ids=list(ids))
     if ids and facts.DELIVERY in facts.audience():
         facts.announce_many(TOLD, ids=list(ids), now=now)
