@@ -88,6 +88,13 @@ NAVIGATION = [
             ),
             NavItem("Secrets", "key", "accounts:secrets", per_list=False, verb="manage"),
             NavItem("Connect Apps", "link", "messaging:apps", per_list=False, verb="manage"),
+            NavItem(
+                "Segment",
+                "switch-horizontal",
+                "contacts:segment_com",
+                per_list=False,
+                verb="manage",
+            ),
         ],
     ),
     NavGroup(

@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from contacts.views import contacts, erasing, events, fields, imports, lists
+from contacts.views import contacts, erasing, events, fields, imports, lists, segment_com
 
 LIST = "a/<slug:account>/lists/<int:list_id>/"
+SEGMENT = "a/<slug:account>/integrations/segment/"
 
 app_name = "contacts"
 urlpatterns = [
@@ -34,4 +35,18 @@ urlpatterns = [
     path(f"{LIST}imports/<int:import_id>/start/", imports.start_import, name="start_import"),
     path(f"{LIST}imports/<int:import_id>/read-again/", imports.read_again, name="read_again"),
     path(f"{LIST}imports/<int:import_id>/rejects.csv", imports.rejects, name="rejects"),
+    path(SEGMENT, segment_com.segment, name="segment_com"),
+    path(f"{SEGMENT}key/", segment_com.new_key, name="new_write_key"),
+    path(f"{SEGMENT}mappings/new/", segment_com.new_mapping, name="new_mapping"),
+    path(f"{SEGMENT}mappings/<int:mapping_id>/", segment_com.mapping, name="segment_mapping"),
+    path(
+        f"{SEGMENT}mappings/<int:mapping_id>/delete/",
+        segment_com.delete_mapping,
+        name="delete_mapping",
+    ),
+    path(
+        f"{SEGMENT}mappings/<int:mapping_id>/restore/",
+        segment_com.restore_mapping,
+        name="restore_mapping",
+    ),
 ]

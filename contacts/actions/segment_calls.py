@@ -217,9 +217,8 @@ def raw_value(call: Mapping[str, Any], mapping: SegmentMapping, text: str) -> An
 
 def is_ours(call: Mapping[str, Any]) -> bool:
     """Tell whether a call was made by Listrak's source, or by ours: it would run in circles."""
-    names = (at(call, "context.integration.name"), at(call, "context.library.name"))
-    if isinstance(at(call, "context.integration"), str):
-        names = (*names, at(call, "context.integration"))
+    paths = ("context.integration.name", "context.integration", "context.library.name")
+    names = [at(call, path) for path in paths]
     said = [name.strip().lower() for name in names if isinstance(name, str)]
     return any(LISTRAK in name or name == OWN_NAME for name in said)
 
