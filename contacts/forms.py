@@ -46,11 +46,6 @@ class ListForm(forms.Form):
         label="List-Unsubscribe header",
         help_text="Mail programs show their own Unsubscribe button. Gmail and Yahoo ask for it.",
     )
-    enable_list_removal_link = forms.BooleanField(
-        required=False,
-        label="Unsubscribe link",
-        help_text="Add one at the end of messages that have none.",
-    )
     enable_browser_link = forms.BooleanField(
         required=False, label="View in browser", help_text="Add a link above messages without one."
     )

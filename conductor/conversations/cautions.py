@@ -69,7 +69,7 @@ def footer_cautions(
     if use.channel != "email" or not content:
         return
     missing = plan_of(content, name="", rules=rules, transactional=is_transaction).missing
-    lacked = [LACKED[one] for one in missing if one == "address" or rules.has_removal_link]
+    lacked = [LACKED[one] for one in missing]
     if lacked:
         text = f"The email lacks {' and '.join(lacked)}: it is sent with the standard footer."
         yield "standard_footer", text

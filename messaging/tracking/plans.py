@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from messaging import tokens
 from messaging.tracking.links import CLICK, OPEN, PAGES, web_address, with_analytics
 from messaging.tracking.rules import Rules, is_within
+from messaging.tracking.shown import ADDRESS, WAYS_OUT, shows, surely_shown
 
 TEMPLATE_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 COVER = "\x00"  # stands for each character of a template's tag, while HTML is looked at
@@ -51,7 +52,7 @@ IN_BROWSER = (
     '<div style="padding:8px 16px;font:12px/1.6 Arial,sans-serif;color:#5f6368;text-align:center">'
     '<a href="{{ browser_url }}" style="color:#5f6368">View this message in your browser</a></div>'
 )
-LEAVES = re.compile(r"\b(?:unsubscribe_url|preferences_url)\b")
+OPEN_COMMENT = re.compile(r"<!--(?!.*?-->)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -252,25 +253,26 @@ class Footer:
 
     def missing(self) -> list[str]:
         """Name what is added: `address`, `unsubscribe`; of the part that people see."""
-        seen = self.html if self.html.strip() else self.text
-        return list(self.lacks(seen))
+        has_html = bool(self.html.strip())
+        return list(self.lacks(self.html if has_html else self.text, is_html=has_html))
 
-    def lacks(self, source: str) -> Iterator[str]:
-        """Name what a part lacks."""
+    def lacks(self, source: str, *, is_html: bool) -> Iterator[str]:
+        """Name what a part does not say to everybody."""
         if self.transactional:
             return
-        if not says(source, self.rules.postal_address):
+        shown = surely_shown(source, is_html=is_html)
+        if not says(shown, self.rules.postal_address):
             yield "address"
-        if not LEAVES.search(source):
+        if not shows(shown, WAYS_OUT):
             yield "unsubscribe"
 
     def on_html(self, html: str) -> str:
         """Return the template with footer and the line that leads to the browser."""
-        lacks = set(self.lacks(self.html))
+        lacks = set(self.lacks(self.html, is_html=True))
         lines = []
         if "address" in lacks and self.rules.postal_address:
             lines.append(in_html(f"{self.rules.account_name}\n{self.rules.postal_address}"))
-        if "unsubscribe" in lacks and self.rules.has_removal_link:
+        if "unsubscribe" in lacks:
             lines.append(LEAVE)
         if lines:
             html = before_end(html, FOOTER.format(lines="<br>".join(lines)))
@@ -280,22 +282,22 @@ class Footer:
 
     def on_text(self, text: str) -> str:
         """Return the plain part with its footer."""
-        lacks = set(self.lacks(text)) if text.strip() else set()
+        lacks = set(self.lacks(text, is_html=False)) if text.strip() else set()
         lines = []
         if "address" in lacks and self.rules.postal_address:
             lines += ["{{ account.name }}", "{{ account.postal_address }}"]
-        if "unsubscribe" in lacks and self.rules.has_removal_link:
+        if "unsubscribe" in lacks:
             lines.append(LEAVE_TEXT)
         return "\n".join([text.rstrip("\n"), "", "-- ", *lines, ""]) if lines else text
 
 
-def says(source: str, address: str) -> bool:
-    """Say whether a part names the postal address: as a variable, or word for word."""
-    if "account.postal_address" in source:
+def says(shown: str, address: str) -> bool:
+    """Say whether what is surely shown names the postal address: as a variable, or by its words."""
+    if shows(shown, ADDRESS):
         return True
-    words = re.sub(r"<[^>]*>|[\s,;]+", " ", markup.unescape(source)).split()
+    words = re.sub(r"<[^>]*>|[\s,;\x00]+", " ", markup.unescape(shown)).split()
     wanted = re.sub(r"[\s,;]+", " ", address).split()
-    return bool(wanted) and " ".join(wanted).lower() in " ".join(words).lower()
+    return bool(wanted) and f" {' '.join(wanted)} ".lower() in f" {' '.join(words)} ".lower()
 
 
 def in_html(lines: str) -> str:
@@ -305,9 +307,10 @@ def in_html(lines: str) -> str:
 
 
 def before_end(html: str, piece: str) -> str:
-    """Put a piece before the end of the body."""
-    ends = list(BODY_END.finditer(html))
-    at = ends[-1].start() if ends else len(html)
+    """Put a piece where everybody sees it: before the end of the body."""
+    ends = list(BODY_END.finditer(surely_shown(html, is_html=True)))
+    unclosed = OPEN_COMMENT.search(html)
+    at = ends[-1].start() if ends else unclosed.start() if unclosed else len(html)
     return html[:at] + piece + html[at:]
 
 

@@ -22,7 +22,6 @@ class Rules:
     tracks_opens: bool
     tracks_clicks: bool
     has_removal_header: bool
-    has_removal_link: bool
     has_browser_link: bool
     analytics_domains: tuple[str, ...]
     trusted_domains: tuple[str, ...]
@@ -38,7 +37,6 @@ def rules_of(in_list: List, account: Account) -> Rules:
         tracks_opens=in_list.track_opens,
         tracks_clicks=in_list.track_clicks,
         has_removal_header=in_list.enable_list_removal_header,
-        has_removal_link=in_list.enable_list_removal_link,
         has_browser_link=in_list.enable_browser_link,
         analytics_domains=analytics if in_list.enable_google_analytics else (),
         trusted_domains=(*analytics, in_list.from_email.rpartition("@")[2].lower()),

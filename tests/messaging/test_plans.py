@@ -17,7 +17,6 @@ RULES = Rules(
     tracks_opens=False,
     tracks_clicks=True,
     has_removal_header=True,
-    has_removal_link=True,
     has_browser_link=False,
     analytics_domains=(),
     trusted_domains=("acme.example",),
@@ -197,11 +196,59 @@ class TestFooter:
     def test_is_not_added_to_a_transaction(self):
         assert plan("<p>Hi</p>").sources["html"][0] == "<p>Hi</p>"
 
-    def test_leaves_the_link_out_where_the_list_does(self):
-        html = plan("<p>Hi</p>", transactional=False, has_removal_link=False).sources["html"][0]
+    @pytest.mark.parametrize(
+        "html",
+        [
+            "<p>Hi</p>{# {{ unsubscribe_url }} {{ account.postal_address }} #}",
+            "<p>Hi</p>{# unsubscribe_url 1 Main Street, Springfield, IL 62701 #}",
+            "<p>Hi</p><!-- {{ unsubscribe_url }} 1 Main Street, Springfield, IL 62701 -->",
+            "<p>Hi</p><!-- {{ unsubscribe_url }} {{ account.postal_address }}",
+            "<p>unsubscribe_url account.postal_address</p>",
+            "<p>{% raw %}{{ unsubscribe_url }} {{ account.postal_address }}{% endraw %}</p>",
+            "<p>{{ 'unsubscribe_url' }} {{ 'account.postal_address' }}</p>",
+            "{% if event.x %}{{ unsubscribe_url }} 1 Main Street, Springfield, IL 62701{% endif %}",
+            "{% for x in [] %}{{ unsubscribe_url }}{{ account.postal_address }}{% endfor %}",
+            "<p>{{ unsubscribe_url if event.x }} {{ account.postal_address if event.x }}</p>",
+            "{% set x %}{{ unsubscribe_url }} {{ account.postal_address }}{% endset %}<p>Hi</p>",
+            "<head><!-- x --><title>{{ unsubscribe_url }}{{ account.postal_address }}</title></head>",
+        ],
+    )
+    def test_heeds_what_everybody_sees_alone(self, html):
+        ready = plan(html, transactional=False)
 
-        assert "unsubscribe_url" not in html
-        assert "1 Main Street" in html
+        assert ready.missing == ("address", "unsubscribe")
+        added = ready.sources["html"][0].replace(html, "")
+        assert "{{ unsubscribe_url }}" in added or "<!--" in html
+        assert ready.sources["html"][0].count("1 Main Street<br>Springfield, IL 62701") == 1
+
+    @pytest.mark.parametrize(
+        "html",
+        [
+            "{% if event.x %}Hi{% else %}Ho{% endif %}%s",
+            "{% raw %}{{ }}{% endraw %}{# x #}%s",
+            "{% set x = 1 %}<!-- x -->%s",
+            "<!--[if !mso]><!-->%s<!--<![endif]-->",
+            "{% for x in event.y %}{% if x %}{{ x }}{% endif %}{% endfor %}%s",
+        ],
+    )
+    def test_finds_what_stands_beside_what_some_do_not_see(self, html):
+        said = '<a href="{{- unsubscribe_url | safe -}}">x</a> {{ account.postal_address|title }}'
+
+        assert plan(html.replace("%s", said), transactional=False).missing == ()
+
+    @pytest.mark.parametrize(
+        "html",
+        [
+            "<body><p>Hi</p></body><!-- </body> -->",
+            "<body><p>Hi</p></body>{# </body> #}",
+            "<body><p>Hi</p></body>{% if event.x %}</body>{% endif %}",
+            "<p>Hi</p><!-- </body>",
+        ],
+    )
+    def test_stands_where_everybody_sees_it(self, html):
+        made = plan(html, transactional=False).sources["html"][0]
+
+        assert made.index("<p>Hi</p>") < made.index("{{ unsubscribe_url }}") < made.index("</body>")
 
     def test_says_an_address_with_braces_as_it_is(self):
         html = plan("<p>Hi</p>", transactional=False, postal_address="{{ 7*7 }} <b>").sources[

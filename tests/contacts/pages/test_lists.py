@@ -76,10 +76,7 @@ class TestLists:
         with in_account(acme.pk):
             changed = List.objects.get()
         assert (changed.track_opens, changed.track_clicks) == (False, True)
-        assert (changed.enable_list_removal_header, changed.enable_list_removal_link) == (
-            True,
-            False,
-        )
+        assert changed.enable_list_removal_header is True
         assert (changed.bounce_unsubscribe_count, changed.reply_to) == (3, "help@acme.example")
         assert changed.link_domain_alias == "links.acme.example"
         assert changed.google_tracking_domains == ["acme.example", "shop.example"]
