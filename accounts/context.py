@@ -87,6 +87,7 @@ NAVIGATION = [
                 verb="manage",
             ),
             NavItem("Secrets", "key", "accounts:secrets", per_list=False, verb="manage"),
+            NavItem("Webhooks", "webhook", "webhooks:endpoints", per_list=False, verb="manage"),
             NavItem("Connect Apps", "link", "messaging:apps", per_list=False, verb="manage"),
             NavItem(
                 "Segment",

@@ -24,6 +24,7 @@ from accounts.wire import Frame
 from accounts.wire.errors import WireError
 from accounts.wire.serving import WireAPI, on_crash, on_wire_error, serve
 from conductor.conversations import api as conversations_api
+from conductor.webhooks import api as webhooks_api
 from contacts import api as contacts_api
 from messaging import api as messaging_api
 
@@ -34,6 +35,7 @@ FRAMES: list[Frame] = [
     *contacts_api.FRAMES,
     *messaging_api.FRAMES,
     *conversations_api.FRAMES,
+    webhooks_api.webhooks,
 ]
 PREFIXES = re.compile(
     r"/(?:oauth2|email|sms|data|crosschannel|privacy|twowaysms|conductor)(?:/|\Z)", re.IGNORECASE

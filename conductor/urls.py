@@ -15,5 +15,6 @@ urlpatterns = [
     path("", include("contacts.urls")),
     path("", include("messaging.urls")),
     path("", include("conductor.conversations.urls")),
+    path("", include("conductor.webhooks.urls")),
     path("", include("conductor.api")),
 ]

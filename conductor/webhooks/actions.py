@@ -28,6 +28,8 @@ REPLAY = """
     SELECT %(endpoint_id)s, happening.id
     FROM webhooks_happening AS happening
     WHERE happening.id > %(after)s
+        -- Whom Segment was told of is no news to others.
+        AND NOT jsonb_exists(happening.detail, 'backfill')
         AND webhooks_hears(
             %(kinds)s::jsonb, %(lists)s::jsonb, happening.kind::text, happening.list_id
         )

@@ -156,8 +156,10 @@ def rows_to_call(endpoint: Endpoint, *, now: datetime, most: int) -> list[dict[s
     statement = sql.statement("conductor.webhooks", "claim_webhook_calls")
     rows = sql.fetch_dicts(statement, most=most, **given)
     is_open = {"state__in": [CallState.QUEUED, CallState.CALLING]}
+    # Segment keeps the last that it hears of somebody: what it is told comes in order.
+    at_once = 1 if endpoint.is_source else AT_ONCE
     room = min(
-        most - len(rows), AT_ONCE - Call.objects.filter(endpoint=endpoint, **is_open).count()
+        most - len(rows), at_once - Call.objects.filter(endpoint=endpoint, **is_open).count()
     )
     gather = sql.statement("conductor.webhooks", "gather")
     for _ in range(max(room, 0)):

@@ -105,7 +105,8 @@ def segment_calls(account_id: int, row: Row, options: Mapping[str, Any]) -> list
 
 def identify(account_id: int, row: Row, options: Mapping[str, Any], *, is_on: bool) -> Json:
     """Say how somebody stands on a list: the trait is true, or null when off it."""
-    user_id = as_dict(row["profile"]).get(str(options.get("user_id_field") or ""), "")
+    field_id = as_dict(options.get("user_id_fields")).get(str(row["list_id"]))
+    user_id = as_dict(row["profile"]).get(str(field_id), "")
     call = {
         "type": "identify",
         "messageId": f"{event_id(account_id, row)}-identify",

@@ -33,7 +33,7 @@ class Endpoint(TenantModel):
 
     `sealed_secret` signs, `sealed_authorization` is the header of that name ("" = none); both
     are encrypted. An `is_source` belongs to Integrations > Segment > Source; `options` is
-    {user_id_field: id of the profile field that is Segment's userId}.
+    {user_id_fields: {list id: id of the profile field that is Segment's userId}, backfill: ...}.
     """
 
     name = models.CharField(max_length=120)

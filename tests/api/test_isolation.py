@@ -6,6 +6,7 @@ from accounts.folders import create_folder
 from accounts.models import IntegrationType
 from accounts.tenancy import in_account
 from conductor.api import api
+from conductor.webhooks.actions import create_endpoint
 from contacts.actions.erasure import erase
 from contacts.actions.event_groups import create_event_group
 from contacts.actions.segments import create_segment
@@ -85,6 +86,9 @@ def ids(acme, shop, now):
             "event_group_id": create_event_group(list=shop, name="Carts", now=now).pk,
             "erasure_id": erased.pk,
             "import_file_id": 1,
+            "webhook_id": create_endpoint(
+                name="Shop", url="https://shop.example/", kinds=["clicked"], now=now
+            ).endpoint.pk,
             "coupon_pool_id": create_pool(name="Welcome 10", now=now).pk,
             "segment_mapping_id": SegmentMapping.objects.create(
                 name="VIPs", list=shop, event_type="track", created_at=now, modified_at=now

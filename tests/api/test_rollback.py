@@ -5,6 +5,7 @@ import pytest
 from accounts.tenancy import in_account, sql
 from accounts.wire.frame import Demands
 from conductor.api import api
+from conductor.webhooks.actions import create_endpoint
 from contacts.api.crosschannel import event_uid
 from contacts.models import Segment
 from messaging.actions.campaigns import save_content
@@ -246,6 +247,20 @@ HALF_GOOD = {
     },
     "DELETE /conductor/v1/SegmentMapping/{segment_mapping_id}": None,
     "POST /conductor/v1/source/segment": {"batch": [{"type": "track"}, "bad"]},
+    "POST /conductor/v1/Webhook": {
+        "name": "Half",
+        "url": "https://shop.example/",
+        "kinds": ["clicked"],
+        "listIds": [999999],
+    },
+    "PUT /conductor/v1/Webhook/{webhook_id}": {
+        "name": "Half",
+        "url": "http://10.0.0.7/",
+        "kinds": ["clicked"],
+    },
+    "DELETE /conductor/v1/Webhook/{webhook_id}": None,
+    "POST /conductor/v1/Webhook/{webhook_id}/Secret": None,
+    "POST /conductor/v1/Webhook/{webhook_id}/Replay": {"cursor": "Half"},
     "POST /conductor/v1/Secret": {"name": "HALF", "value": ""},
     "DELETE /conductor/v1/Secret/{secret_id}": None,
     "POST /conductor/v1/List/{list_id}/Conversation": {
@@ -269,6 +284,8 @@ HALF_GOOD = {
 NOWHERE = {
     "DELETE /email/v1/List/{list_id}/SegmentationFieldGroup/{segmentation_field_group_id}"
     "/SegmentationField/{segmentation_field_id}/Values": {"segmentation_field_id": 999999},
+    "DELETE /conductor/v1/Webhook/{webhook_id}": {"webhook_id": 999999},
+    "POST /conductor/v1/Webhook/{webhook_id}/Secret": {"webhook_id": 999999},
 }
 
 
@@ -349,6 +366,9 @@ def ids(acme, shop, now):
             ).pk,
             "conversation_id": 999999,
             "secret_id": 999999,
+            "webhook_id": create_endpoint(
+                name="Good", url="https://shop.example/", kinds=["clicked"], now=now
+            ).endpoint.pk,
             "suppression_id": 999999,
             "segment_mapping_id": 999999,
         }

@@ -24,7 +24,9 @@ def events(heard):
 
 def verified(one, secret):
     """Say whether a request is signed with a secret."""
-    at, signature = (part.partition("=")[2] for part in one.headers["Conductor-Signature"].split(","))
+    at, signature = (
+        part.partition("=")[2] for part in one.headers["Conductor-Signature"].split(",")
+    )
     expected = hmac.new(secret.encode(), f"{at}.".encode() + one.body, hashlib.sha256)
     return hmac.compare_digest(expected.hexdigest(), signature)
 
@@ -47,7 +49,10 @@ class TestDelivering:
 
         deliverer.make_all()
 
-        assert [one.path for one in sorted(shop.heard, key=lambda one: one.path)] == ["/bad", "/good"]
+        assert [one.path for one in sorted(shop.heard, key=lambda one: one.path)] == [
+            "/bad",
+            "/good",
+        ]
         for one in shop.heard:
             secret = good.secret if one.path == "/good" else bad.secret
             other = bad.secret if one.path == "/good" else good.secret
@@ -80,13 +85,14 @@ class TestDelivering:
         began = world.now
         joined()
 
-        pauses = []
+        pauses, call = [], None
         while not Call.objects.filter(state="failed").exists():
             deliverer.make_all()
             call = Call.objects.get()
             pauses.append((call.next_at - world.now).total_seconds())
             world.now = max(call.next_at, world.now + timedelta(seconds=1))
 
+        assert call is not None
         assert pauses[:6] == [30, 60, 120, 240, 480, 900]
         assert call.claimed_at == began + timedelta(hours=24)
         assert call.ended_at == call.claimed_at

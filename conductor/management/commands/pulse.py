@@ -1,7 +1,8 @@
 """
 `manage.py pulse`: wake the workers when there is work; runs until it is told to stop.
 
-Beside the pulse, in a thread, webhook calls are made: both mostly wait for others.
+Beside the pulse, in threads, webhook steps' calls are made and endpoints are told what
+happened: all mostly wait for others.
 """
 
 import signal
@@ -14,6 +15,7 @@ from accounts.commands import SentenceCommand
 from conductor.engine.calls import STOP_SECONDS, Caller
 from conductor.engine.pulse import Pulse
 from conductor.schedule import DAILY, MINUTELY
+from conductor.webhooks.delivering import Deliverer
 
 
 class Command(SentenceCommand):
@@ -27,8 +29,15 @@ class Command(SentenceCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stop.set())
-        caller = Caller(clock=timezone.now)
-        calling = threading.Thread(target=caller.run, args=[stop], name="caller", daemon=True)
-        calling.start()
+        beside = [
+            threading.Thread(target=caller.run, args=[stop], name=name, daemon=True)
+            for name, caller in {
+                "caller": Caller(clock=timezone.now),
+                "deliverer": Deliverer(clock=timezone.now),
+            }.items()
+        ]
+        for thread in beside:
+            thread.start()
         Pulse(clock=timezone.now, daily=DAILY, minutely=MINUTELY).run(stop)
-        calling.join(timeout=STOP_SECONDS * 2)
+        for thread in beside:
+            thread.join(timeout=STOP_SECONDS * 2)
