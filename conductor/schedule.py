@@ -13,7 +13,6 @@ from conductor.conversations.actions.rehearsing import forget_rehearsals
 from conductor.conversations.notices import send_notices
 from conductor.engine.calls import forget_calls
 from conductor.retention import drop_old_months
-from conductor.webhooks.segment_source.actions import go_on_everywhere
 from conductor.webhooks.upkeep import forget_old
 from contacts.actions.event_batches import forget_event_keys
 from messaging.actions.coupons import warn_of_low_pools
@@ -49,5 +48,4 @@ MINUTELY: tuple[Callable[[datetime], object], ...] = (
     warn_of_low_pools,
     match_early_notices,
     fold_figures,
-    go_on_everywhere,
 )
