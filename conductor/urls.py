@@ -16,5 +16,6 @@ urlpatterns = [
     path("", include("messaging.urls")),
     path("", include("conductor.conversations.urls")),
     path("", include("conductor.webhooks.urls")),
+    path("", include("conductor.webhooks.segment_source.urls")),
     path("", include("conductor.api")),
 ]

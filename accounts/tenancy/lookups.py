@@ -127,6 +127,11 @@ def webhook_readers() -> list[int]:
     return [row[0] for row in sql.fetch_all("SELECT account_id FROM lookup_webhook_readers()")]
 
 
+def backfill_accounts() -> list[int]:
+    """Return the accounts with subscribers left to tell Segment of."""
+    return [row[0] for row in sql.fetch_all("SELECT account_id FROM lookup_backfill_accounts()")]
+
+
 def lags(*, now: datetime, most: int) -> dict[int, float]:
     """Return for how many seconds the longest waiting work of each account waits, worst first."""
     rows = sql.fetch_all(

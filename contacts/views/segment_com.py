@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.actions import InvalidValueError
+from accounts.context import address
 from accounts.forms import show_refusal
 from accounts.models import List
 from accounts.permissions import AccountRequest, requires
@@ -44,6 +45,10 @@ def segment(request: AccountRequest) -> HttpResponse:
         {
             "page_title": "Segment",
             "breadcrumbs": [("Integrations", ""), ("Segment", "")],
+            "tabs": [
+                ("Mappings", home(request), True),
+                ("Source", address("webhooks_source:source", request.account), False),
+            ],
             "mappings": [(one, written_values(one, names)) for one in shown],
             "most": actions.MOST_MAPPINGS,
             "may_add": len(shown) < actions.MOST_MAPPINGS and List.objects.exists(),

@@ -1,0 +1,1 @@
+"""Integrations > Segment > Source: one endpoint of the account that tells Segment."""
