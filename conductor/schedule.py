@@ -13,8 +13,8 @@ from conductor.conversations.actions.rehearsing import forget_rehearsals
 from conductor.conversations.notices import send_notices
 from conductor.engine.calls import forget_calls
 from conductor.retention import drop_old_months
-from conductor.webhooks.upkeep import forget_old
 from conductor.webhooks.segment_source.actions import go_on_everywhere
+from conductor.webhooks.upkeep import forget_old
 from contacts.actions.event_batches import forget_event_keys
 from messaging.actions.coupons import warn_of_low_pools
 from messaging.actions.provider_events import match_early_notices
