@@ -11,7 +11,7 @@ from typing import Any
 
 from accounts.models import List
 from contacts.models import ProfileField
-from messaging.models.message import Channel
+from messaging.models.message import LITERAL, Channel
 from messaging.purchases import MORE_WORDS, WORDS, snake
 from messaging.rendering.names import (
     ANYTHING,
@@ -117,7 +117,9 @@ def roots(source: str) -> frozenset[str]:
 
 
 def sources(content: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the templates of a message as it is sent."""
+    """Yield the templates of a message as it is sent; words that are sent as they stand are none."""
+    if content.get(LITERAL):
+        return
     for part in PARTS:
         source = content.get(part)
         if part != "mjml" and isinstance(source, str) and "{" in source:

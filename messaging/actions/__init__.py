@@ -1,6 +1,6 @@
 """What is done to messages, short codes, phone lists, consents and carriers."""
 
-from messaging.actions.commits import commit_email, commit_sms
+from messaging.actions.commits import commit_email, commit_sms, commit_words
 from messaging.actions.disconnection import disconnect_provider, restore_provider
 from messaging.actions.messages import (
     create_sms_message,
@@ -45,6 +45,7 @@ __all__ = [
     "carrier_of",
     "commit_email",
     "commit_sms",
+    "commit_words",
     "connect_provider",
     "create_phone_list",
     "create_short_code",

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from accounts.tenancy import sql
 from accounts.tenancy.wake import wake
 from contacts.models import Contact
-from messaging.actions.commits import commit_sms
+from messaging.actions.commits import commit_sms, commit_words
 from messaging.actions.reply_texts import reply_text
 from messaging.models import Delivery, PhoneList, ShortCode
-from messaging.models.delivery import ASK, REPLY
+from messaging.models.delivery import ANSWER, ASK, REPLY
 
 # Whom another list of the code has asked the same within that time is not asked again.
 ASKED_LATELY = timedelta(days=1)
@@ -29,7 +29,10 @@ def queue_reply(
     phone_list = phone_list or short_code.phone_lists.order_by("-is_active", "pk").first()
     if phone_list is None:
         return None
-    message = commit_sms(sms_message=None, phone_list=phone_list, text=text, now=now)
+    if step_key == ANSWER:  # somebody wrote it by hand
+        message = commit_words(phone_list=phone_list, text=text, now=now)
+    else:
+        message = commit_sms(sms_message=None, phone_list=phone_list, text=text, now=now)
     delivery = Delivery.objects.create(
         channel="sms",
         list_id=short_code.email_list_id,

@@ -4,13 +4,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from accounts.actions import InvalidValueError
 from accounts.models import List
 from messaging import wording
-from messaging.actions.messages import check_email, check_sms_text
+from messaging.actions.messages import check_email, check_sms_text, check_words
 from messaging.models import CommittedMessage, PhoneList, SavedMessage, SmsMessage
-from messaging.models.message import Channel
+from messaging.models.message import LITERAL, PERSONAL, Channel
 
 OVERRIDABLE = ("subject", "preheader", "from_name", "from_email", "reply_to")
 
@@ -76,6 +77,34 @@ def commit_sms(
     )
 
 
+def commit_words(
+    *, phone_list: PhoneList, text: str, now: datetime, sms_message: SmsMessage | None = None
+) -> CommittedMessage:
+    """
+    Freeze a text that is for one person, so that it goes when the person is forgotten.
+
+    With `sms_message` it stands in for that message's words, and is a template like them;
+    without, it is what somebody wrote by hand and is sent as it stands, braces and all.
+
+    :raises InvalidValueError: field `text`, if there is none, it is too long or, a template,
+        does not compile.
+    """
+    content: dict[str, Any] = {"text": text, "media_url": "", PERSONAL: True}
+    if sms_message is None:
+        check_words(text)
+        content[LITERAL] = True
+    else:
+        check_sms_text(text)
+        content["media_url"] = sms_message.media_url
+    return keep(
+        in_list=phone_list.short_code.email_list,
+        channel=Channel.SMS,
+        name=sms_message.name if sms_message else "",
+        content=content,
+        now=now,
+    )
+
+
 def with_coupon(
     message: CommittedMessage, *, field_id: int, pool: str, now: datetime
 ) -> CommittedMessage:
@@ -97,7 +126,7 @@ def with_coupon(
 
 
 def keep(
-    *, in_list: List, channel: Channel, name: str, content: dict[str, str], now: datetime
+    *, in_list: List, channel: Channel, name: str, content: dict[str, Any], now: datetime
 ) -> CommittedMessage:
     """Return the committed message of that content; of two at once both get the same row."""
     digest = content_hash(name, content)
@@ -117,7 +146,7 @@ def keep(
     return CommittedMessage.objects.get(list=in_list, channel=channel, content_hash=digest)
 
 
-def content_hash(name: str, content: Mapping[str, str]) -> str:
+def content_hash(name: str, content: Mapping[str, Any]) -> str:
     """Return the SHA-256 (64 hex digits) of a message's name and content."""
     canonical = json.dumps([name, content], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -42,25 +42,45 @@ OPTED_OUT = {
         WHERE suppression.channel = 'sms' AND suppression.address = ANY(%(phones)s::text[])
     """,
 }
+# What was sent to them; of what is no contact's (tests, answers to numbers) by the address.
+DELIVERIES = """
+    SELECT delivery.id
+    FROM messaging_delivery AS delivery
+    WHERE delivery.contact_id = ANY(%(ids)s::bigint[]) OR (
+        delivery.contact_id IS NULL
+        AND delivery.address = ANY(%(emails)s::text[] || %(phones)s::text[])
+    )
+"""
+PERSONAL = """
+    SELECT DISTINCT message.id
+    FROM messaging_delivery AS delivery
+    JOIN messaging_committedmessage AS message ON message.id = delivery.message_id
+    WHERE delivery.id = ANY(%(deliveries)s::bigint[])
+        AND message.content ->> 'is_personal' = 'true'
+"""
 # In this order. What nobody has sent yet is not sent.
 FORGET = (
     """
     UPDATE messaging_delivery AS delivery
     SET state = 'skipped', reason = 'contact deleted', not_before = NULL
-    WHERE delivery.contact_id = ANY(%(ids)s::bigint[]) AND delivery.state IN ('queued', 'deferred')
+    WHERE delivery.id = ANY(%(deliveries)s::bigint[]) AND delivery.state IN ('queued', 'deferred')
     """,
     """
     DELETE FROM messaging_sandboxmessage AS kept
-    WHERE kept.delivery_id = ANY(ARRAY(
-        SELECT delivery.id FROM messaging_delivery AS delivery
-        WHERE delivery.contact_id = ANY(%(ids)s::bigint[])
-    ))
+    WHERE kept.delivery_id = ANY(%(deliveries)s::bigint[])
+    """,
+    # That the provider told something stays, so that told again it is no news; not its words.
+    """
+    UPDATE messaging_providernotice AS notice
+    SET detail = '{}'
+    WHERE notice.delivery_id = ANY(%(deliveries)s::bigint[])
     """,
     # That it was opened is counted; what it said is not kept.
     """
     UPDATE messaging_receipt AS receipt
     SET contact_id = NULL, detail = '{}'
     WHERE receipt.contact_id = ANY(%(ids)s::bigint[])
+        OR receipt.delivery_id = ANY(%(deliveries)s::bigint[])
     """,
     # What an order brought in stays a figure of its message.
     """
@@ -68,10 +88,31 @@ FORGET = (
     SET contact_id = NULL
     WHERE conversion.contact_id = ANY(%(ids)s::bigint[])
     """,
+    # Of a reason stays which it was, not what a server said of it; of a message for one person
+    # alone, that there was one.
     """
     UPDATE messaging_delivery AS delivery
-    SET contact_id = NULL, address = '', event_properties = '{}'
-    WHERE delivery.contact_id = ANY(%(ids)s::bigint[])
+    SET
+        contact_id = NULL,
+        address = '',
+        event_properties = '{}',
+        reason = split_part(delivery.reason, ' (', 1),
+        message_id = CASE
+            WHEN delivery.message_id <> ALL(%(messages)s::bigint[]) THEN delivery.message_id
+        END
+    WHERE delivery.id = ANY(%(deliveries)s::bigint[])
+    """,
+    """
+    DELETE FROM messaging_blankname AS blank
+    WHERE blank.message_id = ANY(%(messages)s::bigint[]) AND NOT EXISTS (
+        SELECT FROM messaging_delivery AS delivery WHERE delivery.message_id = blank.message_id
+    )
+    """,
+    """
+    DELETE FROM messaging_committedmessage AS message
+    WHERE message.id = ANY(%(messages)s::bigint[]) AND NOT EXISTS (
+        SELECT FROM messaging_delivery AS delivery WHERE delivery.message_id = message.id
+    )
     """,
     """
     DELETE FROM messaging_phonesubscription AS consent
@@ -105,5 +146,7 @@ def forget(erasing: Erasing) -> None:
                 now=erasing.now,
                 source="erasure",
             )
+    given["deliveries"] = [row[0] for row in sql.fetch_all(DELIVERIES, **given)]
+    given["messages"] = [row[0] for row in sql.fetch_all(PERSONAL, **given)]
     for statement in FORGET:
         sql.execute(statement, **given)

@@ -204,13 +204,18 @@ def delete_sms_message(
 
 def check_sms_text(text: str) -> None:
     """Refuse a text that is empty, beyond 1,600 characters, or does not compile."""
+    check_words(text)
+    check_template("text", text)
+
+
+def check_words(text: str) -> None:
+    """Refuse a text that is empty or beyond 1,600 characters, template or not."""
     if not text.strip():
         raise InvalidValueError("text", "The text message is empty.")
     if len(text) > MOST_SMS:
         raise InvalidValueError("text", f"A text message has at most {MOST_SMS:,} characters.")
     if "\0" in text:
         raise InvalidValueError("text", "The text message holds a NUL character.")
-    check_template("text", text)
 
 
 def checked_picture(url: str) -> str:

@@ -21,6 +21,7 @@ from messaging.models.message import Channel
 from messaging.providers import Carrier, Outgoing, ProviderError, carriers
 from messaging.sending.allowance import give_back
 from messaging.sending.backoff import provider_pause
+from messaging.traceless import traceless
 
 MOST_RATE = 10_000.0
 MOST_CONNECTIONS = 200
@@ -274,7 +275,7 @@ def note_provider(
 
 def note_error(provider: Provider, error: str, *, now: datetime) -> None:
     """Keep what is wrong with a provider for its page."""
-    provider.last_error = error[:500]
+    provider.last_error = traceless(error)[:500]
     provider.last_error_at = now
 
 

@@ -271,8 +271,13 @@ def send_text(
     row = found(SmsMessage.objects.filter(phone_list=phone_list), pk=transactional_message_id)
     row.phone_list = phone_list
     consent = consent_of(phone_list.pk, body.phone_number, phone_list.short_code.country)
-    message = actions.commit_sms(
-        sms_message=row, phone_list=phone_list, text=body.message_content, now=request.now
+    own_words = body.message_content
+    message = (
+        actions.commit_words(
+            sms_message=row, phone_list=phone_list, text=own_words, now=request.now
+        )
+        if own_words
+        else actions.commit_sms(sms_message=row, phone_list=phone_list, now=request.now)
     )
     contact = consent.contact
     if contact is None:

@@ -6,6 +6,9 @@ from accounts.models import List
 from accounts.tenancy.models import TenantForeignKey, TenantModel
 from messaging.models.campaign import Campaign
 
+# Marks in a committed text's content: it is for one person alone; it is no template.
+PERSONAL, LITERAL = "is_personal", "is_literal"
+
 
 class Channel(models.TextChoices):
     """How a message travels."""
@@ -49,7 +52,7 @@ class CommittedMessage(TenantModel):
     A frozen copy of a message, as a step committed it. Never changed, only added.
 
     `content` for email: subject, preheader, from_name, from_email, reply_to, html, text;
-    for SMS: text, media_url. `name` is the message's name at that time.
+    for SMS: text, media_url, of some `is_personal` and `is_literal` (true). `name` is the message's name at that time.
     """
 
     list = TenantForeignKey(List, on_delete=models.CASCADE, related_name="+")

@@ -22,6 +22,7 @@ from django.http import HttpRequest
 
 from accounts.actions import InvalidValueError
 from messaging.models import DeliveryState
+from messaging.traceless import traceless
 from messaging.transports.spread import Share, spread
 
 if TYPE_CHECKING:
@@ -76,13 +77,18 @@ class Outcome:
     # "hard" where there is nobody at the address, "stopped" where it told the provider STOP.
     bounce: str = ""
 
+    def __post_init__(self) -> None:
+        """Leave the address out of the reason: it outlives the person."""
+        if self.reason:
+            object.__setattr__(self, "reason", traceless(self.reason))
+
 
 class ProviderError(Exception):
     """The provider cannot be used as it is set up; `message` is for the marketer."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = traceless(message)
         # Seconds, where the provider says when it may be asked again.
         self.retry_after = retry_after
 

@@ -22,7 +22,7 @@ from messaging.mime import (
     with_preheader,
 )
 from messaging.models import CommittedMessage
-from messaging.models.message import Channel
+from messaging.models.message import LITERAL, Channel
 from messaging.providers import Outgoing
 from messaging.purchases import Key, order_named, orders_of
 from messaging.rendering.names import Path, is_there, written
@@ -174,7 +174,12 @@ def plan_for(message: CommittedMessage, frame: Frame, *, transactional: bool) ->
 
 def sources_of(message: CommittedMessage, plan: Plan | None) -> Mapping[str, tuple[str, bool]]:
     """Return a message's templates: part -> (source, escaped as HTML)."""
-    return plan.sources if plan is not None else {"text": (message.content["text"], False)}
+    if plan is not None:
+        return plan.sources
+    text = message.content["text"]
+    if message.content.get(LITERAL):
+        text = text.replace("{", '{{ "{" }}')
+    return {"text": (text, False)}
 
 
 def template_error(fault: rendering.TemplateFaultError) -> str:

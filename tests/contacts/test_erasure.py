@@ -26,12 +26,15 @@ from contacts.models import (
     SegmentTouch,
     Subscription,
 )
+from messaging.actions import answer_by_hand
 from messaging.actions.receipts import record_receipts
 from messaging.models import (
+    CommittedMessage,
     CouponCode,
     CouponPool,
     Delivery,
     PhoneSubscription,
+    ProviderNotice,
     Receipt,
     SandboxMessage,
     Suppression,
@@ -137,7 +140,29 @@ def messages(world, person, enrollment, now):
         contact=person.contact,
         sent_at=now,
     )
-    PhoneSubscriptionFactory(phone_list=world.phone_list, phone_e164=PHONE, contact=person.contact)
+    consent = PhoneSubscriptionFactory(
+        phone_list=world.phone_list, phone_e164=PHONE, contact=person.contact
+    )
+    code = consent.phone_list.short_code
+    said = {"text": f"Dear {NAME}, it is {{{{CODE}}}}", "now": now}
+    answer_by_hand(short_code=code, phone_e164=PHONE, **said)
+    # What a test and a stranger's number got is no contact's.
+    refused = DeliveryFactory(
+        list=world.in_list,
+        contact=None,
+        address=EMAIL,
+        state="failed",
+        reason=f"provider rejected (550 5.1.1 no {NAME} here)",
+    )
+    ProviderNotice.objects.create(
+        provider="smtp",
+        event_id="1",
+        kind="bounced",
+        delivery_id=refused.pk,
+        occurred_at=now,
+        recorded_at=now,
+        detail={"bounce": "hard", "reason": f"550 no {NAME} here"},
+    )
 
 
 def leftovers():
@@ -195,7 +220,9 @@ class TestErase:
         assert order.contact_id is None
         assert (int(order.total), order.items.get().sku) == (50, "SHOE")
         assert sorted(Delivery.objects.values_list("state", "reason")) == [
+            ("failed", "provider rejected"),
             ("sent", ""),
+            ("skipped", "contact deleted"),
             ("skipped", "contact deleted"),
         ]
         assert not Delivery.objects.filter(contact__isnull=False).exists()
@@ -251,6 +278,38 @@ class TestErase:
             erase(contacts=[person.pk], now=now, source="api")
 
         assert "FROM conversations_turn AS turn FOR UPDATE" in asked[0]["sql"]
+
+
+class TestAnAnswer:
+    def test_that_somebody_else_got_too_stays_theirs(self, world, now):
+        people = [
+            world.person(phone_e164=phone, email=f"{name}@mail.example")
+            for name, phone in (("ann", "+12125550178"), ("bob", "+12125550179"))
+        ]
+        for person in people:
+            phone = person.contact.phone_e164
+            consent = PhoneSubscriptionFactory(
+                phone_list=world.phone_list, phone_e164=phone, contact=person.contact
+            )
+            code = consent.phone_list.short_code
+            answer_by_hand(short_code=code, phone_e164=phone, text="On its way", now=now)
+
+        erase(contacts=[people[0].contact_id], now=now, source="page")
+
+        left = Delivery.objects.exclude(message=None).get(channel="sms")
+        assert (left.address, left.message.content["text"]) == ("+12125550179", "On its way")
+
+    def test_goes_with_the_last_who_got_it(self, world, now):
+        person = world.person(phone_e164=PHONE, email=EMAIL)
+        consent = PhoneSubscriptionFactory(
+            phone_list=world.phone_list, phone_e164=PHONE, contact=person.contact
+        )
+        code = consent.phone_list.short_code
+        answer_by_hand(short_code=code, phone_e164=PHONE, text="On its way", now=now)
+
+        erase(contacts=[person.contact_id], now=now, source="page")
+
+        assert not CommittedMessage.objects.filter(content__text="On its way").exists()
 
 
 class TestWhoHadOptedOut:

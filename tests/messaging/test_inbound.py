@@ -7,7 +7,7 @@ import pytest
 
 from accounts.actions import InvalidValueError
 from accounts.tenancy import in_account
-from messaging import actions
+from messaging import actions, rendering, wording
 from messaging.actions import Consent
 from messaging.actions.ledger import evidence_csv
 from messaging.actions.phones import deactivate_phones
@@ -24,6 +24,7 @@ from messaging.models import (
     ShortCode,
 )
 from messaging.segments import count_segments
+from messaging.sending.compose import sources_of
 from messaging.sending.heart import Heart
 from messaging.sending.sender import serve
 from tests.factories import (
@@ -466,6 +467,22 @@ class TestByHand:
         )
 
         assert (sent.state, sent.is_transactional) == ("queued", True)
+
+    @pytest.mark.parametrize(
+        "words", ["use {{CODE}} {% if %} {# x #}", "{{", "{", "}} {{{ }", 'say "{{ contact }}"']
+    )
+    def test_is_sent_as_it_stands(
+        self, code: ShortCode, phones: PhoneList, write: Any, now: datetime, words: str
+    ) -> None:
+        write("what is the code?")
+        sent = actions.answer_by_hand(short_code=code, phone_e164=PHONE, text=words, now=now)
+        assert sent.message is not None
+
+        sources = sources_of(sent.message, None)
+
+        (filled,) = rendering.render(sources, [{"CODE": "none", "contact": {}}])
+        assert filled == {"text": words}
+        assert wording.shown_names(sent.message.content) == ()
 
     @pytest.mark.parametrize("words", ["STOP", ""])
     def test_leaves_alone_who_opted_out_or_never_wrote(
