@@ -8,8 +8,10 @@ from datetime import timedelta
 import pytest
 
 from conductor.webhooks import actions
-from conductor.webhooks.delivering import claim
+from conductor.webhooks.delivering import GONE, claim
 from conductor.webhooks.models import Call, Happening, Pending
+from conductor.webhooks.upkeep import forget_old
+from contacts.actions.erasure import erase
 from contacts.actions.leaving import unsubscribe_many
 from contacts.actions.subscriptions import subscribe, unsubscribe
 from messaging.actions.receipts import CameBack, tell_of_deliveries, write_receipts
@@ -256,3 +258,71 @@ class TestNoting:
         assert [event["type"] for event in told] == ["sent", "opened", "clicked", "bounced"]
         assert {event["message"]["deliveryId"] for event in told} == {sent.pk}
         assert told[2]["detail"] == {"url": "https://shop.example/"}
+
+
+class TestSegment:
+    def test_gets_identify_and_track(self, world, shop, listen, deliverer, joined, acme):
+        listen(format="segment")
+        joined()
+        unsubscribe(list=world.in_list, email="ann@mail.example", now=world.now, method="page")
+        contact = Happening.objects.first().contact_id
+        sent = DeliveryFactory(
+            list=world.in_list, contact_id=contact, state="sent", sent_at=world.now
+        )
+        tell_of_deliveries(ids=[sent.pk], now=world.now)
+
+        deliverer.make_all()
+
+        (heard,) = shop.heard
+        on, off, left, mailed = json.loads(heard.body)["batch"]
+        trait = f"listrak_list_{world.in_list.pk}"
+        assert (on["type"], on["anonymousId"]) == ("identify", "ann@mail.example")
+        assert on["traits"] == {"email": "ann@mail.example", trait: True}
+        assert off["traits"][trait] is None
+        assert (left["event"], left["properties"]["unsubscribe_type"]) == ("Unsubscribed", "page")
+        assert (mailed["event"], mailed["properties"]["list_name"]) == (
+            "Email Sent",
+            "Store Customers",
+        )
+        assert "userId" not in mailed
+        assert mailed["context"]["traits"] == {"email": "ann@mail.example"}
+        ids = [call["messageId"] for call in (on, off, left, mailed)]
+        assert len({*ids}) == 4
+
+
+class TestUpkeep:
+    def test_forgets_after_30_days_what_nobody_waits_for(
+        self, world, shop, listen, deliverer, joined
+    ):
+        listen("/told")
+        paused = listen("/paused", kinds=["unsubscribed"]).endpoint
+        actions.pause_endpoint(endpoint=paused, now=world.now)
+        joined()
+        unsubscribe(list=world.in_list, email="ann@mail.example", now=world.now, method="page")
+        deliverer.make_all()
+
+        forget_old(world.now + timedelta(days=31))
+
+        # What a paused one is still to be told stays.
+        assert [one.kind for one in Happening.objects.all()] == ["unsubscribed"]
+        assert not Call.objects.exists()
+
+    def test_forgets_people_and_what_was_answered_of_them(
+        self, world, shop, listen, deliverer, joined
+    ):
+        listen()
+        paused = listen("/paused").endpoint
+        actions.pause_endpoint(endpoint=paused, now=world.now)
+        shop.behaviours["/"] = answer(500, b"who is ann@mail.example?")
+        joined()
+        deliverer.make_all()
+        contact = Happening.objects.get().contact_id
+
+        erase(contacts=[contact], now=world.now, source="page")
+        world.now += timedelta(minutes=1)
+        deliverer.make_all()
+
+        call = Call.objects.get()
+        assert (call.state, call.response, call.error) == ("failed", "", GONE)
+        assert (Happening.objects.count(), Pending.objects.count()) == (0, 0)
+        assert len(shop.heard) == 1

@@ -4,16 +4,18 @@
 --         retry_until timestamptz
 -- Returns id, happenings, attempts, retry_until; no row if there is nothing to tell
 -- Index   pending_once
-WITH taken AS (
+WITH earliest AS MATERIALIZED (
+    SELECT waiting.id
+    FROM webhooks_pending AS waiting
+    WHERE waiting.endpoint_id = %(endpoint_id)s
+    ORDER BY waiting.happening_id
+    LIMIT %(most)s
+    FOR UPDATE SKIP LOCKED
+),
+
+taken AS (
     DELETE FROM webhooks_pending AS pending
-    WHERE pending.id = ANY(ARRAY(
-        SELECT first.id
-        FROM webhooks_pending AS first
-        WHERE first.endpoint_id = %(endpoint_id)s
-        ORDER BY first.happening_id
-        LIMIT %(most)s -- noqa: AM09
-        FOR UPDATE SKIP LOCKED
-    ))
+    WHERE pending.id = any(array(SELECT earliest.id FROM earliest))
     RETURNING pending.happening_id
 ),
 
@@ -23,20 +25,20 @@ batch AS (
 )
 
 INSERT INTO webhooks_call (
-    endpoint_id, happenings, state, attempts, next_at, claimed_at, retry_until, response, error,
-    created_at
+    endpoint_id, happenings, state, attempts, claimed_at, created_at, next_at, retry_until, response, error
 )
 SELECT
     %(endpoint_id)s,
     batch.happenings,
     'calling',
     1,
+    moment.claimed_at,
+    moment.claimed_at AS created_at,
     %(lease_until)s,
-    %(now)s,
     %(retry_until)s,
     '',
-    '',
-    %(now)s
+    ''
 FROM batch
+CROSS JOIN (SELECT %(now)s::timestamptz AS claimed_at) AS moment
 WHERE batch.happenings IS NOT NULL
 RETURNING id, happenings, attempts, retry_until;

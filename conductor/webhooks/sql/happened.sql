@@ -40,5 +40,5 @@ LEFT JOIN conversations_conversation AS conversation
     ON conversation.id = coalesce(delivery.conversation_id, enrollment.conversation_id)
 LEFT JOIN conversations_version AS version
     ON version.id = coalesce(delivery.version_id, enrollment.version_id)
-WHERE happening.id = ANY(%(ids)s::bigint[])
+WHERE happening.id = any(%(ids)s::bigint[])
 ORDER BY happening.id;
