@@ -76,6 +76,8 @@ class Outcome:
     retry_after: float | None = None
     # "hard" where there is nobody at the address, "stopped" where it told the provider STOP.
     bounce: str = ""
+    # What is wrong with the provider, where it is left alone after this message.
+    problem: str = ""
 
     def __post_init__(self) -> None:
         """Leave the address out of the reason: it outlives the person."""

@@ -44,7 +44,7 @@ from messaging.transports.calls import Heard
 
 SECONDS = 20.0
 IDLE_SECONDS = 15.0  # servers close idle connections; one that they closed leaves us guessing
-BROKEN_ANSWERS = {502, 504}  # of a gateway: what stands behind it may have taken the message
+TURNED_AWAY = {429, 503}  # said at the door: the message was not taken
 LOST = "connection lost"
 # What anymail calls things, in our words; the others tell nothing that counts.
 KINDS = {
@@ -112,6 +112,8 @@ class EspCarrier(Carrier):
                 outcome = self.send_one(backend, message)
                 is_sound = outcome.state != "unknown"
                 yield outcome
+                if outcome.problem:
+                    raise ThrottledError(outcome.problem)
         except ProviderError:
             is_sound = False
             raise
@@ -157,9 +159,9 @@ class EspCarrier(Carrier):
         reason = f"provider rejected ({status} {refusal_of(problem)})"
         if status in {401, 403}:
             raise ProviderError(f"{self.label} did not accept the credentials ({status}).")
-        if status in BROKEN_ANSWERS:
-            return Outcome(number, "unknown", LOST)
-        if status == 429 or status >= 500:
+        if is_broken(status):
+            return Outcome(number, "unknown", LOST, problem=f"{self.label} answers {status}.")
+        if status in TURNED_AWAY:
             raise ThrottledError(
                 f"{self.label} takes no more for now ({status}).",
                 retry_after=seconds_of(headers.get("Retry-After") or headers.get("retry-after")),
@@ -326,6 +328,11 @@ def refusal_of(problem: AnymailAPIError) -> str:
     else:
         said = str(getattr(response, "text", ""))
     return " ".join(said.split())[:150]
+
+
+def is_broken(status: int) -> bool:
+    """Say whether an answer comes of a server that failed: it may have taken the message before."""
+    return status >= 500 and status not in TURNED_AWAY
 
 
 def seconds_of(said: str | None) -> float | None:

@@ -17,7 +17,9 @@ from messaging.transports.kept_http import (
 
 SECONDS = 20.0
 LOST = "connection lost"
-BROKEN_ANSWERS = {502, 504}
+TURNED_AWAY = {429, 503}  # said at the door: the message was not taken
+# The token of a delivery in the address that is called back about it.
+DELIVERY = "d"
 DIGITS = re.compile(r"\d{10,15}")
 
 
@@ -56,7 +58,10 @@ class SmsCarrier(Carrier):
         """Call once a message over one connection."""
         with kept_calls(seconds=SECONDS) as calls:
             for message in messages:
-                yield self.send_one(calls, message)
+                outcome = self.send_one(calls, message)
+                yield outcome
+                if outcome.problem:
+                    raise ThrottledError(outcome.problem)
 
     def send_one(self, calls: KeptCalls, message: Outgoing) -> Outcome:
         """Hand one message over."""
@@ -68,8 +73,9 @@ class SmsCarrier(Carrier):
         except UnansweredError:
             return Outcome(message.delivery_id, "unknown", LOST)
         self.refuse_us(answer)
-        if answer.status in BROKEN_ANSWERS:
-            return Outcome(message.delivery_id, "unknown", LOST)
+        if answer.status >= 500:  # a server that failed may have taken the message before
+            problem = f"{self.label} answers {answer.status}."
+            return Outcome(message.delivery_id, "unknown", LOST, problem=problem)
         return self.outcome(message, answer)
 
     def refuse_us(self, answer: HttpAnswer) -> None:
@@ -80,7 +86,7 @@ class SmsCarrier(Carrier):
         """
         if answer.status in {401, 403}:
             raise ProviderError(f"{self.label} did not accept the credentials ({answer.status}).")
-        if answer.status == 429 or (answer.status >= 500 and answer.status not in BROKEN_ANSWERS):
+        if answer.status in TURNED_AWAY:
             raise ThrottledError(
                 f"{self.label} takes no more for now ({answer.status}).",
                 retry_after=retry_after(answer),

@@ -124,6 +124,23 @@ class TestEveryApi:
 
         assert slow.value.retry_after == 7.0
 
+    def test_503_turns_it_away(self, kind, connected, now):
+        with running_web(always(503, {"message": "later"})) as web, pytest.raises(ThrottledError):
+            list(connected(kind, web).send([message(kind)], now=now))
+
+    @pytest.mark.parametrize("status", [500, 502, 504, 520])
+    def test_a_server_that_failed_may_have_taken_it(self, kind, connected, now, status):
+        outcomes = []
+
+        with running_web(always(status, {"message": "oops"})) as web:
+            carrier = connected(kind, web)
+            batch = [message(kind, number) for number in (1, 2)]
+            with pytest.raises(ThrottledError, match=str(status)):
+                outcomes.extend(carrier.send(batch, now=now, connections=1))
+
+        assert [(one.delivery_id, one.state) for one in outcomes] == [(1, "unknown")]
+        assert len(web.asked) == 1
+
     def test_a_refused_key_is_about_us(self, kind, connected, now):
         answer = always(401, {"message": "who are you?"})
 

@@ -454,6 +454,16 @@ class TestReturnedMail:
             receipt = Receipt.objects.get()
             assert (receipt.delivery_id, receipt.detail["bounce"]) == (mail.pk, bounce)
 
+    @pytest.mark.parametrize("kind", ["sendgrid", "mailgun", "postmark", "ses", "twilio"])
+    def test_is_told_by_no_provider_that_signs_its_calls(self, acme, connect, delivery, kind):
+        mail, url = delivery("smtp"), connect(kind)
+
+        status, _ = post(url, self.report(mail), Content_Type="message/rfc822")
+
+        assert status in {400, 403}
+        with in_account(acme.pk):
+            assert not Receipt.objects.exists()
+
     def test_a_delay_or_an_answer_is_no_bounce(self, acme, connect, delivery):
         mail, url = delivery("smtp"), connect("smtp")
 
