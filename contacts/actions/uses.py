@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from contacts.actions.errors import InUseError
-from contacts.models import ProfileField, Segment
+from contacts.models import ProfileField, Segment, SegmentMapping
 
 # They return the names of what uses a profile field; by their app's name.
 USERS_OF_FIELD: dict[str, Callable[[ProfileField], list[str]]] = {}
@@ -21,6 +21,8 @@ def refuse_used(field: ProfileField) -> None:
         for segment in Segment.objects.filter(list_id=field.list_id).order_by("name")
         if names(segment.rule, name)
     ]
+    mappings = SegmentMapping.objects.filter(deleted_at=None, values__has_key=str(field.pk))
+    users += [f"the Segment mapping {one.name}" for one in mappings.order_by("pk")]
     for users_of in USERS_OF_FIELD.values():
         users += users_of(field)
     if users:

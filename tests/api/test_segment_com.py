@@ -174,6 +174,17 @@ class TestMappings:
         assert (status, error) == (400, "ERROR_INVALID_PARAMETER")
         assert message.startswith(f"An invalid value was supplied for {named}.")
 
+    def test_keep_their_fields_from_being_deleted(self, wire, shop, vip, mapped):
+        mapping_id = mapped()
+        field = (
+            f"/email/v1/List/{shop.pk}/SegmentationFieldGroup/{vip.group_id}"
+            f"/SegmentationField/{vip.pk}"
+        )
+
+        assert wire.refused("DELETE", field)[0] == 400
+        wire.call("DELETE", f"{MAPPINGS}/{mapping_id}")
+        assert wire.call("DELETE", field).status_code == 200
+
 
 class TestKey:
     def test_lets_nobody_in_without_it(self, acme, wire, call, now):
