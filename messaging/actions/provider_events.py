@@ -36,6 +36,19 @@ KEPT = ("bounce", "code", "url", "reason")
 LONGEST = 500
 LOOKED_FOR = timedelta(days=1)
 REMEMBERED = timedelta(days=35)  # no provider repeats itself for longer
+# What is told of one delivery waits until its sender, if it is at it, has written it down. Of
+# several it would wait in a circle with the batches of two senders.
+WRITTEN_DOWN = """
+    SELECT delivery.id
+    FROM messaging_delivery AS delivery
+    WHERE delivery.id = %(id)s AND delivery.state = 'sending'
+    FOR NO KEY UPDATE
+"""
+KEPT_OF = """
+    SELECT notice.id, notice.delivery_id, notice.kind, notice.occurred_at, notice.detail
+    FROM messaging_providernotice AS notice
+    WHERE notice.delivery_id = ANY(%(deliveries)s::bigint[])
+"""
 # Ours, as `messaging.sending.compose.message_id` writes them.
 MESSAGE_ID = re.compile(r"<?(?P<delivery>\d{1,18})\.(?P<digest>[0-9a-f]{16})@[^@\s>]+>?")
 
@@ -48,7 +61,8 @@ class ProviderEvent:
     `kind` is a key of `KINDS`. `event_id` is the provider's own for it; without one, twice the
     same is once. `detail`: bounce (hard | soft), code, url, reason; also `message_id` (our
     Message-ID) or `delivery` (our token of kind `delivery`), where the provider hands back
-    what we gave it. `address` is whom it is about, and is not kept.
+    what we gave it; `delivery_id` is that of the delivery itself, of a provider that only the
+    account's own can speak for. `address` is whom it is about, and is not kept.
     """
 
     provider: str
@@ -58,6 +72,7 @@ class ProviderEvent:
     provider_message_id: str = ""
     address: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
+    delivery_id: int | None = None
 
     @property
     def key(self) -> str:
@@ -142,7 +157,7 @@ def own_delivery(event: ProviderEvent) -> int | None:
         named = MESSAGE_ID.fullmatch(said.strip())
         if named is not None and digest(account_id, int(named["delivery"])) == named["digest"]:
             return int(named["delivery"])
-    return None
+    return event.delivery_id
 
 
 def digest(account_id: int, delivery_id: int) -> str:
@@ -165,14 +180,10 @@ def act_on(news: Sequence[Notice], *, now: datetime) -> None:
     found = [notice for notice in news if notice.delivery_id is not None]
     if not found:
         return
-    settled = sql.fetch_all(
-        sql.statement("messaging", "settle_by_notice"),
-        delivery_ids=[notice.delivery_id for notice in found],
-        kinds=[notice.kind for notice in found],
-        times=[notice.occurred_at for notice in found],
-        now=now,
-    )
-    tell_of_deliveries(ids=[row[0] for row in settled], now=now)
+    if len(found) == 1:
+        sql.execute(WRITTEN_DOWN, id=found[0].delivery_id)
+    settled = settle(found, now=now)
+    tell_of_deliveries(ids=settled, now=now)
     write_receipts(
         [
             CameBack(notice.delivery_id, kind.value, notice.occurred_at, notice.detail)
@@ -187,6 +198,30 @@ def act_on(news: Sequence[Notice], *, now: datetime) -> None:
     heed_stops(deliveries=about(found, "bounced", "stopped"), now=now)
     heed_complaints(deliveries=about(found, "complained"), now=now)
     heed_departures(deliveries=about(found, "unsubscribed"), now=now)
+
+
+def settle(found: Sequence[Notice], *, now: datetime) -> list[int]:
+    """Settle what was not known by what is told; return the ids."""
+    rows = sql.fetch_all(
+        sql.statement("messaging", "settle_by_notice"),
+        delivery_ids=[notice.delivery_id for notice in found],
+        kinds=[notice.kind for notice in found],
+        times=[notice.occurred_at for notice in found],
+        now=now,
+    )
+    return [row[0] for row in rows]
+
+
+def settle_by_kept(*, deliveries: Sequence[int], now: datetime) -> list[int]:
+    """
+    Settle deliveries of which nobody knows by what was told while they were on their way.
+
+    Returns the ids of those that were settled; who listens is still to be told.
+    """
+    if not deliveries:
+        return []
+    kept = [as_notice(row) for row in sql.fetch_all(KEPT_OF, deliveries=list(deliveries))]
+    return settle(kept, now=now) if kept else []
 
 
 def about(found: Sequence[Notice], kind: str, bounce: str = "") -> list[int]:

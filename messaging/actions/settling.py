@@ -39,6 +39,7 @@ def send_again(
         sql.statement("messaging", "queue_unknown"),
         list_id=list.pk,
         delivery_ids=[*deliveries],
+        now=now,
     )
     note(list, [row[0] for row in rows], "sent again", now=now, by=by)
     if rows:

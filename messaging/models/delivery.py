@@ -15,6 +15,9 @@ from messaging.models.sms import PhoneList
 # The steps of texts that are at no step of any conversation: what answers a keyword, what a
 # marketer writes to somebody who wrote, what asks for a consent that is pending.
 REPLY, ANSWER, ASK = ">reply", ">answer", ">ask"
+# And of those that go to an audience: many, whatever the law lets them do.
+BROADCAST = ">broadcast"
+IS_URGENT = (Q(is_transactional=True) & ~Q(step_key=BROADCAST)) | Q(is_test=True)
 
 
 class DeliveryState(models.TextChoices):
@@ -92,8 +95,14 @@ class Delivery(TenantModel):
             # A transaction has no subscription: it may be sent as often as the shop asks.
             models.UniqueConstraint(
                 fields=["account", "broadcast_id", "subscription_id"],
-                condition=Q(broadcast_id__isnull=False),
+                condition=Q(broadcast_id__isnull=False) & ~Q(step_key=BROADCAST),
                 name="delivery_once_per_broadcast",
+            ),
+            # Of one person two numbers may have agreed to a phone list.
+            models.UniqueConstraint(
+                fields=["account", "broadcast_id", "address"],
+                condition=Q(broadcast_id__isnull=False, step_key=BROADCAST),
+                name="delivery_once_per_number",
             ),
             models.CheckConstraint(
                 condition=Q(state__in=[state.value for state in DeliveryState]),
@@ -104,12 +113,12 @@ class Delivery(TenantModel):
             # A queued row stands in one of these two: see messaging/sending/lanes.py.
             models.Index(
                 fields=["account", "channel", "queued_at", "id"],
-                condition=Q(state="queued") & (Q(is_transactional=True) | Q(is_test=True)),
+                condition=Q(state="queued") & IS_URGENT,
                 name="delivery_urgent",
             ),
             models.Index(
                 fields=["account", "channel", "queued_at", "id"],
-                condition=Q(state="queued") & ~(Q(is_transactional=True) | Q(is_test=True)),
+                condition=Q(state="queued") & ~IS_URGENT,
                 name="delivery_bulk",
             ),
             models.Index(

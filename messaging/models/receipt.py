@@ -84,6 +84,11 @@ class ProviderNotice(TenantModel):
                 condition=models.Q(delivery_id__isnull=True),
                 name="provider_notice_early",
             ),
+            models.Index(
+                fields=["account", "delivery_id"],
+                condition=models.Q(delivery_id__isnull=False),
+                name="provider_notice_of_delivery",
+            ),
         ]
 
     def __str__(self) -> str:

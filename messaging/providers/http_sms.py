@@ -1,9 +1,10 @@
 """
 Any SMS gateway with an HTTP API: the call is a template, so is what counts as success.
 
-In address, headers and body `{{to}} {{from}} {{text}} {{media_url}} {{id}} {{secret}}` are
-filled in, each written as its place wants it: percent-encoded in the address and in forms,
-escaped in JSON. What a template cannot do is end the line it stands in.
+In address, headers and body `{{to}} {{from}} {{text}} {{media_url}} {{id}} {{callback}} {{secret}}`
+are filled in, each written as its place wants it: percent-encoded in the address and in forms,
+escaped in JSON. `{{callback}}` is where to tell what became of this one message. What a
+template cannot do is end the line it stands in.
 """
 
 import json
@@ -22,13 +23,14 @@ from messaging.actions.provider_events import ProviderEvent
 from messaging.providers import Field, Outcome, Outgoing
 from messaging.transports.calls import Heard, HeardText
 from messaging.transports.kept_http import HttpAnswer
-from messaging.transports.sms import SmsCall, SmsCarrier, number_of
+from messaging.transports.sms import DELIVERY, SmsCall, SmsCarrier, number_of
 
 PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-PLACES = frozenset({"to", "from", "text", "media_url", "id", "secret"})
+PLACES = frozenset({"to", "from", "text", "media_url", "id", "callback", "secret"})
 METHODS = (("POST", "POST"), ("PUT", "PUT"), ("GET", "GET"))
 FORMATS = (("json", "JSON"), ("form", "Form"))
 TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
+OWN_ID = re.compile(r"[0-9]{1,18}")
 HEADER = re.compile(r"[A-Za-z0-9-]{1,60}")
 STATUSES = {
     "delivered": "delivered",
@@ -51,8 +53,8 @@ class HttpSms(SmsCarrier):
         Field(
             "url",
             "Address",
-            "{{to}} {{from}} {{text}} {{media_url}} {{id}} {{secret}} are filled in, here, in "
-            "the headers and in the body.",
+            "{{to}} {{from}} {{text}} {{media_url}} {{id}} {{callback}} {{secret}} are filled in, "
+            "here, in the headers and in the body.",
             required=True,
         ),
         Field("method", "Method", choices=METHODS, initial="POST"),
@@ -104,6 +106,7 @@ class HttpSms(SmsCarrier):
             "text": message.text,
             "media_url": message.media_url,
             "id": str(message.delivery_id),
+            "callback": self.callback_for(message),
             "secret": self.secrets.get("secret", ""),
         }
         settings = self.settings
@@ -134,7 +137,9 @@ class HttpSms(SmsCarrier):
         """
         Return what the gateway tells: {"id", "status"} of a message, {"from", "to", "text"}.
 
-        As JSON or as a form; its address is its secret. `message_id` is the gateway's own
+        As JSON or as a form; its address is its secret. Instead of the id that it gave a message
+        it may name what we gave it: as `reference` our {{id}}, or the token that our {{callback}}
+        ends with; then what it answered us may be lost. `message_id` is the gateway's own
         id of a text that came in, and of what it tells twice.
 
         :raises SuspiciousOperation: for what is neither.
@@ -150,18 +155,25 @@ class HttpSms(SmsCarrier):
             )
             return Heard(texts=[text])
         status = str(told.get("status", "")).lower()
-        if status not in STATUSES or not told.get("id"):
+        own = str(told.get("reference", "")).strip()
+        token = request.GET.get(DELIVERY, "")
+        number = str(told.get("id", "")) or own or token
+        if status not in STATUSES or not number:
             raise SuspiciousOperation("Neither a status nor a text.")
         kind = STATUSES[status]
         if kind is None:
             return Heard()
         event = ProviderEvent(
             provider=self.kind,
-            event_id=f"{told['id']}:{status}",
+            event_id=f"{number}:{status}",
             kind=kind,
             occurred_at=now.astimezone(UTC),
-            provider_message_id=str(told["id"]),
-            detail={"bounce": "hard" if told.get("permanent") in {True, "true", "1"} else "soft"},
+            provider_message_id=str(told.get("id", "")),
+            delivery_id=int(own) if OWN_ID.fullmatch(own) else None,
+            detail={
+                "bounce": "hard" if told.get("permanent") in {True, "true", "1"} else "soft",
+                "delivery": token,
+            },
         )
         return Heard(events=[event])
 

@@ -22,7 +22,7 @@ from messaging.actions.provider_events import ProviderEvent
 from messaging.providers import Field, Outcome, Outgoing, ThrottledError
 from messaging.transports.calls import Heard, HeardText
 from messaging.transports.kept_http import HttpAnswer
-from messaging.transports.sms import SmsCall, SmsCarrier, number_of
+from messaging.transports.sms import DELIVERY, SmsCall, SmsCarrier, number_of
 
 API = "https://api.twilio.com"
 QUIET_ANSWER = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
@@ -85,7 +85,7 @@ class Twilio(SmsCarrier):
         if message.media_url:
             form["MediaUrl"] = message.media_url
         if self.callback:
-            form["StatusCallback"] = self.callback
+            form["StatusCallback"] = self.callback_for(message)
         return SmsCall(
             method="POST",
             url=f"{self.base_url}/2010-04-01/Accounts/{quote(sid, safe='')}/Messages.json",
@@ -152,6 +152,8 @@ class Twilio(SmsCarrier):
             return Heard()
         code = told.get("ErrorCode", "")
         detail: dict[str, Any] = {"code": code} if code else {}
+        # What it was about is said by the address, too: its sid may be in an answer we never got.
+        detail["delivery"] = request.GET.get(DELIVERY, "")
         if kind == "bounced":
             detail["bounce"] = "hard" if code in HARD_ERRORS else "soft"
         event = ProviderEvent(

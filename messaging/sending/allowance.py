@@ -6,7 +6,8 @@ a bucket of tokens that fills by the second and holds those of one second, conne
 leases that end by themselves should their sender die.
 
 The bulk lane leaves a part of both to the urgent one, and takes nothing of a provider
-with a single connection while something urgent waits for it.
+with a single connection, or of less than five messages a second, while something urgent waits
+for it.
 """
 
 from collections.abc import Mapping
@@ -69,7 +70,7 @@ def free_connections(provider: Provider, carrier: Carrier, *, lane: Lane, now: d
     if lane is Lane.URGENT:
         return free
     if limit == 1:
-        return 0 if free and sql.fetch_value(WAITING, channel=provider.channel) else free
+        return 0 if free and urgent_waits(provider) else free
     return free - 1 if not any(name.endswith(Lane.URGENT) for name in held) else free
 
 
@@ -92,8 +93,15 @@ def free_tokens(provider: Provider, *, lane: Lane, most: int) -> int:
     rate = provider.rate_per_second
     if rate is None:
         return most
-    reserve = rate * BURST_SECONDS * URGENT_SHARE if lane is Lane.BULK and rate >= 5 else 0.0
+    reserve = rate * BURST_SECONDS * URGENT_SHARE if lane is Lane.BULK else 0.0
+    if 0 < reserve < 1:  # a part of a message is none
+        reserve = provider.tokens if urgent_waits(provider) else 0.0
     return int(provider.tokens - reserve + 1e-6)
+
+
+def urgent_waits(provider: Provider) -> bool:
+    """Say whether something urgent waits for a provider."""
+    return bool(sql.fetch_value(WAITING, channel=provider.channel))
 
 
 def take(

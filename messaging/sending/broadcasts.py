@@ -16,6 +16,7 @@ from accounts.tenancy.wake import wake
 from contacts import filters
 from messaging.eligibility import Verdict, load_policy
 from messaging.models import Broadcast, BroadcastKind, BroadcastStatus
+from messaging.models.delivery import BROADCAST
 from messaging.models.message import Channel
 
 BATCH = 5_000
@@ -46,7 +47,8 @@ COUNT = """
 #
 # Params  now timestamptz, after bigint (the last one served), most int, and the rule's
 # Returns the last one served now, and how many were looked at
-# Locks   none; delivery_once_per_broadcast refuses a second message
+# Locks   none; delivery_once_per_broadcast (emails, by subscription) and delivery_once_per_number
+#         (texts, by address) refuse a second message
 WRITE = """
     WITH batch AS MATERIALIZED (
         SELECT {subject}.id AS place
@@ -95,7 +97,7 @@ WRITE = """
             coalesce(asked.refusal, CASE WHEN asked.held_until IS NOT NULL THEN asked.held_reason END, ''),
             %(broadcast_id)s,
             '',
-            '',
+            %(step_key)s,
             1,
             '{{}}',
             %(transactional)s,
@@ -218,6 +220,7 @@ class Asked:
             "broadcast_id": broadcast.pk,
             "channel": broadcast.channel,
             "transactional": self.transactional,
+            "step_key": BROADCAST if self.by_text else "",
             "draw": broadcast.split_test_id or 0,
             "share_from": broadcast.share_from,
             "share_to": broadcast.share_to,

@@ -1,17 +1,20 @@
 """Claim queued deliveries, ask again whether they may be sent, settle what died."""
 
 import json
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from accounts.tenancy import current_account_id, sql
+from messaging.actions.provider_events import settle_by_kept
 from messaging.actions.receipts import tell_of_deliveries
 from messaging.eligibility import QUEUED_BEFORE, Policy, Reason, Verdict, load_policy
 from messaging.eligibility.verdict import case
 from messaging.models.broadcast import VALUES
 from messaging.models.delivery import ANSWER, ASK, REPLY
-from messaging.providers import carriers
+from messaging.providers import Outcome, carriers
 from messaging.sending.lanes import Lane
 
 DEAD_SECONDS = 60
@@ -89,6 +92,16 @@ CLAIMED = """
         reason = coalesce(
             asked.refusal, CASE WHEN asked.held_until IS NOT NULL THEN asked.held_reason END, ''
         ),
+        -- Three days are counted from the first hold: from there it stands in the queue anew. A
+        -- hold that ended more than a day ago is none of the same row.
+        queued_at = CASE
+            WHEN
+                asked.refusal IS NULL
+                AND asked.held_until IS NOT NULL
+                AND coalesce(delivery.not_before, '-infinity') < %(now)s::timestamptz - interval '1 day'
+                THEN %(now)s
+            ELSE delivery.queued_at
+        END,
         not_before = CASE
             WHEN asked.refusal IS NULL THEN coalesce(asked.held_until, delivery.not_before)
             ELSE delivery.not_before
@@ -154,8 +167,13 @@ SELECT claimed.* FROM claimed ORDER BY claimed.id
 IN_TURN = "SELECT pg_advisory_xact_lock(hashtext('messaging.claim'), %(account_id)s::integer)"
 COUNT_SENT = """
 INSERT INTO messaging_sentcount (day, number)
-VALUES ((%(now)s::timestamptz AT TIME ZONE %(zone)s)::date, %(number)s)
+VALUES (%(day)s, %(number)s)
 ON CONFLICT (account_id, day) DO UPDATE SET number = messaging_sentcount.number + excluded.number
+"""
+GIVE_BACK = """
+UPDATE messaging_sentcount
+SET number = greatest(0, number - %(number)s)
+WHERE day = %(day)s
 """
 # Whose number it is, where a consent names nobody: a reply is then that contact's.
 NAME_NUMBERS = """
@@ -199,10 +217,16 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Claim:
-    """What one claim did: `seen` deliveries were looked at, `sending` are to be sent."""
+    """
+    What one claim did: `seen` deliveries were looked at, `sending` are to be sent.
+
+    `counted_on` is the day (of the account's zone) whose limit the bulk ones are counted in, in
+    an account that has one.
+    """
 
     seen: int
     sending: list[Claimed]
+    counted_on: date | None = None
 
 
 def settle_and_release(*, now: datetime) -> None:
@@ -212,7 +236,7 @@ def settle_and_release(*, now: datetime) -> None:
     Of what is over by that, failed or given up, the same who listen are told as of what a
     sender writes down.
     """
-    failed = sql.fetch_all(
+    over = sql.fetch_all(
         sql.statement("messaging", "settle_abandoned"),
         dead_before=now - timedelta(seconds=DEAD_SECONDS),
         idempotent=[kind for kind, carrier in carriers().items() if carrier.idempotent],
@@ -223,7 +247,11 @@ def settle_and_release(*, now: datetime) -> None:
         now=now,
         given_up_before=now - GIVEN_UP_AFTER,
     )
-    tell_of_deliveries(ids=[row[0] for row in [*failed, *given_up]], now=now)
+    settled = settle_by_kept(
+        deliveries=[number for number, state in over if state == "unknown"], now=now
+    )
+    failed = [number for number, state in over if state == "failed"]
+    tell_of_deliveries(ids=[*failed, *settled, *(row[0] for row in given_up)], now=now)
 
 
 def take_turn(*, lane: Lane, now: datetime) -> None:
@@ -250,10 +278,13 @@ def claim(
         sql.fetch_value(IN_TURN, account_id=current_account_id())
         policy = load_policy(now=now)
     verdict = verdict_of(policy, channel, lane)
+    exempt = verdict_of(policy, channel, Lane.URGENT)
     left = policy.left_today
     if left is not None and lane is Lane.BULK:
         verdict = verdict if left else policy.until_tomorrow(verdict)
         most = min(most, left) if left else most
+    if lane is Lane.BULK and channel == "sms":
+        verdict = but_exempt(verdict, exempt)
     rows = sql.fetch_dicts(
         claim_statement(channel, lane, verdict, apart(policy, channel)),
         channel=channel,
@@ -266,11 +297,31 @@ def claim(
     sending = [row for row in rows if row["state"] == "sending"]
     if channel == "sms" and sending:
         sql.execute(NAME_NUMBERS, ids=[row["id"] for row in sending])
-    if policy.most_a_day and lane is Lane.BULK and sending:
-        sql.execute(COUNT_SENT, now=now, zone=policy.zone, number=len(sending))
+    counted_on = None
+    if policy.most_a_day and lane is Lane.BULK:
+        counted_on = now.astimezone(ZoneInfo(policy.zone)).date()
+        number = sum(not row["is_transactional"] for row in sending)
+        sql.execute(COUNT_SENT, day=counted_on, number=number)
     # What is not sent is told of here, the rest when its batch is written down.
     tell_of_deliveries(ids=[row["id"] for row in rows if row["state"] != "sending"], now=now)
-    return Claim(len(rows), [as_claimed(row) for row in sending])
+    return Claim(len(rows), [as_claimed(row) for row in sending], counted_on)
+
+
+def give_back(claimed: Claim, outcomes: Sequence[Outcome]) -> None:
+    """
+    Take out of the day's limit what was claimed and has not left: put back, put off, refused.
+
+    Of what is unknown it is not known either: that stays counted.
+    """
+    if claimed.counted_on is not None:
+        bulk = {row.id for row in claimed.sending if not row.is_transactional}
+        unsent = [
+            one
+            for one in outcomes
+            if one.delivery_id in bulk and one.state not in {"sent", "unknown"}
+        ]
+        if unsent:
+            sql.execute(GIVE_BACK, day=claimed.counted_on, number=len(unsent))
 
 
 def verdict_of(policy: Policy, channel: str, lane: Lane) -> Verdict:
@@ -286,6 +337,21 @@ def verdict_of(policy: Policy, channel: str, lane: Lane) -> Verdict:
         return policy.email(**asked)
     nobodys = f"(delivery.is_test OR delivery.broadcast_id IS NOT NULL OR {IS_QUESTION})"
     return policy.sms(**asked, asks=IS_QUESTION, nobodys=nobodys)
+
+
+def but_exempt(verdict: Verdict, exempt: Verdict) -> Verdict:
+    """
+    Return the verdict of the bulk lane: its transactional texts are asked what theirs are.
+
+    Those are of a broadcast to a transactional phone list; nothing holds them.
+    """
+    is_exempt = "delivery.is_transactional"
+    return replace(
+        verdict,
+        refusal=f"CASE WHEN {is_exempt} THEN {exempt.refusal} ELSE {verdict.refusal} END",
+        held_reason=f"CASE WHEN NOT {is_exempt} THEN {verdict.held_reason} END",
+        held_until=f"CASE WHEN NOT {is_exempt} THEN {verdict.held_until} END",
+    )
 
 
 def apart(policy: Policy, channel: str) -> str:

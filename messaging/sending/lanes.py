@@ -2,13 +2,19 @@
 Lanes of the outbox: what is urgent never waits behind what is many.
 
 Urgent is what somebody waits for: transactional messages, tests, replies to keywords
-(which are transactional). Each lane has its own task, its own turns among the accounts
-and its own index of the queue.
+(which are transactional). A text to a whole audience is not, though it may be transactional:
+many of them would be in the way of the one that somebody waits for. Each lane has its own
+task, its own turns among the accounts and its own index of the queue.
 """
 
 from enum import StrEnum
 
-IS_URGENT = "(delivery.is_transactional OR delivery.is_test)"
+from messaging.models.delivery import BROADCAST
+
+# As the queue's two indexes have it.
+IS_URGENT = f"""(
+    (delivery.is_transactional AND NOT delivery.step_key = '{BROADCAST}') OR delivery.is_test
+)"""
 
 
 class Lane(StrEnum):

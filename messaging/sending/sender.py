@@ -12,7 +12,11 @@ from typing import Any, Protocol
 from accounts.tenancy import in_account, sql
 from messaging import tokens
 from messaging.actions.blanks import note_blanks
-from messaging.actions.provider_events import ProviderEvent, record_provider_events
+from messaging.actions.provider_events import (
+    ProviderEvent,
+    record_provider_events,
+    settle_by_kept,
+)
 from messaging.actions.providers import Carriage, carriage_of, note_provider
 from messaging.actions.receipts import tell_of_deliveries
 from messaging.models.message import Channel
@@ -24,6 +28,7 @@ from messaging.sending.claim import (
     Claim,
     Claimed,
     claim,
+    give_back,
     settle_and_release,
     take_turn,
 )
@@ -141,6 +146,7 @@ def send_batch(
     with in_account(account_id):
         for rows, handed in handed_over:
             write_down(rows, handed, heart=heart, now=clock())
+            give_back(claimed, handed.outcomes)
             sent = [one.delivery_id for one in handed.outcomes if one.state == "sent"]
             note_blanks(blanks=batch.frame.blanks, sent=sent, now=clock())
         note_batch(reserved, left, len(claimed.sending), lane, heart=heart, now=clock())
@@ -339,6 +345,8 @@ def write_down(claimed: Sequence[Claimed], handed: Handed, *, heart: Heart, now:
         sender=heart.sender,
         now=now,
     )
+    lost = [one.delivery_id for one in handed.outcomes if one.state == "unknown"]
+    settle_by_kept(deliveries=lost, now=now)
     tell_of_deliveries(ids=[one.delivery_id for one in outcomes], now=now)
     refused = [(rows[one.delivery_id], one) for one in outcomes if one.bounce]
     if refused:

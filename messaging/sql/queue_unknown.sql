@@ -2,7 +2,7 @@
 --
 -- They begin anew: what they cost so far counts no more.
 --
--- Params  list_id bigint, delivery_ids bigint[]
+-- Params  list_id bigint, delivery_ids bigint[], now timestamptz
 -- Returns the ids of those that were unknown
 -- Index   messaging_delivery (primary key)
 UPDATE messaging_delivery
@@ -10,6 +10,7 @@ SET
     state = 'queued',
     reason = '',
     attempts = 0,
+    queued_at = %(now)s,
     not_before = NULL,
     provider_message_id = ''
 WHERE

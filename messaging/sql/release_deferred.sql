@@ -1,6 +1,8 @@
 -- release_deferred: put deliveries back into the queue whose time has come; give up the old.
 --
 -- What the provider has put off for three days has failed; what we held was never attempted.
+-- They are counted from the first hold, at which a delivery is queued anew (claim,
+-- write_outcomes): how long it waited for a provider that was paused says nothing of it.
 --
 -- Params  now timestamptz, given_up_before timestamptz (queued before: three days are over)
 -- Returns the ids of those that are over: they were given up

@@ -1,5 +1,8 @@
 -- settle_by_notice: what a provider tells of a delivery settles one whose outcome was not known.
 --
+-- One that is to be sent again because its connection was lost has arrived, too, if it is told
+-- before its time has come, or before it is claimed again.
+--
 -- Params  delivery_ids bigint[], kinds text[], times timestamptz[] (same order), now timestamptz
 -- Returns the ids of those that were settled: sent, or failed where the provider refused them
 -- Index   messaging_delivery (primary key)
@@ -20,7 +23,18 @@ WITH settled AS (
                 AS given (delivery_id, kind, occurred_at)
         GROUP BY given.delivery_id
     ) AS told
-    WHERE delivery.id = told.delivery_id AND delivery.state = 'unknown'
+    WHERE
+        delivery.id = told.delivery_id
+        AND (
+            delivery.state = 'unknown'
+            OR (delivery.state = 'deferred' AND delivery.reason = 'connection lost')
+            OR (
+                told.state = 'sent'
+                AND delivery.state = 'queued'
+                AND delivery.resend_unknown
+                AND delivery.attempts > 0
+            )
+        )
     RETURNING
         delivery.id,
         delivery.state,

@@ -12,7 +12,18 @@ WITH written AS (
         reason = outcome.reason,
         provider_message_id = outcome.provider_message_id,
         sent_at = CASE WHEN outcome.state = 'sent' THEN %(now)s::timestamptz END,
-        not_before = outcome.retry_at,
+        -- Three days are counted from the first time that it is put off, as at the claim.
+        queued_at = CASE
+            WHEN
+                outcome.retry_at IS NOT NULL
+                AND coalesce(delivery.not_before, '-infinity') < %(now)s::timestamptz - interval '1 day'
+                THEN %(now)s::timestamptz
+            ELSE delivery.queued_at
+        END,
+        not_before = CASE
+            WHEN outcome.state = 'queued' THEN delivery.not_before
+            ELSE outcome.retry_at
+        END,
         -- What was handed back unattempted has cost no attempt.
         attempts = CASE
             WHEN outcome.is_attempted THEN delivery.attempts

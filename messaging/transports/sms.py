@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from messaging import tokens
 from messaging.providers import Carrier, Outcome, Outgoing, ProviderError, ThrottledError
 from messaging.transports.kept_http import (
     HttpAnswer,
@@ -77,6 +78,17 @@ class SmsCarrier(Carrier):
             problem = f"{self.label} answers {answer.status}."
             return Outcome(message.delivery_id, "unknown", LOST, problem=problem)
         return self.outcome(message, answer)
+
+    def callback_for(self, message: Outgoing) -> str:
+        """
+        Return where to call back about one message; "" where nobody can.
+
+        It names the delivery: what the provider calls it may be in an answer that is lost.
+        """
+        if not self.callback or not message.delivery_id:
+            return self.callback
+        token = tokens.sign("delivery", message.account_id, message.delivery_id)
+        return f"{self.callback}?{DELIVERY}={token}"
 
     def refuse_us(self, answer: HttpAnswer) -> None:
         """

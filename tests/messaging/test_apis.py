@@ -203,7 +203,8 @@ class TestWhatIsSent:
         assert form["From"] == ["+18885550100"]
         assert form["Body"] == ["Hello 👟"]
         assert form["MediaUrl"] == ["https://x.example/a.png"]
-        assert form["StatusCallback"] == [carrier.callback]
+        token = tokens.sign("delivery", picture.account_id, picture.delivery_id)
+        assert form["StatusCallback"] == [f"{carrier.callback}?d={token}"]
 
     @pytest.mark.parametrize(
         ("code", "reason"), [(21211, "invalid address"), (21610, "suppressed")]

@@ -474,12 +474,12 @@ class TestReturnedMail:
             assert not Receipt.objects.exists()
 
 
-def twilio(url, token=TOKEN, **form):
-    """Call as Twilio does, with its signature."""
+def twilio(url, token=TOKEN, added="", **form):
+    """Call as Twilio does, with its signature; `added` to the address is not signed."""
     said = url + "".join(f"{name}{form[name]}" for name in sorted(form))
     made = base64.b64encode(hmac.new(token.encode(), said.encode(), hashlib.sha1).digest())
     return post(
-        url,
+        url + added,
         urlencode(form),
         Content_Type="application/x-www-form-urlencoded",
         X_Twilio_Signature=made.decode(),
@@ -527,6 +527,26 @@ class TestTwilio:
             assert (receipt.kind, receipt.detail["bounce"]) == ("bounced", "hard")
             consent = text.phone_list.subscriptions.get()
             assert (consent.state, consent.opt_out_reason) == ("Unsubscribed", "PermanentError")
+
+    def test_what_arrived_settles_one_whose_answer_was_lost(self, acme, connect, text):
+        with in_account(acme.pk):
+            Delivery.objects.update(state="unknown", provider_message_id="")
+        url = f"{connect('twilio')}?d={token_of(text)}"
+
+        status, _ = twilio(
+            url, MessageSid="SM" + "9" * 32, MessageStatus="delivered", To=text.address
+        )
+
+        assert status == 200
+        with in_account(acme.pk):
+            assert Delivery.objects.get().state == "sent"
+
+    def test_a_token_that_was_put_in_is_refused(self, acme, connect, text):
+        told = {"MessageSid": "SM" + "9" * 32, "MessageStatus": "failed", "To": text.address}
+
+        status, _ = twilio(connect("twilio"), added=f"?d={token_of(text)}", **told)
+
+        assert status == 403
 
     def test_a_forged_one_is_refused(self, acme, connect, text):
         url = connect("twilio")
@@ -610,6 +630,24 @@ class TestGateway:
         with in_account(acme.pk):
             assert Delivery.objects.get(provider="http_sms").state == "sent"
             assert InboundText.objects.get().text == "Hello"
+
+    @pytest.mark.parametrize("said", ["reference", "callback"])
+    def test_settles_one_whose_answer_was_lost(self, acme, connect, said):
+        url = connect("http_sms")
+        with in_account(acme.pk):
+            lost = QueuedTextFactory.create(state="unknown", provider="http_sms")
+        if said == "callback":
+            url = f"{url}?d={token_of(lost)}"
+        told = {
+            "status": "delivered",
+            **({"reference": str(lost.pk)} if said != "callback" else {}),
+        }
+
+        status, _ = post(url, json.dumps(told), Content_Type="application/json")
+
+        assert status == 200
+        with in_account(acme.pk):
+            assert Delivery.objects.get().state == "sent"
 
 
 @pytest.fixture(autouse=True)

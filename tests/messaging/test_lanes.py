@@ -8,7 +8,8 @@ import pytest
 
 from accounts.tenancy import in_account
 from messaging import tasks
-from messaging.models import Delivery, Provider
+from messaging.eligibility import load_policy
+from messaging.models import Delivery, Provider, SendingRules
 from messaging.providers import Carrier, Outcome, ProviderError, ThrottledError, carriers
 from messaging.sending.allowance import allowance, take
 from messaging.sending.backoff import provider_pause, recipient_pause
@@ -164,6 +165,22 @@ class TestRate:
         assert granted[Lane.BULK].messages == 8
         assert granted[Lane.URGENT].messages == 10
 
+    @pytest.mark.parametrize("rate", [0.5, 1.0, 4.9])
+    def test_that_is_low_is_left_to_the_urgent_that_wait(self, acme, now, scripted, queue, rate):
+        with in_account(acme.pk):
+            Provider.objects.update(rate_per_second=rate)
+
+        def granted(lane):
+            with in_account(acme.pk):
+                provider = Provider.objects.get()
+                return allowance(provider, Scripted({}), lane=lane, most=99, now=now).messages
+
+        alone = granted(Lane.BULK)
+        queue("urgent@mail.example", is_transactional=True)
+
+        assert alone == granted(Lane.URGENT) == max(1, int(rate))
+        assert granted(Lane.BULK) == 0
+
     def test_says_that_there_is_no_more_for_now(self, acme, scripted, queue, turn):
         with in_account(acme.pk):
             Provider.objects.update(rate_per_second=1.0)
@@ -296,6 +313,64 @@ class TestThrottling:
         assert states(acme) == {"a@mail.example": "queued"}
 
 
+class TestDayLimit:
+    """What has not left spends nothing of the day's limit."""
+
+    @pytest.fixture(autouse=True)
+    def limit(self, acme, now):
+        with in_account(acme.pk):
+            SendingRules.objects.create(most_a_day=2, updated_at=now)
+
+    @pytest.fixture
+    def answers(self, monkeypatch):
+        """Have the provider answer so from now on."""
+
+        def begin(answer):
+            monkeypatch.setattr(Scripted, "answer", staticmethod(answer))
+
+        return begin
+
+    def left(self, acme, now):
+        with in_account(acme.pk):
+            return load_policy(now=now).left_today
+
+    def test_is_spent_by_what_was_sent_or_is_unknown(
+        self, acme, now, scripted, queue, turn, answers
+    ):
+        kept = {"a@mail.example": "sent", "b@mail.example": "unknown"}
+        answers(lambda message: Outcome(message.delivery_id, kept[message.address]))
+        queue(*kept)
+
+        turn()
+
+        assert self.left(acme, now) == 0
+
+    @pytest.mark.parametrize("state", ["deferred", "failed"])
+    def test_is_given_back_by_what_was_put_off(
+        self, acme, now, scripted, queue, turn, answers, state
+    ):
+        answers(lambda message: Outcome(message.delivery_id, state))
+        queue("a@mail.example", "b@mail.example")
+
+        turn()
+
+        assert self.left(acme, now) == 2
+
+    def test_is_given_back_by_what_was_not_attempted(
+        self, acme, now, scripted, queue, turn, answers
+    ):
+        def throttle(_message):
+            raise ThrottledError("421 later")
+
+        answers(throttle)
+        queue("a@mail.example", "b@mail.example")
+        turn()
+        answers(lambda message: Outcome(message.delivery_id))
+        turn(now + timedelta(minutes=1))
+
+        assert states(acme) == {"a@mail.example": "sent", "b@mail.example": "sent"}
+
+
 class TestRecipientPutOff:
     @pytest.fixture(autouse=True)
     def greylisting(self, scripted, monkeypatch):
@@ -326,10 +401,17 @@ class TestRecipientPutOff:
             assert Provider.objects.get().throttled_until is None
 
     def test_has_failed_after_three_days(self, acme, now, queue, turn):
-        queue("grey@mail.example", queued_at=now - timedelta(days=3))
+        queue("grey@mail.example", queued_at=now - timedelta(days=9))
         turn()
+        with in_account(acme.pk):
+            Delivery.objects.update(not_before=now + timedelta(days=3) - timedelta(minutes=1))
 
-        turn(now + timedelta(minutes=5))
+        turn(now + timedelta(days=3) - timedelta(minutes=1))
+        with in_account(acme.pk):
+            grey = Delivery.objects.get()
+            assert grey.state == "deferred"
+            assert grey.not_before is not None
+        turn(grey.not_before)
 
         with in_account(acme.pk):
             grey = Delivery.objects.get()

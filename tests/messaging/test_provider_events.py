@@ -137,6 +137,24 @@ class TestProviderEvents:
         assert (refused.state, refused.reason) == ("failed", "provider rejected")
         assert Intake.objects.get().properties["did"] == "sent"
 
+    @pytest.mark.parametrize(
+        ("fields", "state"),
+        [
+            ({"state": "deferred", "reason": "connection lost"}, "sent"),
+            ({"state": "queued", "attempts": 1}, "sent"),
+            # Put off by the mailbox itself, or never handed over.
+            ({"state": "deferred", "reason": "provider rejected (451 later)"}, "deferred"),
+            ({"state": "queued", "attempts": 0}, "queued"),
+        ],
+    )
+    def test_spare_who_got_it_a_second_copy(self, send, told, now, fields, state):
+        again = send(resend_unknown=True, provider_message_id="a", sent_at=None, **fields)
+
+        record_provider_events([told(again, "delivered")], now=now)
+
+        again.refresh_from_db()
+        assert again.state == state
+
     def test_that_come_before_the_sender_wrote_are_found_later(self, acme, told, now):
         with in_account(acme.pk):
             person = SubscriptionFactory()

@@ -1,18 +1,20 @@
 """A turn of the sender, with the sandbox for a provider."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from accounts.models import Heartbeat
 from accounts.tenancy import in_account
 from contacts.models import Intake, Listener
-from messaging import actions, tasks
+from messaging import actions, tasks, tokens
+from messaging.actions.provider_events import ProviderEvent, record_provider_events
+from messaging.actions.settling import send_again
 from messaging.models import Delivery, Provider, SandboxMessage
 from messaging.providers import Carrier, Outcome, Outgoing, carriers
 from messaging.sending.claim import claim, settle_and_release
 from messaging.sending.heart import Heart
-from messaging.sending.sender import hand_over, serve
+from messaging.sending.sender import Handed, hand_over, serve, write_down
 from tests.factories import (
     CommittedMessageFactory,
     ContactFactory,
@@ -227,6 +229,74 @@ class TestDeferred:
             delivery.refresh_from_db()
             assert (delivery.state, delivery.reason) == ("skipped", "frequency-cap")
 
+    def held(self, queued_at):
+        """A text that the law holds from 21 o'clock to 8, in New York."""
+        phones = PhoneListFactory.create(kind="Marketing")
+        consent = PhoneSubscriptionFactory.create(phone_list=phones, phone_e164="+12125550123")
+        return QueuedTextFactory.create(
+            phone_list=phones, address=consent.phone_e164, queued_at=queued_at
+        )
+
+    def test_three_days_begin_when_it_is_first_held(self, acme, turn):
+        night = datetime.fromisoformat("2026-11-18T04:00:00+00:00")
+        with in_account(acme.pk):
+            text = self.held(night - timedelta(days=4))
+
+        turn(night)
+        turn(night + timedelta(hours=12))
+
+        with in_account(acme.pk):
+            text.refresh_from_db()
+            assert text.state == "sent"
+
+    def test_three_days_go_on_while_it_is_held_again(self, acme, turn):
+        night = datetime.fromisoformat("2026-11-18T04:00:00+00:00")
+        with in_account(acme.pk):
+            text = self.held(night)
+            Provider.objects.create(
+                channel="sms", kind="sandbox", is_default=True, paused_at=night, updated_at=night
+            )
+
+        for days in range(4):
+            at = night + timedelta(days=days)
+            turn(at + timedelta(hours=12))
+            with in_account(acme.pk):
+                Provider.objects.update(paused_at=None)
+            turn(at)
+            with in_account(acme.pk):
+                Provider.objects.update(paused_at=night)
+
+        with in_account(acme.pk):
+            text.refresh_from_db()
+            assert (text.queued_at, text.state) == (night, "skipped")
+
+    def test_of_last_week_is_put_off_again_and_not_given_up(self, acme, now, heart):
+        with in_account(acme.pk):
+            unknown = QueuedEmailFactory.create(
+                state="unknown", queued_at=now - timedelta(days=7), attempts=3
+            )
+            send_again(list=unknown.list, deliveries=[unknown.pk], now=now)
+            taken = claim(channel="email", provider="smtp", sender=heart.sender, most=1, now=now)
+            handed = Handed([Outcome(unknown.pk, "deferred", "provider rejected (451 later)")])
+            write_down(taken.sending, handed, heart=heart, now=now)
+
+            settle_and_release(now=now + timedelta(minutes=5))
+
+            unknown.refresh_from_db()
+            assert unknown.state == "queued"
+
+    def test_by_the_mailbox_counts_from_there(self, acme, now, heart):
+        with in_account(acme.pk):
+            late = QueuedEmailFactory.create(queued_at=now - timedelta(days=7))
+            taken = claim(channel="email", provider="smtp", sender=heart.sender, most=1, now=now)
+            handed = Handed([Outcome(late.pk, "deferred", "provider rejected (451 later)")])
+            write_down(taken.sending, handed, heart=heart, now=now)
+
+            settle_and_release(now=now + timedelta(minutes=5))
+
+            late.refresh_from_db()
+            assert late.state == "queued"
+
     def test_tells_who_listens_what_was_given_up(self, acme, now, turn):
         with in_account(acme.pk):
             queued_at = now - timedelta(days=3)
@@ -273,6 +343,20 @@ class TestSettling:
     def test_parks_what_smtp_held_unless_the_step_says_resend(self, acme, now, resend, state):
         with in_account(acme.pk):
             delivery = self.abandoned(now, provider="smtp", resend_unknown=resend)
+
+            settle_and_release(now=now)
+
+            delivery.refresh_from_db()
+            assert delivery.state == state
+
+    @pytest.mark.parametrize("resend", [False, True])
+    @pytest.mark.parametrize(("told", "state"), [("delivered", "sent"), ("failed", "failed")])
+    def test_believes_what_was_told_meanwhile(self, acme, now, resend, told, state):
+        with in_account(acme.pk):
+            delivery = self.abandoned(now, provider="twilio", resend_unknown=resend)
+            token = tokens.sign("delivery", acme.pk, delivery.pk)
+            event = ProviderEvent("twilio", "e-1", told, now, detail={"delivery": token})
+            record_provider_events([event], now=now)
 
             settle_and_release(now=now)
 
@@ -343,6 +427,25 @@ class TestHandOver:
 
         assert [one.state for one in handed.outcomes] == ["sent", "unknown", "queued"]
         assert handed.error
+
+
+class TestWriteDown:
+    """What was told while a message was on its way is believed, whatever became of the answer."""
+
+    @pytest.mark.parametrize("resend", [False, True])
+    def test_settles_a_lost_answer_by_what_was_told(self, acme, now, heart, resend):
+        with in_account(acme.pk):
+            delivery = QueuedEmailFactory.create(resend_unknown=resend)
+            taken = claim(channel="email", provider="smtp", sender=heart.sender, most=1, now=now)
+            token = tokens.sign("delivery", acme.pk, delivery.pk)
+            event = ProviderEvent("smtp", "e-1", "delivered", now, detail={"delivery": token})
+            record_provider_events([event], now=now)
+            handed = Handed([Outcome(delivery.pk, "unknown", "connection lost")])
+
+            write_down(taken.sending, handed, heart=heart, now=now)
+
+            delivery.refresh_from_db()
+            assert delivery.state == "sent"
 
 
 class Letters(list[Outgoing]):
