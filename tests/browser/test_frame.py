@@ -12,7 +12,8 @@ from accounts.actions import create_integration
 from accounts.models import Account, List, User
 from accounts.tenancy import in_account
 from conductor.data_directory import CODE
-from contacts.models import Contact, ProfileField
+from conductor.webhooks.segment_source.actions import save_source
+from contacts.models import Contact, ProfileField, ProfileFieldGroup, SegmentMapping
 from tests.factories import (
     ExternalEventFactory,
     ListFactory,
@@ -139,6 +140,31 @@ def test_the_account_menu_lists_the_accounts(
     expect(page.get_by_role("link", name="Acme Shoes", exact=True)).to_be_visible()
 
 
+def fill_segment(customers: List) -> None:
+    """Give the pages of Segment something to show."""
+    group = ProfileFieldGroup.objects.create(list=customers, name="Engage Audiences")
+    field = ProfileField.objects.create(
+        list=customers, group=group, name="Shoppers of the autumn", data_type="CheckBox"
+    )
+    SegmentMapping.objects.create(
+        name="Shoppers",
+        list=customers,
+        event_type="track",
+        event_name="Audience Entered",
+        audience_key="shoppers_of_the_autumn",
+        values={str(field.pk): "useAudienceKey"},
+        created_at=customers.created_at,
+        modified_at=customers.created_at,
+    )
+    save_source(
+        write_key="segment-write-key",
+        url="",
+        lists=[customers.pk],
+        user_id_fields={},
+        now=customers.created_at,
+    )
+
+
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (360, "dark")])
 def test_pages_are_accessible_and_fit(
     live: LiveServer,
@@ -155,6 +181,7 @@ def test_pages_are_accessible_and_fit(
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     with in_account(acme.pk):
         contact = Contact.objects.get()
+        fill_segment(customers)
     root, listed = "/a/acme-shoes/", f"/a/acme-shoes/lists/{customers.pk}/"
     found = {}
     for address in (
