@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from accounts.tenancy import sql
+from conductor.webhooks.models import Kind
 
 LISTENS = """
     SELECT EXISTS (
@@ -43,5 +44,6 @@ NOTE = """
 
 def note(kinds: Sequence[str], rows: str, params: Mapping[str, Any]) -> None:
     """Note the rows of a SELECT for the endpoints that hear of their kinds."""
-    if sql.fetch_value(LISTENS, kinds=list(kinds)):
+    known = [kind for kind in kinds if kind in Kind.values]
+    if known and sql.fetch_value(LISTENS, kinds=known):
         sql.execute(NOTE.replace("{rows}", rows), **params)

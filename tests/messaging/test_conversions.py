@@ -178,7 +178,8 @@ class TestAnOrder:
         delivery = send()
         order(now - HOUR)
 
-        with django_assert_num_queries(2):
+        # It is written, and asked who listens: conversations and segments, webhooks.
+        with django_assert_num_queries(3):
             write_receipts([CameBack(delivery.pk, "clicked", now)], now=now)
 
     def test_among_a_thousand_is_not_asked_by_itself(self, send, now, monkeypatch):

@@ -14,6 +14,7 @@ from conductor.webhooks.upkeep import forget_old
 from contacts.actions.erasure import erase
 from contacts.actions.leaving import unsubscribe_many
 from contacts.actions.subscriptions import subscribe, unsubscribe
+from contacts.models import Contact
 from messaging.actions.receipts import CameBack, tell_of_deliveries, write_receipts
 from tests.engine.other_side import Script, answer
 from tests.factories import DeliveryFactory
@@ -265,10 +266,8 @@ class TestSegment:
         listen(format="segment")
         joined()
         unsubscribe(list=world.in_list, email="ann@mail.example", now=world.now, method="page")
-        contact = Happening.objects.first().contact_id
-        sent = DeliveryFactory(
-            list=world.in_list, contact_id=contact, state="sent", sent_at=world.now
-        )
+        contact = Contact.objects.get(email_norm="ann@mail.example")
+        sent = DeliveryFactory(list=world.in_list, contact=contact, state="sent", sent_at=world.now)
         tell_of_deliveries(ids=[sent.pk], now=world.now)
 
         deliverer.make_all()
@@ -316,9 +315,10 @@ class TestUpkeep:
         shop.behaviours["/"] = answer(500, b"who is ann@mail.example?")
         joined()
         deliverer.make_all()
-        contact = Happening.objects.get().contact_id
+        assert Happening.objects.count() == 1
+        contact = Contact.objects.get(email_norm="ann@mail.example")
 
-        erase(contacts=[contact], now=world.now, source="page")
+        erase(contacts=[contact.pk], now=world.now, source="page")
         world.now += timedelta(minutes=1)
         deliverer.make_all()
 
