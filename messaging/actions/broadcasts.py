@@ -20,7 +20,7 @@ from messaging.models import (
     SavedMessage,
     SmsMessage,
 )
-from messaging.models.broadcast import VALUES
+from messaging.models.broadcast import FORWARDED, VALUES
 from messaging.models.message import Channel
 from messaging.models.sms import MessageType
 
@@ -203,7 +203,14 @@ def send_transaction(
 
 
 def send_again(*, delivery: Delivery, now: datetime, address: str = "", by: By = None) -> Delivery:
-    """Queue a transaction once more, as it was, to whom it went or to another address."""
+    """
+    Queue a transaction once more, as it was, to whom it went or to another address.
+
+    To another address it says what it said, but its links and its pixel are nobody's: a stranger
+    chooses nothing in the recipient's name, and what the stranger reads the recipient has not.
+    """
+    is_forwarded = bool(address) and address.lower() != delivery.address.lower()
+    event = delivery.event_properties | ({FORWARDED: True} if is_forwarded else {})
     made = Delivery.objects.create(
         channel=delivery.channel,
         list_id=delivery.list_id,
@@ -213,7 +220,7 @@ def send_again(*, delivery: Delivery, now: datetime, address: str = "", by: By =
         address=address or delivery.address,
         state="queued",
         broadcast_id=delivery.broadcast_id,
-        event_properties=delivery.event_properties,
+        event_properties=event,
         is_transactional=True,
         queued_at=now,
     )

@@ -12,6 +12,8 @@ from messaging.models.sms import PhoneList, SmsMessage
 
 # What a transaction brings for its template, among its event's: {field id: value}.
 VALUES = ">profile"
+# Beside it, of one that is sent on to somebody else: what comes back of it is nobody's.
+FORWARDED = ">forwarded"
 
 
 def no_names() -> list[str]:

@@ -22,6 +22,7 @@ from messaging.mime import (
     with_preheader,
 )
 from messaging.models import CommittedMessage
+from messaging.models.broadcast import FORWARDED
 from messaging.models.message import LITERAL, Channel
 from messaging.providers import Outgoing
 from messaging.purchases import Key, order_named, orders_of
@@ -208,8 +209,13 @@ def context_of(
         },
         "now": now.isoformat(),
         "time_zone": zone,
-        **(plan.addresses(row.account_id, row.id) if plan is not None else {}),
+        **(plan.addresses(row.account_id, known_as(row)[1]) if plan is not None else {}),
     }
+
+
+def known_as(row: Claimed) -> tuple[int, int]:
+    """Return the message and delivery that an email's links name: none in one that is sent on."""
+    return (0, 0) if row.event.get(FORWARDED) else (row.message_id, row.id)
 
 
 def coupon_of(row: Claimed, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -325,8 +331,9 @@ class Finisher:
         html = with_preheader(parts["html"], parts["preheader"])
         if self.plan is None:
             return html
+        message_id, delivery_id = known_as(row)
         return self.plan.fill(
-            html, account_id=row.account_id, message_id=row.message_id, delivery_id=row.id
+            html, account_id=row.account_id, message_id=message_id, delivery_id=delivery_id
         )
 
     def headers(self, row: Claimed) -> tuple[tuple[str, str], ...]:

@@ -28,7 +28,8 @@ written AS (
     SELECT
         delivery.id,
         delivery.list_id,
-        delivery.contact_id,
+        -- What was sent on a stranger has read.
+        CASE WHEN delivery.event_properties -> '>forwarded' IS NULL THEN delivery.contact_id END,
         delivery.channel,
         CASE
             WHEN given.occurred_at >= delivery.sent_at + make_interval(secs => %(too_soon)s) THEN given.kind

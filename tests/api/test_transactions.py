@@ -1,11 +1,16 @@
 """Messages sent one by one, and texts; who may not get them, and sending them once more."""
 
+import re
+from html import unescape
+
 import pytest
 
 from accounts.tenancy import in_account
 from contacts.models import Contact, Subscription
+from messaging import tokens
+from messaging.actions.provider_events import ProviderEvent, record_provider_events
 from messaging.actions.suppressions import suppress
-from messaging.models import Delivery, SandboxMessage
+from messaging.models import Delivery, Receipt, SandboxMessage, SavedMessage, Suppression
 from tests.api.test_broadcasts import reached, send_all
 from tests.factories import (
     PhoneListFactory,
@@ -125,6 +130,43 @@ class TestTransactionalMessage:
             assert all("4711" in row.html for row in SandboxMessage.objects.all())
         for key in ("nonsense", "00000000-0000-0000-0000-000000000001"):
             assert wire.refused("POST", f"{url}/Resend/{key}")[0] == 404
+
+    def test_that_is_sent_on_is_nobodys(self, wire, acme, url, message, now):
+        with in_account(acme.pk):
+            html = (
+                '<a href="https://shop.example/">Shop</a> <a href="{{ preferences_url }}">P</a>'
+                ' <a href="{{ browser_url }}">B</a> <a href="{{ event.x }}">X</a>'
+            )
+            SavedMessage.objects.filter(pk=message.pk).update(html=html)
+        wire.post(f"{url}/Message", {"emailAddress": "new@mail.example"})
+        send_all(acme)
+        (row,) = wire.get(f"{url}/Activity")
+
+        wire.post(f"{url}/Resend/{row['resendKey']}?forwardAddress=friend@mail.example")
+        wire.post(f"{url}/Resend/{row['resendKey']}?forwardAddress=New@mail.example")
+        send_all(acme)
+
+        with in_account(acme.pk):
+            names = {}
+            for sent in SandboxMessage.objects.order_by("pk"):
+                found = re.findall(r"/(?:t/c|t/o|m/p|m/b)/([\w-]+)", unescape(sent.html))
+                read = [
+                    tokens.read(kind, token)
+                    for token in found
+                    for kind in ("click", "open", "preferences", "browser")
+                ]
+                names[sent.delivery_id] = {one.numbers[0] for one in read if one}
+                assert len(found) == 4
+            first, forward, again = sorted(names)
+            assert names == {first: {first}, forward: {0}, again: {again}}
+            token = tokens.sign("delivery", acme.pk, forward)
+            told = {"opened": {}, "bounced": {"bounce": "hard"}}
+            for kind, detail in told.items():
+                event = ProviderEvent("smtp", kind, kind, now, detail={**detail, "delivery": token})
+                record_provider_events([event], now=now)
+            receipts = list(Receipt.objects.values_list("kind", "contact_id").order_by("kind"))
+            assert receipts == [("bounced", None), ("opened", None)]
+            assert not Suppression.objects.exists()
 
     def test_is_listed(self, wire, url, message):
         (shown,) = wire.get(url.rpartition("/")[0])
