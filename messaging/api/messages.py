@@ -39,7 +39,7 @@ from messaging.api.reporting import (
 )
 from messaging.api.saved_messages import UTF_8
 from messaging.models import Broadcast, BroadcastKind, CommittedMessage
-from messaging.models.message import Channel
+from messaging.models.message import UNTRACKED, UTM_CAMPAIGN, UTM_CONTENT, Channel
 from messaging.reports import Scope
 
 messages = Frame("", integration="email", tag="Message")
@@ -48,6 +48,7 @@ MESSAGES = "/email/v1/List/{list_id}/Message"
 MESSAGE = MESSAGES + "/{message_id}"
 OURS = "/conductor/v1/List/{list_id}/Message/{message_id}"
 LEVELS = ["List", "Message"]
+MOST_LABEL = 120
 NAMES = {
     "subject": "subject",
     "from_name": "fromName",
@@ -260,6 +261,13 @@ def committed(in_list: List, body: MessageIn, request: WireRequest) -> Committed
     if not (content["html"].strip() or content["text"].strip()):
         raise InvalidParameterError("bodyHtml")
     content.pop("mjml", None)
+    labels = {
+        UTM_CAMPAIGN: body.google_analytics_campaign_name.strip()[:MOST_LABEL],
+        UTM_CONTENT: body.google_analytics_campaign_content.strip()[:MOST_LABEL],
+    }
+    content |= {key: label for key, label in labels.items() if label}
+    if not body.enable_tracking:
+        content[UNTRACKED] = True
     name = content["subject"][:120]
     return keep(in_list=in_list, channel=Channel.EMAIL, name=name, content=content, now=request.now)
 

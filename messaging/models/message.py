@@ -8,6 +8,8 @@ from messaging.models.campaign import Campaign
 
 # Marks in a committed text's content: it is for one person alone; it is no template.
 PERSONAL, LITERAL = "is_personal", "is_literal"
+# And in an email's: nobody sees what comes of it; what its links tell Google Analytics.
+UNTRACKED, UTM_CAMPAIGN, UTM_CONTENT = "is_untracked", "utm_campaign", "utm_content"
 
 
 class Channel(models.TextChoices):
@@ -51,7 +53,8 @@ class CommittedMessage(TenantModel):
     """
     A frozen copy of a message, as a step committed it. Never changed, only added.
 
-    `content` for email: subject, preheader, from_name, from_email, reply_to, html, text;
+    `content` for email: subject, preheader, from_name, from_email, reply_to, html, text, of some
+    `is_untracked` (true), `utm_campaign` and `utm_content`;
     for SMS: text, media_url, of some `is_personal` and `is_literal` (true). `name` is the message's name at that time.
     """
 

@@ -81,11 +81,12 @@ def international(netloc: str) -> str:
         return ""
 
 
-def with_analytics(url: str, campaign: str) -> str:
+def with_analytics(url: str, campaign: str, content: str = "") -> str:
     """Add Google Analytics parameters to an address; those that it has stay."""
     parts = urlsplit(url)
     given = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
     added = {"utm_source": "conductor", "utm_medium": "email", "utm_campaign": campaign}
+    added["utm_content"] = content
     more = urlencode({name: value for name, value in added.items() if value and name not in given})
     query = "&".join(filter(None, (parts.query, more)))
     return urlunsplit((parts.scheme, parts.netloc, parts.path, query, parts.fragment))

@@ -11,12 +11,13 @@ import html as markup
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from messaging import tokens
+from messaging.models.message import UNTRACKED, UTM_CAMPAIGN, UTM_CONTENT
 from messaging.tracking.links import CLICK, OPEN, PAGES, web_address, with_analytics
 from messaging.tracking.rules import Rules, is_within
 from messaging.tracking.shown import ADDRESS, WAYS_OUT, shows, surely_shown
@@ -69,7 +70,7 @@ class Plan:
     links: tuple[str, ...]
     hosts: frozenset[str]
     pages: tuple[str, ...]
-    campaign: str
+    labels: tuple[str, str]  # what the links tell Google Analytics: utm_campaign, utm_content
     rules: Rules
     missing: tuple[str, ...]
 
@@ -116,7 +117,7 @@ class Filling:
         if not url:
             return written if not STARTS_WEB.match(written) else "#"
         if not target:
-            url = analysed(url, self.plan.rules, self.plan.campaign)
+            url = analysed(url, self.plan.rules, self.plan.labels)
         host = urlsplit(url).hostname or ""
         # A host that came with the data is linked as it is: our name vouches for no such place.
         if not self.plan.rules.tracks_clicks or not (target or self.plan.is_trusted(host)):
@@ -132,14 +133,17 @@ def plan_of(content: Mapping[str, Any], *, name: str, rules: Rules, transactiona
     """
     Make a message ready; the same message and rules give the same plan, from memory.
 
-    `content`: subject, preheader, from_name, html, text; templates all.
+    `content`: subject, preheader, from_name, html, text; templates all. A message may forbid
+    what its list allows: that its opens and clicks are seen; and name its campaign itself.
     """
+    if content.get(UNTRACKED):
+        rules = replace(rules, tracks_opens=False, tracks_clicks=False)
     parts = tuple(str(content.get(part, "")) for part in ("subject", "preheader", "from_name"))
     return _plan(
         parts,
         str(content.get("html", "")),
         str(content.get("text", "")),
-        name,
+        (str(content.get(UTM_CAMPAIGN) or name), str(content.get(UTM_CONTENT) or "")),
         rules,
         transactional,
     )
@@ -150,12 +154,12 @@ def _plan(
     parts: tuple[str, ...],
     html: str,
     text: str,
-    name: str,
+    labels: tuple[str, str],
     rules: Rules,
     transactional: bool,  # noqa: FBT001
 ) -> Plan:
     footer = Footer(html, text, rules, transactional=transactional)
-    links = Links(rules, name)
+    links = Links(rules, labels)
     marked = footer.on_html(links.mark(html)) if html.strip() else html
     if html.strip() and rules.tracks_opens:
         marked = before_end(marked, PIXEL_MARK)
@@ -173,7 +177,7 @@ def _plan(
         links=tuple(links.targets),
         hosts=frozenset(links.hosts),
         pages=tuple(page for page in PAGES if page in said),
-        campaign=name,
+        labels=labels,
         rules=rules,
         missing=tuple(footer.missing()),
     )
@@ -182,9 +186,9 @@ def _plan(
 class Links:
     """Finds the links of one message's HTML and marks them."""
 
-    def __init__(self, rules: Rules, campaign: str) -> None:
+    def __init__(self, rules: Rules, labels: tuple[str, str]) -> None:
         self.rules = rules
-        self.campaign = campaign
+        self.labels = labels
         self.targets: list[str] = []
         self.hosts: set[str] = set()
 
@@ -206,7 +210,7 @@ class Links:
             if not url:
                 return written
             self.hosts.add(urlsplit(url).hostname or "")
-            return self.place(analysed(url, self.rules, self.campaign), "")
+            return self.place(analysed(url, self.rules, self.labels), "")
         leads = written[: first.start()].strip()
         if any(page in written for page in PAGES) or (leads and not STARTS_WEB.match(leads)):
             return written
@@ -237,10 +241,10 @@ def written_host(leads: str) -> str:
     return (urlsplit(f"{scheme}://{host}/").hostname or "") if slash else ""
 
 
-def analysed(url: str, rules: Rules, campaign: str) -> str:
+def analysed(url: str, rules: Rules, labels: tuple[str, str]) -> str:
     """Add Google Analytics parameters where the list has them for that host."""
     host = urlsplit(url).hostname or ""
-    return with_analytics(url, campaign) if is_within(host, rules.analytics_domains) else url
+    return with_analytics(url, *labels) if is_within(host, rules.analytics_domains) else url
 
 
 class Footer:

@@ -245,6 +245,21 @@ class TestMessage:
         assert refusal[:2] == (400, "ERROR_INVALID_PARAMETER")
         assert refusal[2].startswith(f"An invalid value was supplied for {named}.")
 
+    def test_is_tracked_as_it_says(self, wire, messages, acme, shop, people):
+        with in_account(acme.pk):
+            shop.enable_google_analytics = True
+            shop.google_tracking_domains = ["shop.example"]
+            shop.save()
+        named = {"googleAnalyticsCampaignName": "Spring", "googleAnalyticsCampaignContent": "Top"}
+
+        wire.post(messages, {**HELLO, **named, "enableTracking": False})
+        send_all(acme)
+
+        with in_account(acme.pk):
+            html = SandboxMessage.objects.get(address="grace@mail.example").html
+        assert "/t/" not in html
+        assert "utm_campaign=Spring&amp;utm_content=Top" in html
+
     def test_goes_to_all_with_a_filter_that_is_empty(self, wire, messages, acme, people):
         wire.post(messages, {**HELLO, "filter": {"compareType": "", "values": [], "filters": []}})
 

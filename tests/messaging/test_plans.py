@@ -141,6 +141,27 @@ class TestLinks:
             "https://notacme.example/?utm_source=mine#top",
         )
 
+    def test_tell_analytics_what_the_message_says(self):
+        rules = replace(RULES, analytics_domains=("acme.example",))
+        html = '<a href="https://acme.example/">x</a>'
+        content = {"html": html, "utm_campaign": "Spring", "utm_content": "Top & tail"}
+
+        links = plan_of(content, name="We miss you", rules=rules, transactional=True).links
+
+        told = "utm_source=conductor&utm_medium=email&utm_campaign=Spring"
+        assert links == (f"https://acme.example/?{told}&utm_content=Top+%26+tail",)
+
+    def test_stay_and_no_pixel_is_added_where_the_message_is_not_tracked(self):
+        rules = replace(RULES, tracks_opens=True)
+        html = '<a href="https://acme.example/">x</a>'
+
+        ready = plan_of(
+            {"html": html, "is_untracked": True}, name="", rules=rules, transactional=True
+        )
+
+        sent = ready.fill(ready.sources["html"][0], account_id=7, message_id=3, delivery_id=9)
+        assert sent == html
+
 
 class TestWebAddress:
     @pytest.mark.parametrize(
