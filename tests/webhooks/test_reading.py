@@ -12,7 +12,7 @@ from conductor.webhooks.models import Endpoint, Happening, Reading
 from conductor.webhooks.reading import read
 from tests.engine.test_two_connections import elsewhere
 from tests.engine.world import World
-from tests.factories import EnrollmentFactory
+from tests.factories import EnrollmentFactory, ListFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -96,6 +96,17 @@ class TestReading:
         assert person.state == "Unsubscribed"
         assert ("unsubscribed", person.contact_id, {"method": "action"}) in told
         assert len(told) == 2
+
+    def test_tells_whom_a_step_puts_on_another_list(self, acme, world):
+        with in_account(acme.pk):
+            person, other = world.person(), ListFactory(name="News")
+            world.live("{key: on, action: {subscribe: News}}\n{key: pause, wait: {for: P1D}}")
+            world.happen(person)
+            world.tick()
+
+        assert ("subscribed", person.contact_id, {"method": "action"}) in read_all(acme)
+        with in_account(acme.pk):
+            assert Happening.objects.get(kind="subscribed").list_id == other.pk
 
     def test_of_test_runs_nobody_hears(self, acme, world):
         with in_account(acme.pk):
