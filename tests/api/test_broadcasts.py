@@ -1,8 +1,11 @@
 """Messages to audiences: who gets them, when, why others do not, and what came of them."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account
 from accounts.tenancy import in_account
@@ -244,6 +247,19 @@ class TestMessage:
 
         assert refusal[:2] == (400, "ERROR_INVALID_PARAMETER")
         assert refusal[2].startswith(f"An invalid value was supplied for {named}.")
+
+    def test_is_listed_without_its_body(self, wire, messages, shop):
+        for _ in range(2):
+            wire.post(messages, {**HELLO, "bodyHtml": "<p>" + "x" * 1000})
+
+        with CaptureQueriesContext(connections["default"]) as asked:
+            shown = wire.get(messages)
+
+        assert [row["subject"] for row in shown] == [HELLO["subject"]] * 2
+        (query,) = [one["sql"] for one in asked if "messaging_broadcast" in one["sql"]]
+        read = query.partition(" FROM ")[0]
+        assert "->> 'subject'" in read
+        assert not re.search(r'"content"(?! ->>)', read)
 
     def test_is_tracked_as_it_says(self, wire, messages, acme, shop, people):
         with in_account(acme.pk):
