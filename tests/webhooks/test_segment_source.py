@@ -317,6 +317,16 @@ class TestPage:
             str(given["lists"][0]): given[f"user_id_{given['lists'][0]}"]
         }
 
+    def test_forgets_the_source(self, client, ada, acme, given):
+        client.force_login(ada)
+        client.post(self.address(), given)
+
+        assert client.post(self.address("disconnect")).url == self.address()
+
+        with in_account(acme.pk):
+            assert find_source() is None
+        assert client.post(self.address("disconnect")).status_code == 404
+
     def test_says_beside_the_field_what_is_wrong(self, client, ada, acme, given):
         client.force_login(ada)
 
@@ -331,7 +341,7 @@ class TestPage:
         assert "Choose at least one list." in answers[1].text
         assert "not on the public internet" in answers[2].text
 
-    @pytest.mark.parametrize("view", ["source", "backfill", "pause", "resume"])
+    @pytest.mark.parametrize("view", ["source", "backfill", "pause", "resume", "disconnect"])
     def test_is_the_owner_s(self, client, zoe, ben, mia, view):
         answers = []
         for user in (zoe, ben, mia):

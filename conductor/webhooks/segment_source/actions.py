@@ -16,9 +16,10 @@ from datetime import datetime
 from typing import Any
 
 from accounts.actions import InvalidValueError, record
-from accounts.models import User
+from accounts.models import Account, User
 from accounts.secrets import seal
 from accounts.tenancy import in_account, lookups, sql
+from accounts.tenancy.account import current_account_id
 from conductor.webhooks.actions import checked_lists, checked_url
 from conductor.webhooks.models import Endpoint, Format, Kind, Pending
 from conductor.webhooks.reading import keep_reading
@@ -93,6 +94,8 @@ def save_source(
 
     :raises InvalidValueError: `write_key`, `url`, `lists` or `user_id_fields`.
     """
+    # Two who save at once make one source.
+    Account.objects.select_for_update(no_key=True).get(pk=current_account_id() or 0)
     source = find_source()
     if not lists:
         raise InvalidValueError("lists", "Choose at least one list.")

@@ -12,4 +12,5 @@ urlpatterns = [
     path(f"{SOURCE}backfill/", views.backfill, name="backfill"),
     path(f"{SOURCE}pause/", views.pause, name="pause"),
     path(f"{SOURCE}resume/", views.resume, name="resume"),
+    path(f"{SOURCE}disconnect/", views.disconnect, name="disconnect"),
 ]

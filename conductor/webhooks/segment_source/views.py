@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.actions import InvalidValueError
 from accounts.forms import show_refusal
 from accounts.permissions import AccountRequest, requires
-from conductor.webhooks.actions import pause_endpoint, resume_endpoint
+from conductor.webhooks.actions import delete_endpoint, pause_endpoint, resume_endpoint
 from conductor.webhooks.models import Call, Endpoint, Pending
 from conductor.webhooks.segment_source.actions import (
     begin_backfill,
@@ -106,6 +106,15 @@ def resume(request: AccountRequest) -> HttpResponse:
     """Send again, and what was kept."""
     resume_endpoint(endpoint=there(), now=timezone.now(), by=request.user)
     messages.success(request, "The source sends again.")
+    return redirect(PAGE, request.account.slug)
+
+
+@require_POST
+@requires("manage")
+def disconnect(request: AccountRequest) -> HttpResponse:
+    """Forget the write key, what was still to be sent, and the log."""
+    delete_endpoint(endpoint=there(), now=timezone.now(), by=request.user)
+    messages.success(request, "Nothing is sent to Segment any more.")
     return redirect(PAGE, request.account.slug)
 
 
