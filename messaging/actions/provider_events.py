@@ -20,6 +20,7 @@ from messaging.actions.bounces import heed_bounces, heed_complaints, heed_depart
 from messaging.actions.receipts import CameBack, tell_of_deliveries, write_receipts
 from messaging.models import ProviderNotice
 from messaging.models.receipt import ReceiptKind
+from messaging.traceless import traceless
 
 # What is told, and what is noted of it; what merely arrived settles what was not known.
 KINDS = {
@@ -170,8 +171,10 @@ def kept_detail(event: ProviderEvent) -> dict[str, Any]:
     detail: dict[str, Any] = {}
     for key in KEPT:
         if event.detail.get(key):
-            said = str(event.detail[key])[:LONGEST].replace("\0", "")
-            detail[key] = said.replace(event.address, "…") if event.address else said
+            said = str(event.detail[key]).replace("\0", "")
+            said = said.replace(event.address, "…") if event.address else said
+            # A link may hold an address on purpose; it goes with the person.
+            detail[key] = (said if key == "url" else traceless(said))[:LONGEST]
     return detail
 
 

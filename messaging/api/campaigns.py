@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db.models import QuerySet
+from ninja import Query
 
 from accounts.api import found_list
 from accounts.models import IpPool, List
@@ -15,6 +16,7 @@ from accounts.wire import (
     InvalidParameterError,
     NotFoundError,
     Page,
+    PageQuery,
     Resource,
     Updated,
     WireIn,
@@ -23,6 +25,7 @@ from accounts.wire import (
     created,
     deleted,
     found,
+    page_of,
     updated,
 )
 from contacts.api.reading import one_of
@@ -212,11 +215,21 @@ def found_folder(parameter: str, folder_id: int) -> ContentFolder | None:
     return row
 
 
-@library.get(CONTENT, answer=Collection[ContentOut], levels=["Message"])
-def all_content(request: WireRequest) -> Collection[ContentOut]:
-    """Return the blocks of the content library."""
-    rows = Content.objects.order_by("pk")
-    return Collection[ContentOut](data=[content_out(row) for row in rows])
+@library.get(CONTENT, answer=Page[ContentOut] | Collection[ContentOut], levels=["Message"])
+def all_content(
+    request: WireRequest, paging: Query[PageQuery]
+) -> Page[ContentOut] | Collection[ContentOut]:
+    """
+    Return the blocks of the content library.
+
+    The wire knows no pages of them: what is all there is comes as it always has. With more
+    than `count`, and behind a cursor, the answer says how to go on.
+    """
+    page = page_of(Content.objects.all(), paging, request)
+    data = [content_out(row) for row in page]
+    if page.next_cursor is None and not paging.after:
+        return Collection[ContentOut](data=data)
+    return Page[ContentOut](next_page_cursor=page.next_cursor, data=data)
 
 
 @library.post(CONTENT, levels=["Message"], names=CONTENT_NAMES)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from messaging.actions.provider_events import ProviderEvent, kept_detail
 from messaging.providers import Outcome, ProviderError
 from messaging.traceless import traceless
 
@@ -21,6 +22,18 @@ class TestTraceless:
     )
     def test_cuts_addresses_and_numbers_out(self, said, left):
         assert traceless(said) == left
+
+    def test_is_what_is_kept_of_what_providers_tell(self, now):
+        event = ProviderEvent(
+            "smtp",
+            "1",
+            "bounced",
+            now,
+            address="grace@mail.example",
+            detail={"reason": "550 <Grace@Mail.example> unknown", "bounce": "hard"},
+        )
+
+        assert kept_detail(event) == {"bounce": "hard", "reason": "550 <…> unknown"}
 
     def test_is_what_outcomes_and_problems_say(self):
         said = "provider rejected (550 <grace@mail.example> unknown)"
