@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import DatabaseError, connections, transaction
+from django.db import InterfaceError, OperationalError, connections, transaction
 
 from accounts.tenancy import current_account_id, in_account, sql
 from messaging.actions.receipts import CameBack, write_receipts
@@ -23,6 +23,7 @@ from messaging.tracking.machines import TOO_SOON_SECONDS
 
 MOST_AT_ONCE = 500
 WAIT_SECONDS = 5.0
+DEAD = (InterfaceError, OperationalError)  # the connection, or the database
 
 # Two processes that write the first open of one delivery would both count it.
 ALONE = """
@@ -106,20 +107,31 @@ class Recorder:
 
 
 def write_group(hits: Sequence[Hit]) -> None:
-    """Write hits with one commit, and once more if the connection had died; then let them be."""
-    for again in (True, False):
-        try:
-            write(hits)
-        except DatabaseError as broken:
-            connections["default"].close()
-            if not again:
-                log.warning("%s opens or clicks are lost: %s", len(hits), type(broken).__name__)
-        except Exception:
-            connections["default"].close()
-            log.exception("%s opens or clicks are lost.", len(hits))
-            return
-        else:
-            return
+    """
+    Write hits with one commit, and once more if the connection had died.
+
+    If one of them cannot be written the others are, one by one; that one is let be.
+    """
+    broken = attempt(hits)
+    if isinstance(broken, DEAD):
+        broken = attempt(hits)
+    if broken is None:
+        return
+    if isinstance(broken, DEAD) or len(hits) == 1:
+        log.warning("%s opens or clicks are lost.", len(hits), exc_info=broken)
+        return
+    for hit in hits:
+        write_group([hit])
+
+
+def attempt(hits: Sequence[Hit]) -> Exception | None:
+    """Write hits; return what kept them from being written."""
+    try:
+        write(hits)
+    except Exception as broken:
+        connections["default"].close()
+        return broken
+    return None
 
 
 def write(hits: Sequence[Hit]) -> None:

@@ -9,8 +9,9 @@ import pytest
 from accounts.tenancy import in_account
 from contacts.models import Intake, Listener
 from messaging import tokens
+from messaging.actions.receipts import CameBack
 from messaging.models import CommittedMessage, Figure, Receipt
-from messaging.tracking.hits import RECORDER
+from messaging.tracking.hits import RECORDER, Hit, write_group
 from messaging.tracking.reading import target_of, without_pixel
 from messaging.tracking.targets import TARGETS
 from tests.factories import CommittedMessageFactory, DeliveryFactory, SubscriptionFactory
@@ -233,6 +234,17 @@ class TestReading:
         pixel = '<img src="http://127.0.0.1:8000/t/o/AQ-_9.gif" width="1" height="1" alt="">'
 
         assert without_pixel(f"<p>Hi</p>{pixel}<b>x</b>") == "<p>Hi</p><b>x</b>"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_hit_that_cannot_be_written_loses_no_other(acme, now, delivery):
+    good = Hit(acme.pk, CameBack(delivery.pk, "opened", now), now)
+    bad = Hit(acme.pk, CameBack(delivery.pk, "clicked", now, {"url": "a\0b"}), now)
+
+    write_group([good, bad, good])
+
+    with in_account(acme.pk):
+        assert [one.kind for one in Receipt.objects.all()] == ["opened", "opened"]
 
 
 class TestRecorder:
