@@ -64,6 +64,9 @@ def confirm(
     born = birthday(inbound.text, inbound.short_code.country, now)
     if born is None and word not in YES:
         return ""
+    # What is known of somebody decides, whatever the text says.
+    known = inbound.contact.birthday if inbound.contact else None
+    born = known or born
     if born is not None and age_at(born, now) < youngest(gated):
         return refuse_young(inbound, gated, now)
     inbound.meaning = Meaning.OF_AGE

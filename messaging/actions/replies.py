@@ -31,6 +31,7 @@ from messaging.models import (
     ReceiptKind,
     SandboxMessage,
     ShortCode,
+    Ticket,
 )
 from messaging.models.delivery import ANSWER, ASK, REPLY
 from messaging.models.sms import PhoneSubscriptionState
@@ -143,9 +144,25 @@ def take_inbound(
         )
     note_reply(short_code, phone_e164, contact, text, now)
     kind = act(inbound, now)
-    answer(inbound, kind, now)
+    if inbound.meaning == Meaning.UNKNOWN and is_in_hand(inbound):
+        inbound.silence = "a help desk has an open ticket"
+    else:
+        answer(inbound, kind, now)
     inbound.save(update_fields=["meaning", "reply_id", "silence"])
     return inbound
+
+
+def is_in_hand(inbound: InboundText) -> bool:
+    """
+    Say whether somebody at a help desk answers the number: then what is no keyword is theirs.
+
+    The law's answers, to STOP, HELP, START and to what was asked, are still ours.
+    """
+    return Ticket.objects.filter(
+        phone_subscription__phone_e164=inbound.phone_e164,
+        phone_subscription__phone_list__short_code=inbound.short_code,
+        closed_at__isnull=True,
+    ).exists()
 
 
 def contact_of(short_code: ShortCode, phone_e164: str) -> Contact | None:

@@ -1,6 +1,6 @@
 """What phones write: keywords, replies, the ledger, loops, forgeries."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from messaging.actions import Consent
 from messaging.actions.ledger import evidence_csv
 from messaging.actions.phones import deactivate_phones
 from messaging.actions.reply_texts import DEFAULTS, reply_text
+from messaging.actions.tickets import close_ticket, open_ticket
 from messaging.law.keywords import bare
 from messaging.models import (
     ConsentChange,
@@ -282,6 +283,44 @@ class TestQuestions:
         taken = write(text)
 
         assert (state(phones), taken.meaning) == (standing, meaning)
+
+    @pytest.mark.parametrize(
+        ("born", "standing"), [(date(2020, 1, 1), "Unsubscribed"), (date(1990, 1, 1), "Subscribed")]
+    )
+    @pytest.mark.parametrize("text", ["YES", "12/09/1990"])
+    def test_a_birthday_that_is_known_decides(
+        self, phones: PhoneList, write: Any, text: str, born: date, standing: str
+    ) -> None:
+        phones.require_age_gate, phones.minimum_age = True, 21
+        phones.save()
+        PhoneSubscriptionFactory.create(
+            phone_list=phones,
+            phone_e164=PHONE,
+            state="Pending",
+            pending_age_gate=True,
+            contact=ContactFactory.create(birthday=born),
+        )
+
+        write(text)
+
+        assert state(phones) == standing
+
+    @pytest.mark.parametrize(
+        ("text", "is_answered"), [("Where is my parcel?", False), ("HELP", True), ("STOP", True)]
+    )
+    def test_a_help_desk_that_is_at_it_answers_what_is_no_keyword(
+        self, phones: PhoneList, write: Any, now: datetime, text: str, is_answered: Any
+    ) -> None:
+        consent = PhoneSubscriptionFactory.create(phone_list=phones, phone_e164=PHONE)
+        ticket = open_ticket(
+            phone_subscription=consent, integration="custom", external_id="T-1", now=now
+        )
+
+        meanwhile = write(text)
+        close_ticket(ticket=ticket, now=now)
+        afterwards = write("Where is it?")
+
+        assert (bool(answered(meanwhile)), bool(answered(afterwards))) == (is_answered, True)
 
     def test_both_are_asked_one_after_the_other(
         self, phones: PhoneList, write: Any, now: datetime
