@@ -195,10 +195,13 @@ def act_on(news: Sequence[Notice], *, now: datetime) -> None:
         ],
         now=now,
     )
-    heed_bounces(
-        hard=about(found, "bounced", "hard"), soft=about(found, "bounced", "soft"), now=now
+    # One that the provider gave up before it left may have the same cause.
+    hard, stopped = (
+        [number for kind in ("bounced", "failed") for number in about(found, kind, bounce)]
+        for bounce in ("hard", "stopped")
     )
-    heed_stops(deliveries=about(found, "bounced", "stopped"), now=now)
+    heed_bounces(hard=hard, soft=about(found, "bounced", "soft"), now=now)
+    heed_stops(deliveries=stopped, now=now)
     heed_complaints(deliveries=about(found, "complained"), now=now)
     heed_departures(deliveries=about(found, "unsubscribed"), now=now)
 

@@ -14,10 +14,12 @@ from email.message import Message
 
 from messaging.actions.provider_events import ProviderEvent
 from messaging.transports.calls import Heard
+from messaging.transports.smtp_line import Reply, is_hard_bounce
 
 MOST_BYTES = 1_000_000
 TOKEN = re.compile(r"b-([A-Za-z0-9_-]{16,60})@")
 STATUS = re.compile(r"([245])\.\d{1,3}\.\d{1,3}")
+CODE = re.compile(r"(?:^|[;\s])([45]\d\d)(?=[\s-]|$)")
 WHERE = ("Delivered-To", "X-Original-To", "To", "Envelope-To")
 
 
@@ -45,7 +47,7 @@ def returned_mail(raw: bytes, *, now: datetime) -> Heard:
                     occurred_at=now,
                     detail={
                         "delivery": token,
-                        "bounce": "hard" if status[0].startswith("5.1.") else "soft",
+                        "bounce": kind_of(status[0], said),
                         "code": status[0],
                         "reason": said,
                     },
@@ -53,6 +55,19 @@ def returned_mail(raw: bytes, *, now: datetime) -> Heard:
             ]
         )
     return Heard()
+
+
+def kind_of(status: str, said: str) -> str:
+    """
+    Return what a report means: hard, soft, or neither where it does not say.
+
+    `said` is what the server answered, such as `smtp; 550 no such user`: where the status says
+    nothing (5.0.0) its code may.
+    """
+    code = CODE.search(said)
+    if is_hard_bounce(Reply(int(code[1]) if code else 0, status.encode()), 1):
+        return "hard"
+    return "unsaid" if status.startswith("5.0.") else "soft"
 
 
 def reports(mail: Message) -> Iterator[Message]:

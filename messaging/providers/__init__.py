@@ -74,7 +74,8 @@ class Outcome:
     provider_message_id: str = ""
     is_attempted: bool = True
     retry_after: float | None = None
-    # "hard" where there is nobody at the address, "stopped" where it told the provider STOP.
+    # "hard" where there is nobody at the address, "soft" where its mailbox takes nothing,
+    # "stopped" where it told the provider STOP.
     bounce: str = ""
     # What is wrong with the provider, where it is left alone after this message.
     problem: str = ""

@@ -33,6 +33,7 @@ from messaging.transports.smtp_line import (
     fit,
     is_about_us,
     is_hard_bounce,
+    is_soft_bounce,
     stuffed,
 )
 
@@ -331,7 +332,8 @@ def refused(message: Outgoing, reply: Reply, place: int) -> Outcome:
         raise ThrottledError(words(reply))
     if reply.is_for_now:
         return Outcome(message.delivery_id, "deferred", reply.reason)
-    bounce = "hard" if is_hard_bounce(reply, place) else ""
+    soft = "soft" if place and is_soft_bounce(reply) else ""
+    bounce = "hard" if is_hard_bounce(reply, place) else soft
     return Outcome(message.delivery_id, "failed", reply.reason, bounce=bounce)
 
 

@@ -154,8 +154,12 @@ class Twilio(SmsCarrier):
         detail: dict[str, Any] = {"code": code} if code else {}
         # What it was about is said by the address, too: its sid may be in an answer we never got.
         detail["delivery"] = request.GET.get(DELIVERY, "")
-        if kind == "bounced":
-            detail["bounce"] = "hard" if code in HARD_ERRORS else "soft"
+        if code in HARD_ERRORS:
+            detail["bounce"] = "hard"
+        elif code == str(OPTED_OUT):
+            detail["bounce"] = "stopped"
+        elif kind == "bounced":
+            detail["bounce"] = "soft"
         event = ProviderEvent(
             provider=self.kind,
             event_id=f"{sid}:{status}",

@@ -1,6 +1,7 @@
 """Claim queued deliveries, ask again whether they may be sent, settle what died."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -8,7 +9,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from accounts.tenancy import current_account_id, sql
-from messaging.actions.provider_events import settle_by_kept
+from messaging.actions.provider_events import (
+    ProviderEvent,
+    record_provider_events,
+    settle_by_kept,
+)
 from messaging.actions.receipts import tell_of_deliveries
 from messaging.eligibility import QUEUED_BEFORE, Policy, Reason, Verdict, load_policy
 from messaging.eligibility.verdict import case
@@ -20,6 +25,9 @@ from messaging.sending.lanes import Lane
 DEAD_SECONDS = 60
 GIVEN_UP_AFTER = timedelta(days=3)
 MOST_ATTEMPTS = 5
+# A mailbox that put a message off to the end (greylisting, 4.2.2): a soft bounce. Not what a
+# server said of itself, or of us.
+BY_MAILBOX = re.compile(r"provider rejected \(4\d\d (?:4\.[12]\.|(?!4\.\d))")
 
 # Texts of no step: what answers a keyword goes to whoever wrote it; what a marketer answers
 # goes unless the number has opted out; what asks for a consent goes while that is pending.
@@ -252,6 +260,20 @@ def settle_and_release(*, now: datetime) -> None:
     )
     failed = [number for number, state in over if state == "failed"]
     tell_of_deliveries(ids=[*failed, *settled, *(row[0] for row in given_up)], now=now)
+    worn_out = [
+        ProviderEvent(
+            provider=provider,
+            event_id=f"given up {number}",
+            kind="bounced",
+            occurred_at=now,
+            detail={"bounce": "soft", "reason": reason},
+            delivery_id=number,
+        )
+        for number, state, reason, provider in given_up
+        if state == "failed" and BY_MAILBOX.match(reason)
+    ]
+    if worn_out:
+        record_provider_events(worn_out, now=now)
 
 
 def take_turn(*, lane: Lane, now: datetime) -> None:

@@ -5,7 +5,7 @@
 -- write_outcomes): how long it waited for a provider that was paused says nothing of it.
 --
 -- Params  now timestamptz, given_up_before timestamptz (queued before: three days are over)
--- Returns the ids of those that are over: they were given up
+-- Returns id, state, reason and provider of those that are over: they were given up
 -- Index   delivery_deferred (account_id, not_before) WHERE state = 'deferred'
 WITH released AS (
     UPDATE messaging_delivery
@@ -24,10 +24,14 @@ WITH released AS (
         LIMIT 5000
         FOR UPDATE SKIP LOCKED
     )
-    RETURNING id, state
+    RETURNING id, state, reason, provider
 )
 
-SELECT released.id
+SELECT
+    released.id,
+    released.state,
+    released.reason,
+    released.provider
 FROM released
 WHERE released.state IN ('failed', 'skipped')
 ORDER BY released.id;

@@ -251,7 +251,18 @@ def is_about_us(reply: Reply, place: int) -> bool:
 
 def is_hard_bounce(reply: Reply, place: int) -> bool:
     """Say whether a recipient was refused because there is none at that address."""
-    subject, _ = reply.status
-    if place != 1:
+    if place != 1 or reply.is_for_now:
         return False
-    return subject == 1 or (reply.code in {550, 551, 553} and subject == 0)
+    # 5.2.1: a mailbox that was closed; 5.4.1: what Microsoft says of one that is none.
+    subject = reply.status[0]
+    return (
+        subject == 1
+        or (subject == 0 and reply.code in {550, 551, 553})
+        or reply.status in {(2, 1), (4, 1)}
+    )
+
+
+def is_soft_bounce(reply: Reply) -> bool:
+    """Say whether a mailbox refused a message for good that may take the next: it is full."""
+    subject, _ = reply.status
+    return not reply.is_for_now and (subject == 2 or (subject == 0 and reply.code == 552))

@@ -260,9 +260,31 @@ class TestBounce:
         deliveries = [send(person=person, provider_message_id=f"m-{day}") for day in range(3)]
         for day, kind in enumerate(["bounced", "opened", "bounced"]):
             at = now + timedelta(days=day)
-            record_provider_events([told(deliveries[day], kind, at=at)], now=at)
+            record_provider_events([told(deliveries[day], kind, at=at, bounce="soft")], now=at)
 
         assert standing(deliveries[-1]) == "Subscribed"
+
+    def test_that_is_soft_counts_anew_after_one_arrived(self, send, told, now):
+        person = SubscriptionFactory(list=ListFactory(bounce_unsubscribe_count=2))
+        deliveries = [send(person=person, provider_message_id=f"m-{day}") for day in range(3)]
+        for day, kind in enumerate(["bounced", "delivered", "bounced"]):
+            at = now + timedelta(days=day)
+            record_provider_events([told(deliveries[day], kind, at=at, bounce="soft")], now=at)
+
+        assert standing(deliveries[-1]) == "Subscribed"
+
+    def test_that_is_soft_counts_though_a_server_had_taken_it(self, send, told, now):
+        person = SubscriptionFactory(list=ListFactory(bounce_unsubscribe_count=2))
+        deliveries = [send(person=person, provider_message_id=f"m-{day}") for day in range(2)]
+        for day, one in enumerate(deliveries):
+            at = now + timedelta(days=day)
+            record_provider_events([told(one, "delivered", at=at)], now=at)
+            record_provider_events(
+                [told(one, "bounced", at=at + timedelta(minutes=1), bounce="soft")],
+                now=at + timedelta(minutes=1),
+            )
+
+        assert standing(deliveries[-1]) == "Unsubscribed"
 
     def test_of_a_test_stops_nobody(self, send, told, now):
         delivery = send(is_test=True, provider_message_id="m-1")

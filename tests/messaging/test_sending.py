@@ -10,7 +10,7 @@ from contacts.models import Intake, Listener
 from messaging import actions, tasks, tokens
 from messaging.actions.provider_events import ProviderEvent, record_provider_events
 from messaging.actions.settling import send_again
-from messaging.models import Delivery, Provider, SandboxMessage
+from messaging.models import Delivery, Provider, Receipt, SandboxMessage
 from messaging.providers import Carrier, Outcome, Outgoing, carriers
 from messaging.sending.claim import claim, settle_and_release
 from messaging.sending.heart import Heart
@@ -269,6 +269,30 @@ class TestDeferred:
         with in_account(acme.pk):
             text.refresh_from_db()
             assert (text.queued_at, text.state) == (night, "skipped")
+
+    @pytest.mark.parametrize(
+        ("reason", "number"),
+        [
+            ("provider rejected (452 4.2.2 mailbox full)", 1),
+            ("provider rejected (451 come back later)", 1),
+            ("provider rejected (451 4.7.1 blocked)", 0),
+            ("provider rejected (no connection)", 0),
+        ],
+    )
+    def test_by_the_mailbox_for_three_days_is_a_soft_bounce(self, acme, now, reason, number):
+        with in_account(acme.pk):
+            QueuedEmailFactory.create(
+                state="deferred",
+                reason=reason,
+                not_before=now,
+                queued_at=now - timedelta(days=3),
+                provider="smtp",
+            )
+
+            settle_and_release(now=now)
+
+            found = Receipt.objects.filter(kind="bounced", detail__bounce="soft")
+            assert found.count() == number
 
     def test_of_last_week_is_put_off_again_and_not_given_up(self, acme, now, heart):
         with in_account(acme.pk):

@@ -11,7 +11,14 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from messaging.providers import Outgoing, ThrottledError
 from messaging.providers.smtp import POOL, Smtp
-from messaging.transports.smtp_line import Reply, fit, is_about_us, is_hard_bounce, stuffed
+from messaging.transports.smtp_line import (
+    Reply,
+    fit,
+    is_about_us,
+    is_hard_bounce,
+    is_soft_bounce,
+    stuffed,
+)
 from tests.messaging.counterparts.sink import running_sink
 
 MAIL = (
@@ -232,11 +239,27 @@ class TestRefusals:
             (550, b"5.1.1 nobody", True),
             (550, b"no such user", True),
             (550, b"5.7.1 blocked by policy", False),
+            (550, b"5.4.1 Recipient address rejected: Access denied", True),
+            (550, b"5.2.1 this account is disabled", True),
             (552, b"5.2.2 mailbox full", False),
+            (450, b"4.2.1 receives too much", False),
         ],
     )
     def test_are_hard_bounces_only_where_nobody_is_there(self, code, words, expected):
         assert is_hard_bounce(Reply(code, words), 1) is expected
+
+    @pytest.mark.parametrize(
+        ("code", "words", "expected"),
+        [
+            (552, b"5.2.2 mailbox full", True),
+            (552, b"too much mail data", True),
+            (552, b"5.3.4 message too big for system", False),
+            (550, b"5.7.1 blocked by policy", False),
+            (452, b"4.2.2 mailbox full", False),
+        ],
+    )
+    def test_are_soft_bounces_where_a_mailbox_takes_nothing(self, code, words, expected):
+        assert is_soft_bounce(Reply(code, words)) is expected
 
 
 class TestBounceAddress:
