@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.tenancy import in_account, sql
 from accounts.tenancy.places import place
 from accounts.tenancy.wake import enqueue
-from messaging.sending.broadcasts import due_broadcasts, send_some
+from messaging.sending.broadcasts import due_broadcasts, note_failure, send_some
 from messaging.sending.heart import Heart
 from messaging.sending.lanes import Lane
 from messaging.sending.sender import serve
@@ -82,7 +82,7 @@ def broadcast_some(account_id: int, now: datetime) -> bool:
     """
     Hand a batch of an account's oldest broadcast to the outbox; say whether more is due.
 
-    One that cannot be sent keeps none of the others from it.
+    One that cannot be sent keeps none of the others from it, and is not tried for ever.
     """
     with in_account(account_id):
         due = due_broadcasts(now=now)
@@ -92,8 +92,10 @@ def broadcast_some(account_id: int, now: datetime) -> bool:
                 return send_some(broadcast_id, now=now) or number < len(due)
         except (InterfaceError, OperationalError):
             raise
-        except Exception:
+        except Exception as broken:
             log.exception("Broadcast %s of account %s was not sent.", broadcast_id, account_id)
+            with in_account(account_id):
+                note_failure(broadcast_id, reason=type(broken).__name__, now=now)
     return False
 
 

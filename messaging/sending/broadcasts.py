@@ -8,7 +8,7 @@ written to is asked here, and again when a message is claimed for sending.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from accounts.tenancy import sql
@@ -20,6 +20,10 @@ from messaging.models.delivery import BROADCAST
 from messaging.models.message import Channel
 
 BATCH = 5_000
+# Among a broadcast's options: how often it failed in a row, why, and when it is tried again.
+FAILED = ">failed"
+MOST_FAILURES = 5
+RETRY_AFTER = timedelta(minutes=1)
 
 # Who is meant, by the rule; the share of a split test is drawn by the subscription's id.
 DRAW = "mod(('x' || substr(md5(%(draw)s::text || ':' || {subject}.id::text), 1, 8))::bit(32)::bigint, 100)"
@@ -150,7 +154,36 @@ def due_broadcasts(*, now: datetime) -> list[int]:
     rows = Broadcast.objects.filter(
         status__in=[BroadcastStatus.WAITING, BroadcastStatus.SENDING], send_at__lte=now
     ).exclude(kind=BroadcastKind.TRANSACTIONAL)
-    return list(rows.order_by("send_at", "pk").values_list("pk", flat=True))
+    found = rows.order_by("send_at", "pk").values_list("pk", "options")
+    return [
+        number
+        for number, options in found
+        if options.get(FAILED, {}).get("retry_at", "") <= now.astimezone(UTC).isoformat()
+    ]
+
+
+def note_failure(broadcast_id: int, *, reason: str, now: datetime) -> None:
+    """
+    Put a broadcast off that could not be sent, twice as long each time; then give it up.
+
+    What was handed to the outbox before stays as it is.
+    """
+    found = Broadcast.objects.select_for_update(of=("self",)).filter(
+        pk=broadcast_id, status__in=[BroadcastStatus.WAITING, BroadcastStatus.SENDING]
+    )
+    broadcast = found.first()
+    if broadcast is None:
+        return
+    times = broadcast.options.get(FAILED, {}).get("times", 0) + 1
+    retry_at = now.astimezone(UTC) + RETRY_AFTER * 2 ** (times - 1)
+    broadcast.options[FAILED] = {
+        "times": times,
+        "reason": reason,
+        "retry_at": retry_at.isoformat(),
+    }
+    if times >= MOST_FAILURES:
+        broadcast.status, broadcast.ended_at = BroadcastStatus.NOT_READY, now
+    broadcast.save(update_fields=["options", "status", "ended_at"])
 
 
 def count_audience(broadcast: Broadcast, *, now: datetime) -> Counted:
@@ -188,6 +221,7 @@ def send_some(broadcast_id: int, *, now: datetime, most: int = BATCH) -> bool:
         broadcast.save()
         return False
     broadcast.position = last or broadcast.position
+    broadcast.options.pop(FAILED, None)
     if number < most:
         broadcast.status, broadcast.ended_at = BroadcastStatus.SENT, now
     broadcast.save()

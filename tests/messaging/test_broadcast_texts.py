@@ -1,18 +1,21 @@
 """Texts to a whole phone list."""
 
-from datetime import time
+from datetime import time, timedelta
 
 import pytest
 
+from messaging import tasks
 from messaging.actions import commit_sms
 from messaging.actions.broadcasts import broadcast_text
 from messaging.eligibility import load_policy
-from messaging.models import Delivery, SendingRules
-from messaging.sending.broadcasts import send_some
+from messaging.models import Broadcast, Delivery, SendingRules
+from messaging.sending.broadcasts import FAILED, due_broadcasts, send_some
 from messaging.sending.claim import claim
 from messaging.sending.lanes import Lane
 from tests.factories import (
+    CommittedMessageFactory,
     ContactFactory,
+    ListFactory,
     PhoneListFactory,
     PhoneSubscriptionFactory,
     QueuedTextFactory,
@@ -92,3 +95,33 @@ class TestBroadcastText:
         rows = Delivery.objects.filter(broadcast_id=made.pk).order_by("pk")
         assert [row.state for row in rows] == ["sending", "sending", "skipped"]
         assert load_policy(now=now).left_today == rules.most_a_day
+
+
+class TestFailure:
+    """A broadcast that nobody can send, whatever is tried."""
+
+    @pytest.fixture
+    def broken(self, inside_acme, now):
+        shop = ListFactory.create()
+        SubscriptionFactory.create(list=shop)
+        return Broadcast.objects.create(
+            list=shop,
+            message=CommittedMessageFactory.create(list=shop),
+            rule={"leaf": "nobody knows it"},
+            created_at=now,
+            send_at=now,
+        )
+
+    def test_is_tried_later_and_later_and_then_no_more(self, acme, broken, now):
+        tried = []
+
+        for minute in range(40):
+            at = now + timedelta(minutes=minute)
+            if broken.pk in due_broadcasts(now=at):
+                tried.append(minute)
+                tasks.broadcast_some(acme.pk, at)
+
+        broken.refresh_from_db()
+        assert tried == [0, 1, 3, 7, 15]
+        assert (broken.status, broken.options[FAILED]["times"]) == ("NotReady", 5)
+        assert broken.options[FAILED]["reason"]
