@@ -38,7 +38,9 @@ def hear(request: HttpRequest, kind: str, key: str) -> HttpResponse:
         if provider is None or not hmac.compare_digest(secret.encode(), provider.hook_key.encode()):
             raise Http404
         carrier = usable(provider)
-        heard = listen(carrier, request, now=timezone.now())
+    # Outside of any transaction: a carrier may fetch a certificate, or confirm a topic.
+    heard = listen(carrier, request, now=timezone.now())
+    with in_account(account_id):
         record_provider_events(heard.events, now=timezone.now())
         for text in heard.texts:
             take_text(text, provider=provider.kind, now=timezone.now())

@@ -1,12 +1,15 @@
 """Sender Domains: what DNS says of the domains that the account sends from."""
 
-from django.http import Http404, HttpResponse
+from collections.abc import Sequence
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from accounts.models import List
 from accounts.permissions import AccountRequest, requires
-from messaging.domains import check_domain
+from messaging.domains import Finding, check_domain
 from messaging.models import Provider, SavedMessage
 from messaging.models.message import Channel
 
@@ -28,13 +31,40 @@ def sender_domains(request: AccountRequest) -> HttpResponse:
     )
 
 
+class Asked(HttpResponse):
+    """Carries what DNS is asked out of the account's transaction."""
+
+    selectors: Sequence[str] = ()
+
+
 @require_GET
 @requires("view")
-def sender_domain(request: AccountRequest, domain: str) -> HttpResponse:
-    """Look one of the account's domains up; any other is none of its business."""
+def ask_domain(request: AccountRequest, domain: str) -> HttpResponse:
+    """Find what is to be looked up of one of the account's domains, for a member."""
     if domain not in domains_in_use():
         raise Http404
-    findings = check_domain(domain, selectors=own_selectors())
+    asked = Asked()
+    asked.selectors = own_selectors()
+    return asked
+
+
+def sender_domain(request: HttpRequest, account: str, domain: str) -> HttpResponseBase:
+    """
+    Look one of the account's domains up; any other is none of its business.
+
+    DNS is asked after the transaction has ended: a slow answer must hold nothing open.
+    """
+    asked = ask_domain(request, account=account, domain=domain)
+    if not isinstance(asked, Asked):
+        return asked
+    findings = check_domain(domain, selectors=asked.selectors)
+    return show_domain(request, account=account, domain=domain, findings=findings)
+
+
+@require_GET
+@requires("view")
+def show_domain(request: AccountRequest, domain: str, findings: Sequence[Finding]) -> HttpResponse:
+    """Show what was found of a domain."""
     return render(
         request,
         "messaging/sender_domain.html" if request.htmx else "messaging/sender_domain_page.html",

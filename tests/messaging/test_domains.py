@@ -7,11 +7,12 @@ import dns.flags
 import dns.message
 import dns.rcode
 import dns.rdatatype
+import dns.resolver
 import dns.rrset
 import pytest
 from django.urls import reverse
 
-from accounts.tenancy import in_account
+from accounts.tenancy import current_account_id, in_account
 from messaging.domains import State, check_domain, resolver
 from tests.factories import ListFactory
 
@@ -127,6 +128,21 @@ class TestPage:
 
         assert page("sender_domain", "good.example") in listed
         assert "v=spf1 include:_spf.mail.example ~all" in shown
+
+    def test_holds_nothing_open_while_it_asks(self, client, ben, page, monkeypatch):
+        inside = []
+        ask = dns.resolver.Resolver.resolve
+
+        def asked(self, *args, **given):
+            inside.append(current_account_id())
+            return ask(self, *args, **given)
+
+        monkeypatch.setattr(dns.resolver.Resolver, "resolve", asked)
+        client.force_login(ben)
+
+        client.get(page("sender_domain", "good.example"))
+
+        assert set(inside) == {None}
 
     def test_asks_of_no_other_domain(self, client, ben, page, server):
         client.force_login(ben)

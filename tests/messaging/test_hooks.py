@@ -17,10 +17,13 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from accounts.tenancy import in_account
+from accounts.tenancy import current_account_id, in_account
 from messaging import actions, tokens
 from messaging.actions.providers import callback_of
-from messaging.models import Delivery, InboundText, Receipt, Suppression
+from messaging.hooks.bounces import kind_of
+from messaging.models import Delivery, InboundText, Provider, Receipt, Suppression
+from messaging.providers import Carrier, carriers
+from messaging.transports.calls import Heard
 from messaging.transports.esp import BACKENDS
 from tests.factories import (
     CommittedMessageFactory,
@@ -464,6 +467,20 @@ class TestReturnedMail:
         with in_account(acme.pk):
             assert not Receipt.objects.exists()
 
+    @pytest.mark.parametrize(
+        ("status", "said", "bounce"),
+        [
+            ("5.0.0", "smtp; 550 no such user", "hard"),
+            ("5.0.0", "smtp; 554 transaction failed", "unsaid"),
+            ("5.4.1", "smtp; 550 5.4.1 Recipient address rejected", "hard"),
+            ("5.2.1", "smtp; 550 5.2.1 disabled", "hard"),
+            ("5.2.2", "smtp; 552 5.2.2 mailbox full", "soft"),
+            ("4.4.7", "smtp; 450 too long in the queue", "soft"),
+        ],
+    )
+    def test_says_whether_anybody_is_there(self, status, said, bounce):
+        assert kind_of(status, said) == bounce
+
     def test_a_delay_or_an_answer_is_no_bounce(self, acme, connect, delivery):
         mail, url = delivery("smtp"), connect("smtp")
 
@@ -484,6 +501,36 @@ def twilio(url, token=TOKEN, added="", **form):
         Content_Type="application/x-www-form-urlencoded",
         X_Twilio_Signature=made.decode(),
     )
+
+
+class Slow(Carrier):
+    """Somebody whose calls are proved by asking elsewhere."""
+
+    kind = "slow"
+    label = "Slow"
+    channels = ("email",)
+    asked_inside: list[int | None] = []
+
+    def carry(self, messages, *, now):
+        yield from ()
+
+    def hear(self, request, *, now):
+        Slow.asked_inside.append(current_account_id())
+        return Heard()
+
+
+def test_nothing_is_held_open_while_a_call_is_proved(acme, site, now, monkeypatch):
+    monkeypatch.setitem(carriers(), "slow", Slow)
+    monkeypatch.setattr(Slow, "asked_inside", [])
+    with in_account(acme.pk):
+        provider = Provider.objects.create(
+            channel="email", kind="slow", hook_key="k", is_default=True, updated_at=now
+        )
+        url = callback_of(provider)
+
+    assert post(url, "{}", Content_Type="application/json")[0] == 200
+
+    assert Slow.asked_inside == [None]
 
 
 class TestTwilio:
@@ -527,6 +574,26 @@ class TestTwilio:
             assert (receipt.kind, receipt.detail["bounce"]) == ("bounced", "hard")
             consent = text.phone_list.subscriptions.get()
             assert (consent.state, consent.opt_out_reason) == ("Unsubscribed", "PermanentError")
+
+    @pytest.mark.parametrize("status", ["failed", "undelivered"])
+    @pytest.mark.parametrize(
+        ("code", "why"),
+        [("21211", "PermanentError"), ("30006", "PermanentError"), ("21610", "Campaign")],
+    )
+    def test_a_failure_says_whether_the_number_takes_any(
+        self, acme, connect, text, status, code, why
+    ):
+        twilio(
+            connect("twilio"),
+            MessageSid="SM" + "1" * 32,
+            MessageStatus=status,
+            ErrorCode=code,
+            To=text.address,
+        )
+
+        with in_account(acme.pk):
+            consent = text.phone_list.subscriptions.get()
+            assert (consent.state, consent.opt_out_reason) == ("Unsubscribed", why)
 
     def test_what_arrived_settles_one_whose_answer_was_lost(self, acme, connect, text):
         with in_account(acme.pk):
