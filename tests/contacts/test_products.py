@@ -243,7 +243,7 @@ class TestWhoHears:
     def test_is_who_had_the_event_for_that_sku_within_the_window(self, shopper, listen, news):
         listen("back_in_stock")
         lately = shopper(ago=30 * DAY)
-        shopper(ago=31 * DAY)
+        shopper(ago=33 * DAY)
         shopper("A-2")
 
         news()
@@ -252,7 +252,7 @@ class TestWhoHears:
 
     def test_is_told_of_the_latest_event_once(self, shopper, listen, news, browsed, now):
         listen("back_in_stock")
-        grace = shopper(ago=3 * DAY)
+        grace = shopper(ago=5 * DAY)
         shopper(ago=DAY, person=grace)
 
         news(title="Shoe", extra={"linkUrl": "https://acme.example/a-1"})
@@ -274,7 +274,7 @@ class TestWhoHears:
         listen("back_in_stock", conversation_id=8, within={**THIRTY_DAYS, "days": 2})
         listen("back_in_stock", conversation_id=9, within=None)
         shopper(ago=400 * DAY)
-        shopper(ago=3 * DAY)
+        shopper(ago=5 * DAY)
         shopper(ago=DAY)
 
         news()
