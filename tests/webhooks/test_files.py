@@ -33,7 +33,7 @@ def told():
     """Return what was noted, in order: kind, method, address."""
     emails = dict(Contact.objects.values_list("pk", "email_norm"))
     return [
-        (one.kind, one.detail["method"], emails[one.contact_id])
+        (one.kind, one.detail["method"], emails[one.contact_id or 0])
         for one in Happening.objects.order_by("pk")
     ]
 
