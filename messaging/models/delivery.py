@@ -98,10 +98,10 @@ class Delivery(TenantModel):
                 condition=Q(broadcast_id__isnull=False) & ~Q(step_key=BROADCAST),
                 name="delivery_once_per_broadcast",
             ),
-            # Of one person two numbers may have agreed to a phone list.
+            # Of one person two numbers may have agreed to a phone list; who is erased has none.
             models.UniqueConstraint(
                 fields=["account", "broadcast_id", "address"],
-                condition=Q(broadcast_id__isnull=False, step_key=BROADCAST),
+                condition=Q(broadcast_id__isnull=False, step_key=BROADCAST) & ~Q(address=""),
                 name="delivery_once_per_number",
             ),
             models.CheckConstraint(

@@ -39,6 +39,7 @@ from messaging.models import (
     SandboxMessage,
     Suppression,
 )
+from messaging.models.delivery import BROADCAST
 from tests.engine.world import World
 from tests.factories import (
     ContactFactory,
@@ -310,6 +311,28 @@ class TestAnAnswer:
         erase(contacts=[person.contact_id], now=now, source="page")
 
         assert not CommittedMessage.objects.filter(content__text="On its way").exists()
+
+
+class TestATextToMany:
+    def test_forgets_several_who_got_it(self, world, now):
+        people = [
+            world.person(phone_e164=f"+1212555018{digit}", email=f"p{digit}@mail.example")
+            for digit in range(3)
+        ]
+        for person in people:
+            DeliveryFactory(
+                list=world.in_list,
+                contact=person.contact,
+                channel="sms",
+                address=person.contact.phone_e164,
+                state="sent",
+                broadcast_id=7,
+                step_key=BROADCAST,
+            )
+
+        erase(contacts=[one.contact_id for one in people], now=now, source="page")
+
+        assert set(Delivery.objects.values_list("address", "contact_id")) == {("", None)}
 
 
 class TestWhoHadOptedOut:
