@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
+
 from accounts.tenancy import in_account, lookups
 from conductor.conversations.models import Conversation, Enrollment, Version
 from conductor.conversations.program import Hearing, listeners
@@ -15,7 +17,7 @@ def listen(*, conversation: Conversation, version: Version, now: datetime) -> No
     """
     Let a conversation hear what the version that new contacts enter listens to.
 
-    What an older version watches for stays: somebody may be inside. `forget_listeners`
+    What an older version watches for stays while somebody is inside; `forget_listeners`
     removes it once nobody is. Segments that it starts from are tracked from now on. Doing
     it twice changes nothing.
     """
@@ -24,12 +26,11 @@ def listen(*, conversation: Conversation, version: Version, now: datetime) -> No
         Hearing(row.role, row.kind, row.external_event_id, row.segment_id): row
         for row in Listener.objects.filter(conversation_id=conversation.pk)
     }
+    needed = {*wanted}
+    if any(hearing.role == "watch" and hearing not in wanted for hearing in present):
+        needed |= {hearing for hearing in _inside(conversation.pk) if hearing.role == "watch"}
     Listener.objects.filter(
-        pk__in=[
-            row.pk
-            for hearing, row in present.items()
-            if hearing.role != "watch" and hearing not in wanted
-        ]
+        pk__in=[row.pk for hearing, row in present.items() if hearing not in needed]
     ).delete()
     new, changed = [], []
     for hearing, span in wanted.items():
@@ -104,7 +105,21 @@ def _watched(conversation_id: int) -> set[Hearing]:
     """Return what the running version and those with somebody inside watch for."""
     # One statement: whoever enters a version while this runs enters the running one.
     published = Conversation.objects.filter(pk=conversation_id).values("published_id")
+    versions = Version.objects.filter(conversation_id=conversation_id, pk__in=published)
+    return _heard_by(versions | _with_somebody_inside(conversation_id))
+
+
+def _inside(conversation_id: int) -> set[Hearing]:
+    """Return what the versions with somebody inside listen to."""
+    return _heard_by(_with_somebody_inside(conversation_id))
+
+
+def _with_somebody_inside(conversation_id: int) -> QuerySet[Version]:
     inside = Enrollment.objects.filter(conversation_id=conversation_id, ended_at=None)
-    versions = Version.objects.filter(conversation_id=conversation_id)
-    needed = versions.filter(pk__in=published) | versions.filter(pk__in=inside.values("version_id"))
-    return {hearing for version in needed for hearing in listeners(version.program)}
+    return Version.objects.filter(
+        conversation_id=conversation_id, pk__in=inside.values("version_id")
+    )
+
+
+def _heard_by(versions: QuerySet[Version]) -> set[Hearing]:
+    return {hearing for version in versions for hearing in listeners(version.program)}
