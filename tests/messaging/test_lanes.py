@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from accounts.tenancy import in_account
+from accounts.tenancy import in_account, sql
 from messaging import tasks
 from messaging.eligibility import load_policy
 from messaging.models import Delivery, Provider, SendingRules
 from messaging.providers import Carrier, Outcome, ProviderError, ThrottledError, carriers
 from messaging.sending.allowance import allowance, take
 from messaging.sending.backoff import provider_pause, recipient_pause
+from messaging.sending.claim import DUE
 from messaging.sending.heart import Heart
 from messaging.sending.lanes import Lane
 from messaging.sending.pace import PACE
@@ -140,6 +141,17 @@ class TestUrgentLane:
         tasks.send_urgent()
 
         assert states(acme) == {"bulk@mail.example": "queued", "urgent@mail.example": "sent"}
+
+
+class TestIndexes:
+    @pytest.mark.parametrize("lane", list(Lane))
+    def test_know_what_waits_in_a_lane(self, inside_acme, lane):
+        sql.execute("SET LOCAL enable_seqscan = off")
+        sql.execute("SET LOCAL enable_bitmapscan = off")
+
+        plan = sql.fetch_all(f"EXPLAIN {DUE.format(lane=lane.condition)}", channel="sms", most=5)
+
+        assert f"delivery_{lane.value}" in str(plan)
 
 
 class TestRate:
