@@ -142,7 +142,7 @@ def messages(world, person, enrollment, now):
         sent_at=now,
     )
     PhoneSubscriptionFactory(phone_list=world.phone_list, phone_e164=PHONE, contact=person.contact)
-    code = world.phone_list.short_code
+    code = world.short_code
     said = {"text": f"Dear {NAME}, it is {{{{CODE}}}}", "now": now}
     answer_by_hand(short_code=code, phone_e164=PHONE, **said)
     # What a test and a stranger's number got is no contact's.
@@ -290,7 +290,7 @@ class TestAnAnswer:
             PhoneSubscriptionFactory(
                 phone_list=world.phone_list, phone_e164=phone, contact=person.contact
             )
-            code = world.phone_list.short_code
+            code = world.short_code
             answer_by_hand(short_code=code, phone_e164=phone, text="On its way", now=now)
 
         erase(contacts=[people[0].contact_id], now=now, source="page")
@@ -303,7 +303,7 @@ class TestAnAnswer:
         PhoneSubscriptionFactory(
             phone_list=world.phone_list, phone_e164=PHONE, contact=person.contact
         )
-        code = world.phone_list.short_code
+        code = world.short_code
         answer_by_hand(short_code=code, phone_e164=PHONE, text="On its way", now=now)
 
         erase(contacts=[person.contact_id], now=now, source="page")
