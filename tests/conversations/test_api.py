@@ -328,13 +328,11 @@ class TestAccess:
     ):
         list_id, conversation_id = acme_conversation
         stranger = connect(globex, now, types=["email"])
+        names = "listId and conversationId" if "{id}" in route else "listId"
         route = f"{BASE}/{list_id}/Conversation{route.format(id=conversation_id)}"
 
         refused = stranger.refused(method, route, parsed(WINBACK).write())
 
-        names = (
-            "listId and conversationId" if str(conversation_id) in route.split("/") else "listId"
-        )
         assert refused[:2] == (404, "ERROR_UNABLE_TO_LOCATE_RESOURCE")
         assert names in refused[2]
 
