@@ -181,17 +181,22 @@ class Acts:
         ordered_at: datetime,
     ) -> None:  # fmt: skip
         found = person.orders.get(number)
+        told = (status, money(total), ordered_at)
+        roles = set() if found and (found.status, found.total, found.ordered_at) == told else WATCH
         if found is None:
             found = Order(status, ordered_at, now, money(total), number=number)
             person.orders[number] = found
-        found.status, found.total, found.ordered_at = status, money(total), ordered_at
-        if status in [known for known, _ in found.statuses]:
+        found.status, found.total, found.ordered_at = told
+        if status not in [known for known, _ in found.statuses]:
+            found.statuses.append((status, now))
+            roles = BOTH
+        if not roles:
             return
-        found.statuses.append((status, now))
         # An order is of no list: whoever is on none of theirs is refused by each.
         for in_list in {one.in_list for one in self.conversations.values()}:
             self.tell(
-                "order", person, in_list, now, occurred_at=ordered_at, method="api", name=status,
+                "order", person, in_list, now, roles=roles, occurred_at=ordered_at, method="api",
+                name=status,
                 properties={"order_number": number, "status": status, "total": str(found.total)},
             )  # fmt: skip
 

@@ -421,3 +421,28 @@ class TestFound:
                 ],
             ),
         )
+
+    def test_an_order_that_changes_is_a_fact_for_those_inside(self, ground: Ground) -> None:
+        # The oracle told of an order only when it had a status for the first time.
+        thanks = conversation(
+            """
+            {key: start, trigger: {order: {}}}
+            {key: pause, wait: {for: P3D}}
+            {key: end, terminate: {}}
+            """,
+            goal={"contact": "time_zone", "empty": True},
+        )
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}},
+                conversations=[thanks],
+                acts=[
+                    ("order", "ann", "A1", "Completed", 60, "PT6H"),
+                    ("clock", "P1D"),
+                    ("order", "ann", "A1", "Completed", 60, "PT0S"),
+                    ("through", "P1W"),
+                ],
+            ),
+        )
