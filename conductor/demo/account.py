@@ -15,7 +15,7 @@ from accounts.models import Account, User
 from accounts.tenancy import in_account, lookups, sql
 from conductor.demo import history
 from conductor.demo.generator import YEAR, invent
-from conductor.engine.benchmark_account import remove_benchmark_account
+from conductor.engine.benchmarks.account import remove_benchmark_account
 from contacts.models import Import
 
 NAME = "Acme Shoes"

@@ -13,15 +13,9 @@ from django.db import connections
 
 from accounts.models import Account, List
 from accounts.tenancy import in_account, lookups
-from conductor.engine import (
-    benchmark,
-    benchmark_ground,
-    benchmark_kinds,
-    benchmark_plans,
-    benchmark_small,
-)
-from conductor.engine import benchmark_account as benchmark_accounts
-from conductor.engine.benchmark_account import (
+from conductor.engine.benchmarks import account as own_account
+from conductor.engine.benchmarks import engine, ground, kinds, plans, small
+from conductor.engine.benchmarks.account import (
     SLUG,
     BenchmarkRunsError,
     benchmark_account,
@@ -57,8 +51,8 @@ class TestBenchmark:
     def test_sets_a_step_among_many_beside_one_among_few(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(benchmark, "DEFAULT_SIZE", 100)
-        for module in (benchmark, benchmark_ground):
+        monkeypatch.setattr(engine, "DEFAULT_SIZE", 100)
+        for module in (engine, ground):
             monkeypatch.setattr(module, "BATCH", 50)
 
         call_command("benchmark", "engine", "--size", "200")
@@ -73,7 +67,7 @@ class TestBenchmark:
         def stop(**_given: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(benchmark, "measure", stop)
+        monkeypatch.setattr(engine, "measure", stop)
 
         with pytest.raises(CommandError, match="Stopped") as stopped:
             call_command("benchmark", "engine", "--size", "10")
@@ -92,17 +86,17 @@ class TestBenchmark:
 
 class TestKinds:
     def test_has_a_sample_of_every_kind_and_act(self) -> None:
-        kinds = step_types().keys() - {"promotion", "action"}
-        wanted = kinds | {f"action {name}" for name in acts()}
+        types = step_types().keys() - {"promotion", "action"}
+        wanted = types | {f"action {name}" for name in acts()}
 
-        assert wanted <= benchmark_kinds.SAMPLES.keys()
+        assert wanted <= kinds.SAMPLES.keys()
 
     def test_moves_everybody_at_every_kind(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        written = benchmark_kinds.SAMPLES
+        written = kinds.SAMPLES
         some = {name: written[name] for name in ("wait", "trigger", "action set_coupon", "webhook")}
-        monkeypatch.setattr(benchmark_kinds, "SAMPLES", some)
+        monkeypatch.setattr(kinds, "SAMPLES", some)
 
         call_command("benchmark", "kinds", "--size", "10")
 
@@ -120,11 +114,11 @@ class TestPlans:
 
         figures = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert {figure["name"] for figure in figures} == {
-            f"plan of {name}" for name in benchmark_plans.STATEMENTS
+            f"plan of {name}" for name in plans.STATEMENTS
         }
-        plans = {figure["name"]: "\n".join(figure["plan"]) for figure in figures}
-        assert "enrollment_due" in plans["plan of claim_due"]
-        assert "intake_in_order" in plans["plan of take_facts"]
+        printed = {figure["name"]: "\n".join(figure["plan"]) for figure in figures}
+        assert "enrollment_due" in printed["plan of claim_due"]
+        assert "intake_in_order" in printed["plan of take_facts"]
         assert "conversations_enrollment" not in figures[1]["scans"]
 
 
@@ -148,18 +142,18 @@ class TestSmall:
         figure = json.loads(capsys.readouterr().out)
         assert figure["size"] == 12
         assert 0 < figure["look_up"] < figure["value"]
-        assert lookups.account_by_slug(f"{benchmark_small.SLUG}1") is None
+        assert lookups.account_by_slug(f"{small.SLUG}1") is None
 
     def test_is_not_seen_by_workers(self, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
         seen = []
-        serve_all = benchmark_small._serve_all
+        serve_all = small._serve_all
 
         def look_from_outside(at: datetime) -> tuple[int, float]:
             with ThreadPoolExecutor(1) as elsewhere:
                 seen.append(elsewhere.submit(_due_elsewhere, at).result())
             return serve_all(at)
 
-        monkeypatch.setattr(benchmark_small, "_serve_all", look_from_outside)
+        monkeypatch.setattr(small, "_serve_all", look_from_outside)
 
         call_command("benchmark", "small", "--size", "2")
 
@@ -180,7 +174,7 @@ class TestBenchmarkAccount:
             assert account.pk not in lookups.all_accounts()
 
     def test_removes_what_a_killed_benchmark_left(self, now: datetime) -> None:
-        left = benchmark_accounts._create(now)
+        left = own_account._create(now)
         with in_account(left.pk):
             List.objects.create(name="Left", created_at=now)
 

@@ -20,21 +20,21 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.commands import SentenceCommand
-from conductor.engine.benchmark_account import BenchmarkRunsError, benchmark_account
-from conductor.engine.benchmark_running import NotRunningError
+from conductor.engine.benchmarks.account import BenchmarkRunsError, benchmark_account
+from conductor.engine.benchmarks.running import NotRunningError
 
 MEASURES = {
     "import": "contacts.imports.benchmark",
     "segment": "contacts.filters.benchmark",
-    "engine": "conductor.engine.benchmark",
-    "parked": "conductor.engine.benchmark_parked",
-    "small": "conductor.engine.benchmark_small",
-    "plans": "conductor.engine.benchmark_plans",
-    "kinds": "conductor.engine.benchmark_kinds",
-    "deliver": "conductor.engine.benchmark_deliver",
-    "redirects": "conductor.engine.benchmark_redirects",
-    "fairness": "conductor.engine.benchmark_fairness",
-    "segments_entered": "conductor.engine.benchmark_segments",
+    "engine": "conductor.engine.benchmarks.engine",
+    "parked": "conductor.engine.benchmarks.parked",
+    "small": "conductor.engine.benchmarks.small",
+    "plans": "conductor.engine.benchmarks.plans",
+    "kinds": "conductor.engine.benchmarks.kinds",
+    "deliver": "conductor.engine.benchmarks.deliver",
+    "redirects": "conductor.engine.benchmarks.redirects",
+    "fairness": "conductor.engine.benchmarks.fairness",
+    "segments_entered": "conductor.engine.benchmarks.segments",
 }
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from accounts.models import Account
 from accounts.tenancy import in_account, sql
-from conductor.engine.benchmark_ground import BATCH, TABLES, prepare, publish, raise_for_all
-from conductor.engine.benchmark_parked import park
+from conductor.engine.benchmarks.ground import BATCH, TABLES, prepare, publish, raise_for_all
+from conductor.engine.benchmarks.parked import park
 from conductor.engine.tick import run_tick
 
 DEFAULT_SIZE = 1_000_000

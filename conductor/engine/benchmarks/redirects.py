@@ -22,10 +22,10 @@ from django.conf import settings as site
 
 from accounts.models import Account
 from accounts.tenancy import in_account, sql
-from conductor.engine import benchmark_clicks
-from conductor.engine.benchmark_deliver import queue
-from conductor.engine.benchmark_door import BARE
-from conductor.engine.benchmark_ground import Ground, prepare
+from conductor.engine.benchmarks import clicks
+from conductor.engine.benchmarks.deliver import queue
+from conductor.engine.benchmarks.door import BARE
+from conductor.engine.benchmarks.ground import Ground, prepare
 from conductor.supervisor.deployment import WEB_THREADS
 from messaging import tokens
 from messaging.models import CommittedMessage, Delivery, Receipt
@@ -117,7 +117,7 @@ def web_server() -> Iterator[int]:
     command = [os.path.join(os.path.dirname(sys.executable), "granian"), "--interface", "wsgi"]  # noqa: PTH118, PTH120
     command += ["--host", "127.0.0.1", "--port", str(port), "--no-ws"]
     command += ["--blocking-threads", str(WEB_THREADS), "--log-level", "error"]
-    command += ["conductor.engine.benchmark_door:application"]
+    command += ["conductor.engine.benchmarks.door:application"]
     server = subprocess.Popen(  # noqa: S603 - our own environment's program
         command,
         stdout=sys.stderr,
@@ -149,7 +149,7 @@ def wait_for(port: int) -> None:
 def follow(port: int, links: list[str]) -> dict[str, Any]:
     """Let the crowd follow links, from a process of its own; return what it took."""
     ran = subprocess.run(  # noqa: S603 - a module of ours
-        [sys.executable, benchmark_clicks.__file__, str(port), str(CONNECTIONS)],
+        [sys.executable, clicks.__file__, str(port), str(CONNECTIONS)],
         input="\n".join(links),
         capture_output=True,
         text=True,

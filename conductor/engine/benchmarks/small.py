@@ -16,7 +16,7 @@ from typing import Any
 
 from accounts.models import Account
 from accounts.tenancy import in_account, lookups, sql
-from conductor.engine.benchmark_ground import prepare, publish
+from conductor.engine.benchmarks.ground import prepare, publish
 from conductor.engine.tasks import ACCOUNTS_AT_ONCE
 from conductor.engine.turns import serve
 

@@ -1,5 +1,5 @@
 """
-A sender of the benchmark: `python -m conductor.engine.benchmark_sender ACCOUNT LANE [HOST]`.
+A sender of the benchmark: `python -m conductor.engine.benchmarks.sender ACCOUNT LANE [HOST]`.
 
 It says that it is ready, waits for a line, sends until nothing is queued and prints its
 memory in MB. With the lane `both` it is what the task `send` is: bulk, and beside it the

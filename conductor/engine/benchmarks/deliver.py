@@ -21,7 +21,7 @@ from django.conf import settings as site
 
 from accounts.models import Account
 from accounts.tenancy import in_account, sql
-from conductor.engine.benchmark_ground import CHUNK, Ground, prepare
+from conductor.engine.benchmarks.ground import CHUNK, Ground, prepare
 from messaging import actions
 from messaging.mime import Envelope, Letter, Skeleton
 from messaging.models import CommittedMessage, Delivery
@@ -38,7 +38,7 @@ FLOOR, FLOOR_RATE = 0.5, 2_000
 SENDERS = 2
 TEXTS, TEXT_CONNECTIONS, LATENCY = 2_000, 20, 0.05
 TEXT_FLOOR = 0.8
-SENDER = "conductor.engine.benchmark_sender"
+SENDER = "conductor.engine.benchmarks.sender"
 URGENT_SECONDS = 2.0
 MOST_MB = 300
 PARAGRAPH = (

@@ -18,7 +18,7 @@ from accounts.models import Account, List
 from accounts.tenancy import in_account, sql
 from conductor.conversations.actions import pause_conversation
 from conductor.conversations.models import Conversation, Enrollment
-from conductor.engine.benchmark_ground import BATCH, Ground, prepare, publish, raise_for_all
+from conductor.engine.benchmarks.ground import BATCH, Ground, prepare, publish, raise_for_all
 from conductor.engine.tick import Tick, run_tick
 from contacts.actions.segments import create_segment
 from messaging.actions.coupons import create_pool

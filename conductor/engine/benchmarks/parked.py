@@ -9,7 +9,7 @@ from typing import Any
 
 from accounts.models import Account
 from accounts.tenancy import in_account, sql
-from conductor.engine.benchmark_ground import BATCH, FIVE_STEPS, Ground, prepare, publish
+from conductor.engine.benchmarks.ground import BATCH, FIVE_STEPS, Ground, prepare, publish
 from conductor.engine.tick import run_tick
 
 log = logging.getLogger(__name__)

@@ -1,5 +1,5 @@
 """
-A crowd that follows links: `python benchmark_clicks.py PORT CONNECTIONS < paths`.
+A crowd that follows links: `python clicks.py PORT CONNECTIONS < paths`.
 
 Each connection is kept and asks for one path after the other, as soon as it is answered.
 Prints a JSON line: seconds, answers by status, and how long an answer took (ms).

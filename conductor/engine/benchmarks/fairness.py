@@ -15,14 +15,14 @@ from typing import Any
 
 from accounts.models import Account
 from accounts.tenancy import in_account, sql
-from conductor.engine.benchmark_account import SLUG, made_account
-from conductor.engine.benchmark_ground import (
+from conductor.engine.benchmarks.account import SLUG, made_account
+from conductor.engine.benchmarks.ground import (
     Ground,
     prepare,
     publish,
     raise_for_all,
 )
-from conductor.engine.benchmark_running import (
+from conductor.engine.benchmarks.running import (
     Clock,
     NotRunningError,
     percentile,

@@ -15,8 +15,8 @@ from typing import Any
 from accounts.models import Account
 from accounts.tenancy import in_account
 from conductor.conversations.models import Enrollment
-from conductor.engine.benchmark_ground import Ground, prepare, publish
-from conductor.engine.benchmark_running import (
+from conductor.engine.benchmarks.ground import Ground, prepare, publish
+from conductor.engine.benchmarks.running import (
     Clock,
     percentile,
     stop,

@@ -28,8 +28,8 @@ from typing import Any
 from accounts.models import Account
 from accounts.tenancy import in_account, sql
 from conductor.conversations.actions import pause_conversation
-from conductor.engine.benchmark_account import SLUG, made_account
-from conductor.engine.benchmark_ground import (
+from conductor.engine.benchmarks.account import SLUG, made_account
+from conductor.engine.benchmarks.ground import (
     BATCH,
     TABLES,
     Ground,
@@ -37,7 +37,7 @@ from conductor.engine.benchmark_ground import (
     publish,
     raise_for_all,
 )
-from conductor.engine.benchmark_hands import Hand, hands
+from conductor.engine.benchmarks.hands import Hand, hands
 from conductor.engine.pulse import workers
 from conductor.engine.tick import run_tick
 
