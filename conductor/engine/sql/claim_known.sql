@@ -1,7 +1,9 @@
 -- claim_known: lock active enrollments that a fact is about and make them this tick's arrivals.
 --
 -- They stand in wave 0, where no step is run. Those that the tick has claimed already stay
--- where they are: the claim knows what their time has come for.
+-- where they are: the claim knows what their time has come for. Of one that was told by hand
+-- where to go, or is to try again, and that this tick's claim had no room for, the same is
+-- known as there.
 --
 -- Params  enrollment_ids bigint[]
 -- Returns the ids of those that are locked now; others are locked elsewhere, or over
@@ -49,7 +51,8 @@ noted AS (
 placed AS (
     INSERT INTO arrivals (
         enrollment_id, version_id, subscription_id, contact_id, is_new, wave, step_key,
-        visit_number, visit_counts, arrived_at, due_at, is_due, is_woken, place
+        visit_number, visit_counts, arrived_at, due_at, is_due, is_told, is_woken, exit,
+        end_reason, place
     )
     SELECT
         locked.id,
@@ -62,9 +65,12 @@ placed AS (
         locked.visit_number,
         locked.visit_counts,
         locked.arrived_at,
-        locked.due_at,
+        CASE WHEN locked.held_reason = '' THEN locked.due_at END,
         FALSE,
-        TRUE,
+        locked.told <> '',
+        locked.told <> '!end',
+        CASE locked.told WHEN '' THEN NULL WHEN '!end' THEN 'end' ELSE locked.told END,
+        CASE WHEN locked.told = '!end' THEN 'by hand' END,
         locked.place
     FROM locked
     INNER JOIN noted ON noted.id = locked.id
