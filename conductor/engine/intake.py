@@ -99,10 +99,9 @@ def take_in(
     if not _is_ours():
         return Intake()
     doors = list(entrances)
-    found = _take(doors, account_zone, now, shares, passed_over)
-    if passed_over and not found[0]:
-        found = _take(doors, account_zone, now, shares)
-    taken, asking, wakes, strays, replacing, crowding = found
+    taken, asking, wakes, strays, replacing, crowding = _take(
+        doors, account_zone, now, shares, passed_over
+    )
     if strays:
         sql.execute(_statement("find_strays"))
     if wakes and asking:

@@ -5,7 +5,7 @@
 -- are asked afterwards. A fact that no trigger means is dropped. A wake asks those inside.
 --
 -- Params  now timestamptz, account_zone text, crowd int (the most of one contact),
---         passed_over bigint[] (contacts whose facts stay queued),
+--         passed_over bigint[] (contacts whose facts are taken only if there are no others),
 --         conversations json [{conversation_id, share (the most of it), list_id, reentry, months, days, seconds, zone,
 --         is_expired, restarts, alarms}],
 --         triggers json [{conversation_id, number, kind, external_event_id, segment_id, step_key,
@@ -21,6 +21,25 @@ WITH live AS MATERIALIZED (
         conversation_id bigint, share integer, list_id bigint, reentry text, months integer, days integer,
         seconds double precision, zone text, is_expired boolean, restarts boolean, alarms boolean
     )
+),
+
+-- Whether anybody else has a fact; asked only if somebody is passed over.
+others AS (
+    SELECT TRUE AS are_there
+    FROM live
+    CROSS JOIN LATERAL (
+        SELECT intake.id
+        FROM contacts_intake AS intake
+        WHERE
+            intake.conversation_id = live.conversation_id
+            AND intake.contact_id <> all(%(passed_over)s::bigint[])
+            AND intake.recorded_at <= %(now)s
+            AND intake.occurred_at <= %(now)s
+            AND (intake.kind <> 'alarm' OR NOT live.alarms AND intake.method <> 'setup')
+        ORDER BY intake.recorded_at, intake.id
+        LIMIT 1
+    ) AS first
+    LIMIT 1 -- noqa: AM09
 ),
 
 near AS MATERIALIZED (
@@ -40,7 +59,10 @@ near AS MATERIALIZED (
         FROM contacts_intake AS intake
         WHERE
             intake.conversation_id = live.conversation_id
-            AND intake.contact_id <> all(%(passed_over)s::bigint[])
+            AND (
+                intake.contact_id <> all(%(passed_over)s::bigint[])
+                OR (SELECT others.are_there FROM others) IS NULL
+            )
             AND intake.recorded_at <= %(now)s
             AND intake.occurred_at <= %(now)s
             AND (intake.kind <> 'alarm' OR NOT live.alarms AND intake.method <> 'setup')
