@@ -21,17 +21,11 @@ def listen(*, conversation: Conversation, version: Version, now: datetime) -> No
     removes it once nobody is. Segments that it starts from are tracked from now on. Doing
     it twice changes nothing.
     """
+    Listener.objects.filter(pk__in=_stale(conversation.pk, live=version)).delete()
     wanted = listeners(version.program)
     present = {
-        Hearing(row.role, row.kind, row.external_event_id, row.segment_id): row
-        for row in Listener.objects.filter(conversation_id=conversation.pk)
+        _hearing(row): row for row in Listener.objects.filter(conversation_id=conversation.pk)
     }
-    needed = {*wanted}
-    if any(hearing.role == "watch" and hearing not in wanted for hearing in present):
-        needed |= {hearing for hearing in _inside(conversation.pk) if hearing.role == "watch"}
-    Listener.objects.filter(
-        pk__in=[row.pk for hearing, row in present.items() if hearing not in needed]
-    ).delete()
     new, changed = [], []
     for hearing, span in wanted.items():
         row = present.get(hearing)
@@ -83,35 +77,37 @@ def _forget() -> None:
     rows = Listener.objects.filter(role="watch", conversation_id__isnull=False)
     for found in rows.values_list("conversation_id", flat=True).distinct():
         conversation_id = found or 0
-        if not _stale(conversation_id):
+        if not _stale(conversation_id, live=_live(conversation_id)):
             continue
         # Under the lock of whoever publishes, and asked again: a version that goes live
         # meanwhile may want a listener that is there already.
         Conversation.objects.select_for_update(of=("self",)).filter(pk=conversation_id).first()
-        Listener.objects.filter(pk__in=_stale(conversation_id)).delete()
+        stale = _stale(conversation_id, live=_live(conversation_id))
+        Listener.objects.filter(pk__in=stale).delete()
 
 
-def _stale(conversation_id: int) -> list[int]:
-    """Return the ids of what a conversation watches for and no version of it needs."""
-    needed = _watched(conversation_id)
-    return [
-        row.pk
-        for row in Listener.objects.filter(role="watch", conversation_id=conversation_id)
-        if Hearing("watch", row.kind, row.external_event_id, row.segment_id) not in needed
-    ]
-
-
-def _watched(conversation_id: int) -> set[Hearing]:
-    """Return what the running version and those with somebody inside watch for."""
-    # One statement: whoever enters a version while this runs enters the running one.
+def _live(conversation_id: int) -> Version | None:
     published = Conversation.objects.filter(pk=conversation_id).values("published_id")
-    versions = Version.objects.filter(conversation_id=conversation_id, pk__in=published)
-    return _heard_by(versions | _with_somebody_inside(conversation_id))
+    return Version.objects.filter(pk__in=published).first()
 
 
-def _inside(conversation_id: int) -> set[Hearing]:
-    """Return what the versions with somebody inside listen to."""
-    return _heard_by(_with_somebody_inside(conversation_id))
+def _stale(conversation_id: int, *, live: Version | None) -> list[int]:
+    """
+    Return the ids of what a conversation listens to and neither new contacts need nor others.
+
+    New contacts enter the version `live`; who is inside an older one needs what that watches for.
+    """
+    needed = set(listeners(live.program)) if live else set()
+    rows = Listener.objects.filter(conversation_id=conversation_id)
+    stale = [row for row in rows if _hearing(row) not in needed]
+    if any(row.role == "watch" for row in stale):
+        older = _heard_by(_with_somebody_inside(conversation_id))
+        stale = [row for row in stale if row.role != "watch" or _hearing(row) not in older]
+    return [row.pk for row in stale]
+
+
+def _hearing(row: Listener) -> Hearing:
+    return Hearing(row.role, row.kind, row.external_event_id, row.segment_id)
 
 
 def _with_somebody_inside(conversation_id: int) -> QuerySet[Version]:
