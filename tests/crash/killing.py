@@ -1,4 +1,4 @@
-"""Whom to kill: workers, the parents of a cluster, a backend of the database, all of it."""
+"""Whom to kill: workers, the parents of a cluster, the pulse, a backend, all of the database."""
 
 import os
 import random
@@ -15,7 +15,10 @@ from conductor.postgres.embedded import embedded_cluster
 from conductor.supervisor.children import end_group
 from tests.platform.installation import Installation, clean_environment
 
-KINDS = ["worker", "worker", "worker", "parent", "guard", "backend", "backend", "database"]
+KINDS = [
+    *("worker", "worker", "worker", "parent", "guard"),
+    *("backend", "backend", "database", "pulse"),
+]
 
 
 @dataclass
@@ -36,7 +39,7 @@ class SecondCluster:
         """End it and all of its processes."""
         self._over.set()
         if self._thread is not None:
-            self._thread.join(timeout=30)
+            self._thread.join(timeout=120)
         if self.process is not None:
             end_group(self.process.pid)
             self.process.wait()
@@ -85,6 +88,8 @@ class Killer:
         parents = self.parents()
         if kind == "parent":
             return parents
+        if kind == "pulse":
+            return [*filter(None, [self.installation.run.get("children", {}).get("pulse")])]
         if kind in {"guard", "worker"}:
             guards = [child for parent in parents for child in children_of(parent)]
             if kind == "guard":

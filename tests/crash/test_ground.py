@@ -1,23 +1,37 @@
 """The ground of the kill runs, without a kill: the judge agrees, and tells what is wrong."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from accounts.tenancy import in_account, sql
 from conductor.conversations.models import Enrollment, Visit
+from conductor.engine.calls import Caller
 from conductor.engine.tick import run_tick
-from messaging.models import Delivery, SandboxMessage
+from messaging.models import CouponCode, Delivery, SandboxMessage
 from tests.crash import ground
+from tests.engine.other_side import OtherSide, answer, other_side
+from tests.stories.ground import Clock, empty_tables
 
 PEOPLE = 40
 SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def account_id(db: None, now: datetime) -> int:
+def shop(settings: Any) -> Iterator[OtherSide]:
+    """The other side of webhooks."""
+    with other_side() as shop:
+        shop.behaviours["/200"] = answer(200, b'{"tier": "gold"}')
+        settings.OUTGOING_ALLOW = [f"localhost:{shop.port}"]
+        yield shop
+
+
+@pytest.fixture
+def account_id(db: None, now: datetime, shop: OtherSide) -> int:
     """The account after two turns; its messages are sent."""
-    account_id = ground.prepare(PEOPLE, now=now)
+    account_id = ground.prepare(PEOPLE, now=now, port=shop.port)
     for turn in (1, 2):
         for name in ("Order Imported", "Cart"):
             ground.raise_for_all(account_id, name, turn, now=now)
@@ -32,12 +46,12 @@ def account_id(db: None, now: datetime) -> int:
 
 
 def tick(account_id: int, now: datetime) -> datetime:
-    """Tick each second for a while; return the time."""
-    for _ in range(12):
+    """Tick twice a second for a while; return the time."""
+    for _ in range(16):
         with in_account(account_id):
             run_tick(now=now, limit=1000)
-            for table in ("enrolled", "arrivals", "outbox", "facts"):
-                sql.execute(f"DELETE FROM {table}")
+            empty_tables()
+            Caller(clock=Clock(now)).make_all()
         now += SECOND / 2
     return now
 
@@ -46,11 +60,18 @@ class TestJudge:
     def test_agrees_with_an_undisturbed_run(self, account_id: int) -> None:
         assert ground.judge(account_id, 2) == f"agreed {PEOPLE}"
 
+    def test_knows_of_each_call(self, account_id: int, shop: OtherSide) -> None:
+        keys = {heard.headers["Idempotency-Key"] for heard in shop.heard}
+
+        assert len(keys) == ground.called(account_id) > PEOPLE // 5
+
     def test_goes_on_where_it_was(self, account_id: int, now: datetime) -> None:
-        assert ground.prepare(PEOPLE, now=now) == account_id
+        assert ground.prepare(PEOPLE, now=now, port=80) == account_id
         assert ground.raise_for_all(account_id, "Cart", 2, now=now) == 0
 
-    @pytest.mark.parametrize("fault", ["lost visit", "stuck", "lost message", "sent twice"])
+    @pytest.mark.parametrize(
+        "fault", ["lost visit", "stuck", "lost message", "sent twice", "lost code"]
+    )
     def test_finds(self, account_id: int, fault: str) -> None:
         with in_account(account_id):
             if fault == "lost visit":
@@ -62,6 +83,9 @@ class TestJudge:
                     "DELETE FROM messaging_sandboxmessage WHERE delivery_id = %(id)s",
                     id=Delivery.objects.filter(state="sent").values_list("id", flat=True)[0],
                 )
+            elif fault == "lost code":
+                taken = CouponCode.objects.filter(handed_at__isnull=False)
+                CouponCode.objects.filter(pk=taken.values_list("pk")[:1]).update(handed_at=None)
             else:
                 Delivery.objects.filter(state="sent").update(state="unknown", reason="sent twice")
 

@@ -19,7 +19,14 @@ import pytest
 
 from conductor.postgres.embedded import embedded_cluster
 from tests.crash.killing import Killer, SecondCluster, pause
-from tests.platform.installation import Installation, make_ready, manage, up
+from tests.engine.other_side import OtherSide, answer, other_side
+from tests.platform.installation import (
+    Installation,
+    clean_environment,
+    make_ready,
+    manage,
+    up,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -47,16 +54,33 @@ BUSY = """
             FROM messaging_delivery AS delivery
             WHERE delivery.state IN ('queued', 'sending')
         )
+        + (SELECT count(*) FROM contacts_segmenttouch)
+        + (
+            SELECT count(*)
+            FROM conversations_alarm AS alarm
+            WHERE alarm.due_at < statement_timestamp() + interval '1 hour'
+        )
 """
 
 
 @pytest.fixture
-def installation() -> Iterator[Installation]:
-    """A bin/up on data of its own."""
+def shop() -> Iterator[OtherSide]:
+    """The other side of webhooks, which nobody kills."""
+    with other_side() as shop:
+        shop.behaviours["/200"] = answer(200, b'{"tier": "gold"}')
+        yield shop
+
+
+@pytest.fixture
+def installation(shop: OtherSide) -> Iterator[Installation]:
+    """A bin/up on data of its own, which may call the shop."""
     place = Path(tempfile.mkdtemp(prefix="conductor-kills-", dir="/tmp"))
     place.chmod(0o755)
     make_ready(place / "data")
-    with up(place / "data") as running:
+    allowed = {"CONDUCTOR_OUTGOING_ALLOW": f"localhost:{shop.port}"}
+    with up(
+        place / "data", environment={**clean_environment(place / "data"), **allowed}
+    ) as running:
         running.wait_until_ok()
         yield running
     shutil.rmtree(place)
@@ -89,7 +113,7 @@ def call(data: Path, what: str) -> str:
 def busy(data: Path, account_id: int) -> int | None:
     """Return how much is still to be done; None if the database is away."""
     try:
-        with psycopg.connect(embedded_cluster(data).app_url, connect_timeout=2) as connection:
+        with psycopg.connect(embedded_cluster(data).app_url, connect_timeout=30) as connection:
             connection.execute("SELECT set_config('app.account_id', %s, true)", [str(account_id)])
             row = connection.execute(BUSY).fetchone()
     except psycopg.OperationalError:
@@ -119,10 +143,10 @@ def work_off(installation: Installation, account_id: int, killer: Killer, kills:
 
 
 def test_everybody_ends_where_the_oracle_says(
-    installation: Installation, second: SecondCluster
+    installation: Installation, second: SecondCluster, shop: OtherSide
 ) -> None:
     data = installation.data
-    account_id = int(call(data, f"prepare({PEOPLE}, now=now())"))
+    account_id = int(call(data, f"prepare({PEOPLE}, now=now(), port={shop.port})"))
     killer = Killer(installation, second, random.Random(SEED))
 
     turns = 0
@@ -134,5 +158,9 @@ def test_everybody_ends_where_the_oracle_says(
             kills = KILLS - KILLS // 4 if half == 0 else KILLS
             work_off(installation, account_id, killer, kills)
     verdict = call(data, f"judge({account_id}, {turns})")
+    visits = int(call(data, f"called({account_id})"))
+    calls = Counter(heard.headers["Idempotency-Key"] for heard in shop.heard)
 
     assert verdict == f"agreed {PEOPLE}", (verdict, Counter(killer.done))
+    # Each visit has asked at least once, always under the one name; again after a death only.
+    assert len(calls) == visits > 0, (len(calls), calls.total(), visits)
