@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -111,22 +111,36 @@ def paths(ground: Ground, many: int) -> list[str]:
 @contextmanager
 def web_server() -> Iterator[int]:
     """Run the web server of `bin/up` with one path more; give its port."""
+    with served("conductor.engine.benchmarks.door:application") as (port, _):
+        yield port
+
+
+@contextmanager
+def served(
+    application: str, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[int, int]]:
+    """Run an application in the web server of `bin/up`; give its port and its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [os.path.join(os.path.dirname(sys.executable), "granian"), "--interface", "wsgi"]  # noqa: PTH118, PTH120
     command += ["--host", "127.0.0.1", "--port", str(port), "--no-ws"]
     command += ["--blocking-threads", str(WEB_THREADS), "--log-level", "error"]
-    command += ["conductor.engine.benchmarks.door:application"]
+    command += [application]
     server = subprocess.Popen(  # noqa: S603 - our own environment's program
         command,
         stdout=sys.stderr,
-        env={**os.environ, "CONDUCTOR_ROLE": "web", "DJANGO_SETTINGS_MODULE": "conductor.settings"},
+        env={
+            **os.environ,
+            "CONDUCTOR_ROLE": "web",
+            "DJANGO_SETTINGS_MODULE": "conductor.settings",
+            **(environment or {}),
+        },
         cwd=site.BASE_DIR,
     )
     try:
         wait_for(port)
-        yield port
+        yield port, server.pid
     finally:
         server.terminate()
         server.wait(timeout=20)

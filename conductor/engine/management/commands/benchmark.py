@@ -33,6 +33,7 @@ MEASURES = {
     "kinds": "conductor.engine.benchmarks.kinds",
     "deliver": "conductor.engine.benchmarks.deliver",
     "redirects": "conductor.engine.benchmarks.redirects",
+    "api": "conductor.engine.benchmarks.api",
     "fairness": "conductor.engine.benchmarks.fairness",
     "segments_entered": "conductor.engine.benchmarks.segments",
 }
