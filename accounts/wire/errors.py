@@ -78,11 +78,13 @@ class UnknownRouteError(WireError):
 
 
 class BodyTooLargeError(WireError):
-    """More than 250 MB; the vendor says 404."""
+    """More than 250 MB, or than the route reads at once; the vendor says 404."""
 
     status = 404
     error = "ERROR_UNABLE_TO_LOCATE_RESOURCE"
-    message = "The request body is larger than 262144000 bytes."
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"The request body is larger than {most} bytes.")
 
 
 class UnsafeRouteError(WireError):

@@ -14,6 +14,7 @@ from ninja.params.functions import Path
 
 from accounts.models import Account, ApiClient
 from accounts.wire.access import BASIC, BEARER
+from accounts.wire.bodies import WHOLE, Kept
 from accounts.wire.envelopes import (
     Collection,
     Created,
@@ -45,6 +46,8 @@ class WireRequest(HttpRequest):
     now: datetime
     id: str
     headers_out: dict[str, str]
+    reads: str
+    kept: Kept
     parameters: Sequence[str]
     names: Mapping[str, str]
 
@@ -55,7 +58,8 @@ class Demands:
     What a route asks of its caller; kept on the function as `demands`.
 
     `names` are the wire's names for the fields that the verb's refusals name. `scheme` is how
-    a caller shows who it is: by a bearer token, or by a write key (HTTP basic).
+    a caller shows who it is: by a bearer token, or by a write key (HTTP basic). `reads` is how
+    the body is read (`accounts.wire.bodies`): whole, as rows, or with its long texts in files.
     """
 
     integration: str | None
@@ -63,6 +67,7 @@ class Demands:
     accepts: tuple[str, ...]
     names: Mapping[str, str]
     scheme: str = BEARER
+    reads: str = WHOLE
 
 
 class Frame:
@@ -106,6 +111,7 @@ class Frame:
         openapi_extra: dict[str, Any] | None = None,
         in_schema: bool = True,
         scheme: str = BEARER,
+        reads: str = WHOLE,
     ) -> Callable[[F], F]:
         """
         Declare a route; see the package's docstring.
@@ -122,6 +128,7 @@ class Frame:
                 accepts=tuple(accepts),
                 names=names or {},
                 scheme=scheme,
+                reads=reads,
             )
             self.router.add_api_operation(
                 path,

@@ -14,8 +14,8 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.models import ApiClient
 from accounts.tenancy import in_account, lookups, sql
+from accounts.wire.bodies import receive
 from accounts.wire.errors import IdempotencyKeyReusedError, InvalidParameterError
-from accounts.wire.parsing import read_body
 from accounts.wire.rendering import CONTENT_TYPE
 
 HEADER = "Idempotency-Key"
@@ -105,5 +105,6 @@ def forget_answers(now: datetime) -> None:
 
 def _fingerprint(request: HttpRequest) -> str:
     digest = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
-    digest.update(read_body(request))
+    for block in receive(request).blocks():
+        digest.update(block)
     return digest.hexdigest()

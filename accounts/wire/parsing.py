@@ -1,22 +1,14 @@
 """JSON and query in: lenient in case, strict in kind."""
 
-import json
 from typing import Any
 
-from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
 from ninja.parser import Parser
 
-from accounts.wire.errors import (
-    BodyTooLargeError,
-    InvalidParameterError,
-    MalformedBodyError,
-    UnsupportedContentTypeError,
-)
+from accounts.wire import bodies
+from accounts.wire.errors import InvalidParameterError, UnsupportedContentTypeError
 
-SHORT = 65_536  # bytes
 JSON_TYPES = ("application/json", "text/json")
 
 
@@ -24,8 +16,8 @@ class WireParser(Parser):
     """Reads bodies and queries for ninja."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        """Return the body's JSON."""
-        return read_json(request)
+        """Return what the body says, as its route reads it."""
+        return bodies.read(bodies.receive(request), getattr(request, "reads", bodies.WHOLE))
 
     def parse_querydict(
         self,
@@ -55,54 +47,11 @@ class AnyCase(dict[str, Any]):
 
 def read_body(request: HttpRequest) -> bytes:
     """
-    Return the body, sent in chunks or of a stated length.
+    Return the whole body, sent in chunks or of a stated length.
 
-    :raises BodyTooLargeError: beyond 250 MB.
+    :raises BodyTooLargeError: beyond 16 MB.
     """
-    try:
-        if is_chunked(request):
-            return _read_chunks(request)
-        return request.body
-    except RequestDataTooBig as too_big:
-        raise BodyTooLargeError from too_big
-
-
-def _read_chunks(request: HttpRequest) -> bytes:
-    """Read a body without a Content-Length, which Django takes for an empty one."""
-    if not hasattr(request, "_body"):
-        stream = request.META["wsgi.input"]
-        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        body = stream.read(most + 1)
-        if len(body) > most:
-            raise BodyTooLargeError
-        request._body = body  # noqa: SLF001 (what `request.body` would have kept)
-    return request.body
-
-
-def is_long(request: HttpRequest) -> bool:
-    """Tell whether a body is more than a few values, or of unknown length."""
-    return is_chunked(request) or int(request.META.get("CONTENT_LENGTH") or 0) > SHORT
-
-
-def is_chunked(request: HttpRequest) -> bool:
-    """Tell whether a body comes without a Content-Length."""
-    return "chunked" in request.headers.get("Transfer-Encoding", "").lower()
-
-
-def read_json(request: HttpRequest) -> Any:
-    """
-    Return the body's JSON; a byte order mark is passed over.
-
-    :raises MalformedBodyError: for anything else, NaN and Infinity included.
-    """
-    try:
-        return json.loads(read_body(request).decode("utf-8-sig"), parse_constant=_refuse)
-    except (ValueError, RecursionError) as malformed:
-        raise MalformedBodyError from malformed
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
+    return bodies.receive(request).whole()
 
 
 def check_content_type(request: HttpRequest, accepts: tuple[str, ...]) -> None:
@@ -114,5 +63,5 @@ def check_content_type(request: HttpRequest, accepts: tuple[str, ...]) -> None:
     kind = (request.content_type or "").lower()
     if kind in accepts or ("application/json" in accepts and kind.endswith("+json")):
         return
-    if read_body(request):
+    if bodies.receive(request).size:
         raise UnsupportedContentTypeError

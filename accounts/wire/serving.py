@@ -17,6 +17,7 @@ from accounts.actions import FaultyContentError, InvalidValueError
 from accounts.models import ApiClient
 from accounts.tenancy import in_account
 from accounts.wire import access, idempotency
+from accounts.wire.bodies import hear_out, is_long, receive
 from accounts.wire.envelopes import storable
 from accounts.wire.errors import (
     CrashError,
@@ -33,7 +34,7 @@ from accounts.wire.errors import (
 from accounts.wire.frame import Demands, Frame, WireRequest
 from accounts.wire.metering import METER
 from accounts.wire.paging import with_query_of_cursor
-from accounts.wire.parsing import WireParser, check_content_type, is_long, read_body
+from accounts.wire.parsing import WireParser, check_content_type
 from accounts.wire.rendering import WireRenderer, answer, finished
 
 log = logging.getLogger(__name__)
@@ -126,7 +127,12 @@ def serve(api: WireAPI, request: HttpRequest, *, now: datetime) -> HttpResponseB
     inside.parameters = ()
     inside.names = {}
     inside.headers_out = {}
-    response = _answer(api, inside)
+    try:
+        response = _answer(api, inside)
+        hear_out(inside)
+    finally:
+        if hasattr(inside, "kept"):
+            inside.kept.close()
     for name, value in inside.headers_out.items():
         response.headers.setdefault(name, value)
     return response
@@ -172,13 +178,14 @@ def _run(
     """Open the caller's account, and let ninja parse, call and render inside of it."""
     demands: Demands = operation.view_func.demands  # type: ignore[attr-defined]
     account_id, token_id = access.account_and_token(request, scheme=demands.scheme)
-    request.names = demands.names
+    request.names, request.reads = demands.names, demands.reads
     # The body is read outside of the transaction, which a slow sender would hold open; a
     # long one only from a caller who is let in.
     if is_long(request):
         with in_account(account_id):
             _admit(request, demands, token_id)
-    read_body(request)
+    # ninja asks only whether there is one; it is read by the parser.
+    request._body = b"kept" if receive(request).size else b""  # noqa: SLF001
     with in_account(account_id):
         client = _admit(request, demands, token_id)
         request.headers_out.update(METER.admit(client, now=request.now).headers)

@@ -9,9 +9,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+from ninja import Body
+
 from accounts.actions import InvalidValueError
 from accounts.wire import Created, Frame, WireRequest, created
-from contacts.actions.batches import keep_remarks
+from accounts.wire.bodies import ROWS, Rows
+from contacts.actions.batches import Remarks
 from contacts.actions.customers import Customer, Outcome, Remark, save_customers
 from contacts.actions.orders import NewItem, NewOrder, save_orders
 from contacts.actions.products import NewProduct, save_products
@@ -41,31 +44,52 @@ PRODUCT_KEYS = (
 ITEM_KEYS = ("sku", "quantity", "price", "itemTotal", "status", "orderNumber")
 
 
-@data.post("/Customer", levels=["Customer"])
-def save_all_customers(request: WireRequest, body: list[Any]) -> Created:
+@data.post("/Customer", levels=["Customer"], reads=ROWS)
+def save_all_customers(request: WireRequest, body: Body[Rows[Any]]) -> Created:
     """Create or update customers; the same again changes nothing."""
-    customers, places, unread = read_rows(body, read_customer)
-    outcome = save_customers(customers=customers, now=request.now)
-    finish(request, ImportKind.CONTACTS, outcome, body, places, unread)
-    return created(None)
+
+    def save(rows: Sequence[Any]) -> Outcome:
+        customers, places, unread = read_rows(rows, read_customer)
+        return placed(save_customers(customers=customers, now=request.now), places, unread)
+
+    return save_rows(request, ImportKind.CONTACTS, body, save)
 
 
-@data.post("/Order", levels=["Order"])
-def save_all_orders(request: WireRequest, body: list[Any]) -> Created:
+@data.post("/Order", levels=["Order"], reads=ROWS)
+def save_all_orders(request: WireRequest, body: Body[Rows[Any]]) -> Created:
     """Create or replace orders with their items; their customers are found or created."""
-    numbered = known_dates(body)
-    orders, places, unread = read_rows(body, lambda row: read_order(row, request, numbered))
-    outcome = save_orders(orders=orders, now=request.now, source="api", start_conversations=True)
-    finish(request, ImportKind.ORDERS, outcome, body, places, unread)
-    return created(None)
+
+    def save(rows: Sequence[Any]) -> Outcome:
+        numbered = known_dates(rows)
+        orders, places, unread = read_rows(rows, lambda row: read_order(row, request, numbered))
+        saved = save_orders(orders=orders, now=request.now, source="api", start_conversations=True)
+        return placed(saved, places, unread)
+
+    return save_rows(request, ImportKind.ORDERS, body, save)
 
 
-@data.post("/Product", levels=["Product"])
-def save_all_products(request: WireRequest, body: list[Any]) -> Created:
+@data.post("/Product", levels=["Product"], reads=ROWS)
+def save_all_products(request: WireRequest, body: Body[Rows[Any]]) -> Created:
     """Create or add to products; who waits for one hears that it is back, cheaper, running low."""
-    products, places, unread = read_rows(body, lambda row: read_product(row, request))
-    outcome = save_products(products=products, now=request.now)
-    finish(request, ImportKind.PRODUCTS, outcome, body, places, unread)
+
+    def save(rows: Sequence[Any]) -> Outcome:
+        products, places, unread = read_rows(rows, lambda row: read_product(row, request))
+        return placed(save_products(products=products, now=request.now), places, unread)
+
+    return save_rows(request, ImportKind.PRODUCTS, body, save)
+
+
+def save_rows(
+    request: WireRequest,
+    kind: ImportKind,
+    body: Rows[Any],
+    save: Callable[[Sequence[Any]], Outcome],
+) -> Created:
+    """Save the rows of a body batch by batch, and keep what was not taken."""
+    remarks = Remarks(kind=kind.value, now=request.now, by=request.client)
+    for rows in body.batches():
+        remarks.add(save(rows), rows)
+    remarks.end()
     return created(None)
 
 
@@ -84,22 +108,15 @@ def read_rows(
     return rows, places, unread
 
 
-def finish(
-    request: WireRequest,
-    kind: ImportKind,
-    outcome: Outcome,
-    body: Sequence[Any],
-    places: Sequence[int],
-    unread: Sequence[Remark],
-) -> None:
-    """Keep what was not taken, by its place in the body."""
+def placed(outcome: Outcome, places: Sequence[int], unread: Sequence[Remark]) -> Outcome:
+    """Name rows by their places in the body, and add those that could not be read."""
 
-    def placed(remarks: Sequence[Remark]) -> list[Remark]:
+    def there(remarks: Sequence[Remark]) -> list[Remark]:
         return [Remark(places[each.index], each.field, each.message) for each in remarks]
 
-    outcome.rejects = [*placed(outcome.rejects), *unread]
-    outcome.warnings = placed(outcome.warnings)
-    keep_remarks(kind=kind.value, outcome=outcome, rows=body, now=request.now, by=request.client)
+    outcome.rejects = [*there(outcome.rejects), *unread]
+    outcome.warnings = there(outcome.warnings)
+    return outcome
 
 
 def read_customer(row: Loose) -> Customer:

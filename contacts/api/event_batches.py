@@ -1,14 +1,18 @@
 """Event/Batch: up to 10,000 events of a list in one call, each with a result of its own."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from ninja import Body
 
 from accounts.actions import InvalidValueError
 from accounts.api import found_list
 from accounts.models import List
 from accounts.wire import Collection, Frame, Id, InvalidParameterError, WireOut, WireRequest
+from accounts.wire.bodies import ROWS, Rows
 from accounts.wire.envelopes import storable
 from accounts.wire.errors import MalformedBodyError, WireError
 from contacts.actions.errors import BlockedEventError
@@ -84,8 +88,8 @@ class Catalog:
         return event
 
 
-@batches.post(EVENTS + "/Batch", answer=Collection[ItemOut], levels=["Event"])
-def raise_all(request: WireRequest, list_id: Id, body: list[Any]) -> Collection[ItemOut]:
+@batches.post(EVENTS + "/Batch", answer=Collection[ItemOut], levels=["Event"], reads=ROWS)
+def raise_all(request: WireRequest, list_id: Id, body: Body[Rows[Any]]) -> Collection[ItemOut]:
     """
     Raise up to 10,000 events; each is stored or refused by itself, results in their order.
 
@@ -94,11 +98,22 @@ def raise_all(request: WireRequest, list_id: Id, body: list[Any]) -> Collection[
     `properties` is an object of at most 32 KB. The same `eventKey` within 7 days is stored
     once. Unknown contacts are refused unless `createContact` is true.
     """
-    if len(body) > MOST:
-        raise MalformedBodyError(f"At most {MOST} events are taken in one call.")
     shown = found_list(list_id)
-    catalog, results, events = Catalog.of(shown), {}, []
-    for index, row in enumerate(body):
+    catalog = Catalog.of(shown)
+    results: list[ItemOut] = []
+    for rows in body.batches():
+        if len(results) + len(rows) > MOST:
+            raise MalformedBodyError(f"At most {MOST} events are taken in one call.")
+        results += raise_some(request, shown, catalog, rows, first=len(results))
+    return Collection[ItemOut](data=results)
+
+
+def raise_some(
+    request: WireRequest, shown: List, catalog: Catalog, rows: Sequence[Any], *, first: int
+) -> list[ItemOut]:
+    """Raise the next events; return what became of each."""
+    results, events = {}, []
+    for index, row in enumerate(rows, first):
         try:
             events.append(read_event(index, row, catalog, request))
         except (WireError, InvalidValueError) as refusal:
@@ -112,7 +127,7 @@ def raise_all(request: WireRequest, list_id: Id, body: list[Any]) -> Collection[
             results[place] = refused(place, UnknownContactError())
         else:
             results[place] = ItemOut(index=place, status=KNOWN_KEY, error="", message="duplicate")
-    return Collection[ItemOut](data=[results[index] for index in range(len(body))])
+    return [results[index] for index in range(first, first + len(rows))]
 
 
 def refused(index: int, refusal: WireError | InvalidValueError) -> ItemOut:

@@ -2,8 +2,9 @@
 
 import base64
 import binascii
+import tempfile
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.db.models import QuerySet
 from ninja import Query
@@ -24,6 +25,7 @@ from accounts.wire import (
     found,
     page_of,
 )
+from accounts.wire.bodies import FILES, LongText
 from contacts.actions import imports as actions
 from contacts.api.reading import read_time
 from contacts.imports.columns import CONTACTS, TARGETS
@@ -67,7 +69,7 @@ class ImportIn(WireIn):
     file_delimiter: str = ","
     file_mappings: list[MappingIn]
     file_name: str
-    file_stream: str
+    file_stream: LongText
     has_column_names: bool = False
     import_type: str
     segmentation_import_type: str = ""
@@ -139,7 +141,7 @@ def all_imports(request: WireRequest, list_id: Id, wanted: Query[ImportQuery]) -
     return page.answer(ImportOut, (import_out(row) for row in page))
 
 
-@imports.post(IMPORTS, levels=LEVELS, names=NAMES)
+@imports.post(IMPORTS, levels=LEVELS, names=NAMES, reads=FILES)
 def create_import(request: WireRequest, list_id: Id, body: ImportIn) -> Created:
     """Take a file and start its import; the resourceId is the importFileId to poll."""
     made = actions.create_import(
@@ -196,16 +198,28 @@ def import_summary(
     return Resource[ImportSummaryOut](data=ImportSummaryOut(**shown))
 
 
-def decoded(text: str) -> bytes:
+def decoded(text: LongText) -> BinaryIO:
     """
-    Return the bytes of base64, line breaks allowed.
+    Return what base64 says as a file, line breaks allowed; it is closed with the request.
 
     :raises InvalidParameterError: naming `fileStream`, for anything else.
     """
+    file: BinaryIO = tempfile.TemporaryFile()  # type: ignore[assignment]  # noqa: SIM115
+    rest, has_ended = b"", False
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
+        for block in text.blocks():
+            letters = rest + b"".join(block.split())
+            whole = len(letters) - len(letters) % 4
+            if has_ended and letters:
+                raise InvalidParameterError("fileStream")
+            has_ended = letters[:whole].endswith(b"=")
+            file.write(base64.b64decode(letters[:whole], validate=True))
+            rest = letters[whole:]
+        file.write(base64.b64decode(rest, validate=True))
     except (binascii.Error, ValueError) as broken:
         raise InvalidParameterError("fileStream") from broken
+    file.seek(0)
+    return file
 
 
 def delimiter(text: str) -> str:

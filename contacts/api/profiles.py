@@ -1,12 +1,17 @@
 """Contact/SegmentationField: profile values for many contacts at once (Segment's route)."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
+
+from ninja import Body
 
 from accounts.actions import InvalidValueError
 from accounts.api import found_list
 from accounts.models import List
 from accounts.wire import Created, Frame, Id, InvalidParameterError, WireIn, WireRequest, created
-from contacts.actions.batches import keep_remarks
+from accounts.wire.bodies import ROWS, Rows
+from contacts.actions.batches import Remarks
 from contacts.actions.customers import Outcome, Remark
 from contacts.actions.profiles import set_profiles
 from contacts.api.contacts import CONTACTS, FieldValueIn
@@ -35,23 +40,35 @@ class ContactValuesIn(WireIn):
         }
 
 
-@profiles.post(CONTACTS + "/SegmentationField", levels=["Contact"])
-def save_values(request: WireRequest, list_id: Id, body: list[ContactValuesIn]) -> Created:
+@profiles.post(CONTACTS + "/SegmentationField", levels=["Contact"], reads=ROWS)
+def save_values(request: WireRequest, list_id: Id, body: Body[Rows[ContactValuesIn]]) -> Created:
     """
     Set profile values of contacts that are on the list; nobody is put on it.
 
     A row that is not taken is shown under Imports; a field that the list has not refuses
-    the whole.
+    the whole. What is answered is applied, up to 250 MB in one call.
     """
     shown = found_list(list_id)
-    fields = wanted_fields(shown, body)
+    remarks = Remarks(
+        kind=ImportKind.CONTACTS.value, list=shown, now=request.now, by=request.client
+    )
+    for rows in body.batches():
+        remarks.add(set_values(shown, rows, request.now), rows)
+    remarks.end()
+    return created("")
+
+
+def set_values(shown: List, rows: Sequence[ContactValuesIn], now: datetime) -> Outcome:
+    """Set the values of some contacts; say what became of each row."""
+    profiles = [row.profile for row in rows]
+    fields = wanted_fields(shown, profiles)
     outcome = Outcome()
     taken: dict[int, tuple[str, dict[int, Value | None]]] = {}
     places: dict[str, int] = {}
-    for place, row in enumerate(body):
+    for place, (row, given) in enumerate(zip(rows, profiles, strict=True)):
         try:
             email_norm = normalise_email(row.email_address)
-            profile = {key: clean_value(fields[key], raw) for key, raw in row.profile.items()}
+            profile = {key: clean_value(fields[key], raw) for key, raw in given.items()}
         except InvalidValueError as refused:
             outcome.rejects.append(Remark(place, refused.field, refused.message))
             continue
@@ -63,32 +80,24 @@ def save_values(request: WireRequest, list_id: Id, body: list[ContactValuesIn]) 
     written = set_profiles(
         list=shown,
         profiles={place: taken[place] for place in places.values()},
-        now=request.now,
+        now=now,
         states=TAKEN_FROM,
     )
     for place, (email_norm, _) in taken.items():
         if places[email_norm] not in written.found:
             outcome.rejects.append(Remark(place, "emailAddress", NOBODY))
     outcome.updated = written.changed
-    outcome.unchanged = len(body) - written.changed - len(outcome.rejects)
-    keep_remarks(
-        kind=ImportKind.CONTACTS.value,
-        outcome=outcome,
-        rows=[row.model_dump(by_alias=True) for row in body] if outcome.rejects else body,
-        list=shown,
-        now=request.now,
-        by=request.client,
-    )
-    return created("")
+    outcome.unchanged = len(rows) - written.changed - len(outcome.rejects)
+    return outcome
 
 
-def wanted_fields(shown: List, body: list[ContactValuesIn]) -> dict[int, ProfileField]:
+def wanted_fields(shown: List, profiles: Iterable[Mapping[int, Any]]) -> dict[int, ProfileField]:
     """
     Return the fields that are named, by id.
 
     :raises InvalidParameterError: naming `segmentationFieldId`, for one that the list has not.
     """
-    wanted = {field_id for row in body for field_id in row.profile}
+    wanted = {field_id for profile in profiles for field_id in profile}
     fields = ProfileField.objects.filter(list=shown).in_bulk(wanted)
     if len(fields) < len(wanted):
         raise InvalidParameterError("segmentationFieldId")

@@ -1,10 +1,14 @@
 """Review and RatingSummary under /data/v1: arrays, taken row by row, as the others are."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from ninja import Body
+
 from accounts.actions import InvalidValueError
-from accounts.wire import Created, Frame, WireRequest, created
-from contacts.actions.customers import Outcome, Remark
+from accounts.wire import Created, Frame, WireRequest
+from accounts.wire.bodies import ROWS, Rows
+from contacts.actions.customers import Outcome
 from contacts.actions.reviews import (
     NewReview,
     NewSummary,
@@ -13,32 +17,36 @@ from contacts.actions.reviews import (
     save_reviews,
     save_summaries,
 )
-from contacts.api.data import finish, read_rows
+from contacts.api.data import placed, read_rows, save_rows
 from contacts.api.loose import Loose
 from contacts.models.imports import ImportKind
 
 reviews = Frame("/data/v1", integration="data", tag="Data")
 
 
-@reviews.post("/Review", levels=["Review"])
-def save_all_reviews(request: WireRequest, body: list[Any]) -> Created:
+@reviews.post("/Review", levels=["Review"], reads=ROWS)
+def save_all_reviews(request: WireRequest, body: Body[Rows[Any]]) -> Created:
     """Create or replace reviews of products; one that is `deleted` goes."""
-    rows, places, unread = read_rows(body, lambda row: read_review(row, request))
-    outcome = save_reviews(reviews=rows, now=request.now)
-    finish(request, ImportKind.REVIEWS, outcome, body, places, unread)
-    return created(None)
+
+    def save(rows: Sequence[Any]) -> Outcome:
+        found, places, unread = read_rows(rows, lambda row: read_review(row, request))
+        return placed(save_reviews(reviews=found, now=request.now), places, unread)
+
+    return save_rows(request, ImportKind.REVIEWS, body, save)
 
 
-@reviews.post("/RatingSummary", levels=["Review"])
-def save_all_summaries(request: WireRequest, body: list[Any]) -> Created:
+@reviews.post("/RatingSummary", levels=["Review"], reads=ROWS)
+def save_all_summaries(request: WireRequest, body: Body[Rows[Any]]) -> Created:
     """Create or replace how products are rated as a whole; a measure that is `deleted` goes."""
-    products, places, unread = read_rows(body, read_summaries)
-    outcome: Outcome = save_summaries(
-        summaries=[one for product in products for one in product], now=request.now
-    )
-    remarks: list[Remark] = unread
-    finish(request, ImportKind.REVIEWS, outcome, body, places, remarks)
-    return created(None)
+
+    def save(rows: Sequence[Any]) -> Outcome:
+        products, places, unread = read_rows(rows, read_summaries)
+        summaries = [one for product in products for one in product]
+        # A row has as many summaries as it has measures.
+        of_each = [place for place, product in zip(places, products, strict=True) for _ in product]
+        return placed(save_summaries(summaries=summaries, now=request.now), of_each, unread)
+
+    return save_rows(request, ImportKind.REVIEWS, body, save)
 
 
 def read_review(row: Loose, request: WireRequest) -> NewReview:

@@ -22,6 +22,7 @@ from accounts.wire import (
     found,
     page_of,
 )
+from accounts.wire.bodies import FILES, LongText
 from contacts.actions import imports
 from contacts.api.imports import decoded
 from contacts.api.reading import read_time
@@ -79,7 +80,7 @@ class PhoneImportIn(WireIn):
     """A file of numbers with values of their profiles."""
 
     file_name: str
-    file_stream: str
+    file_stream: LongText
     import_type: str = UPDATE
     has_column_names: bool = False
     text_qualifier: str = ""
@@ -140,7 +141,7 @@ def all_opt_outs(
     )
 
 
-@phone_files.post(IMPORTS, names=NAMES)
+@phone_files.post(IMPORTS, names=NAMES, reads=FILES)
 def create_import(request: WireRequest, sender_code_id: Id, body: PhoneImportIn) -> Created:
     """
     Take a file of numbers and start to update the profiles of whose they are.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.tenancy import in_account, sql
+from accounts.tenancy import in_account
 from accounts.wire.frame import Demands
 from conductor.api import api
 from conductor.webhooks.actions import create_endpoint
@@ -10,6 +10,7 @@ from contacts.api.crosschannel import event_uid
 from contacts.models import Segment
 from messaging.actions.campaigns import save_content
 from messaging.models import CouponPool, ShortCode
+from tests.api.stored import everything_stored
 from tests.factories import (
     ExternalEventFactory,
     PhoneListFactory,
@@ -303,25 +304,6 @@ def writing_routes() -> list[str]:
         for method in operation.methods
         if method != "GET"
     )
-
-
-def everything_stored():
-    """Count the rows of every tenant table."""
-    tables = [
-        row[0]
-        for row in sql.fetch_all(
-            """
-            SELECT columns.table_name
-            FROM information_schema.columns AS columns
-            JOIN pg_catalog.pg_class AS class ON class.relname = columns.table_name
-            WHERE columns.column_name = 'account_id'
-                AND columns.table_schema = 'public' AND NOT class.relispartition
-            ORDER BY columns.table_name
-            """
-        )
-    ]
-    assert len(tables) > 20
-    return {table: sql.fetch_value(f'SELECT count(*) FROM "{table}"') for table in tables}
 
 
 @pytest.fixture
