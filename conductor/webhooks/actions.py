@@ -23,11 +23,28 @@ LARGEST_BATCH = 500
 LONGEST_NAME = 120
 LONGEST_URL = 2000
 
+# Behind a cursor is what has a later one, and what arrived after it: of calls made at the same time
+# one may come late, and an event that was committed late has an earlier cursor than its neighbours.
 REPLAY = """
+    WITH heard AS MATERIALIZED (
+        SELECT min(call.ended_at) AS ended_at
+        FROM webhooks_call AS call
+        WHERE call.endpoint_id = %(endpoint_id)s
+            AND call.state = 'done'
+            AND call.happenings @> to_jsonb(%(after)s::bigint)
+    ), late AS MATERIALIZED (
+        SELECT DISTINCT told.id::bigint AS id
+        FROM heard
+        INNER JOIN webhooks_call AS call
+            ON call.ended_at >= heard.ended_at
+            AND NOT call.happenings @> to_jsonb(%(after)s::bigint)
+        CROSS JOIN LATERAL jsonb_array_elements_text(call.happenings) AS told (id)
+        WHERE call.endpoint_id = %(endpoint_id)s
+    )
     INSERT INTO webhooks_pending (endpoint_id, happening_id)
     SELECT %(endpoint_id)s, happening.id
     FROM webhooks_happening AS happening
-    WHERE happening.id > %(after)s
+    WHERE (happening.id > %(after)s OR happening.id IN (SELECT late.id FROM late))
         -- Whom Segment was told of is no news to others.
         AND NOT jsonb_exists(happening.detail, 'backfill')
         AND webhooks_hears(

@@ -42,8 +42,9 @@ class WebhookIn(WireIn):
     An endpoint to be: an https address on the public internet, and what it hears of.
 
     `kinds`: subscribed, unsubscribed, sent, opened, clicked, bounced, complained, converted,
-    entered, ended (a conversation). `listIds` empty: of all lists. `format`: conductor
-    (`{"events": [...]}`) or segment (`{"batch": [...]}`, identify and track).
+    entered, ended (a conversation). The first two tell of email lists (`list`) and of phone lists
+    (`phoneList`). `listIds`: email lists, with the phone lists of their short codes; empty: all.
+    `format`: conductor (`{"events": [...]}`) or segment (`{"batch": [...]}`, identify and track).
     """
 
     name: str

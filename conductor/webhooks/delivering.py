@@ -127,7 +127,14 @@ class Deliverer(Caller):
             claimed = self.under_way[future]
             of_account.setdefault(claimed.account_id, []).append((claimed, future.result()))
         for account_id, outcomes in of_account.items():
-            write_outcomes(account_id, outcomes, now=self.clock())
+            try:
+                write_outcomes(account_id, outcomes, now=self.clock())
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception as problem:
+                # One account's fault is not the others'; its calls are made again after the lease.
+                place = place_of(problem)
+                log.error("Calls of account %s cannot be written down: %s", account_id, place)
         for future in over:
             del self.under_way[future]
 

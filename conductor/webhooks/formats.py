@@ -28,6 +28,8 @@ TRACKS = {
     Kind.ENTERED: "Conversation Entered",
     Kind.ENDED: "Conversation Ended",
 }
+# Of a consent to a phone list; told under its own name.
+NAMED = {"phone_list_id", "phone_id"}
 LIBRARY = {"name": "conductor", "version": "1"}
 
 
@@ -43,13 +45,23 @@ def instant(moment: datetime) -> str:
 
 def detail_of(row: Row) -> Json:
     """Return the detail as a dictionary: raw statements may give jsonb as text."""
-    return as_dict(row["detail"])
+    return {key: value for key, value in as_dict(row["detail"]).items() if key not in NAMED}
 
 
 def as_dict(held: Any) -> Json:
     """Return a jsonb value as a dictionary."""
     found = json.loads(held) if isinstance(held, str) else held
     return dict(found or {})
+
+
+def is_of_phones(row: Row) -> bool:
+    """Say whether something happened to the consent to a phone list, and to no email list."""
+    return row["phone_list_id"] is not None
+
+
+def name_of(row: Row) -> str:
+    """Return what names somebody to Segment: the email address, else the number."""
+    return str(row["email"] or row["phone_number"] or row["phone"])
 
 
 def conductor_event(account_id: int, row: Row) -> Json:
@@ -67,7 +79,14 @@ def conductor_event(account_id: int, row: Row) -> Json:
             "phoneNumber": row["phone"],
             "externalContactID": row["external_contact_id"],
         }
-    if row["list_id"] is not None:
+    if is_of_phones(row):
+        event["phoneList"] = {
+            "phoneListId": int(row["phone_list_id"]),
+            "phoneListName": row["phone_list_name"],
+            "shortCode": row["short_code"],
+            "phoneNumber": row["phone_number"],
+        }
+    elif row["list_id"] is not None:
         event["list"] = {"listId": row["list_id"], "listName": row["list_name"] or ""}
     if row["delivery_id"] is not None:
         event["message"] = {
@@ -104,15 +123,26 @@ def segment_calls(account_id: int, row: Row, options: Mapping[str, Any]) -> list
 
 
 def identify(account_id: int, row: Row, options: Mapping[str, Any], *, is_on: bool) -> Json:
-    """Say how somebody stands on a list: the trait is true, or null when off it."""
+    """
+    Say how somebody stands on a list: the trait is true, or null when off it.
+
+    Phone lists have numbers of their own, hence a trait of their own.
+    """
     field_id = as_dict(options.get("user_id_fields")).get(str(row["list_id"]))
     user_id = as_dict(row["profile"]).get(str(field_id), "")
+    traits: Json = {"email": row["email"], f"listrak_list_{row['list_id']}": is_on or None}
+    if is_of_phones(row):
+        traits = {
+            **({"email": row["email"]} if row["email"] else {}),
+            "phone": row["phone_number"],
+            f"listrak_phone_list_{row['phone_list_id']}": is_on or None,
+        }
     call = {
         "type": "identify",
         "messageId": f"{event_id(account_id, row)}-identify",
-        "anonymousId": row["email"] or row["phone"],
+        "anonymousId": name_of(row),
         "timestamp": instant(row["occurred_at"]),
-        "traits": {"email": row["email"], f"listrak_list_{row['list_id']}": is_on or None},
+        "traits": traits,
         "context": {"library": LIBRARY, "integration": LIBRARY},
     }
     return {**call, "userId": str(user_id)} if user_id not in {"", None} else call
@@ -128,8 +158,7 @@ def track(account_id: int, row: Row, name: str) -> Json:
         "link_id": detail.get("link_id"),
         "link_url": detail.get("url"),
         "google_analytics_campaign_name": detail.get("utm_campaign"),
-        "list_id": row["list_id"],
-        "list_name": row["list_name"],
+        **named_list(row),
         "order_total": detail.get("total"),
         "unsubscribe_type": detail.get("method") if row["kind"] == Kind.UNSUBSCRIBED else None,
         "conversation_name": row["conversation_name"],
@@ -138,7 +167,7 @@ def track(account_id: int, row: Row, name: str) -> Json:
     context: Json = {
         "ip": detail.get("ip"),
         "user_agent": detail.get("user_agent"),
-        "traits": {"email": row["email"]},
+        "traits": {"email": row["email"]} if row["email"] else {"phone": name_of(row)},
         "library": LIBRARY,
         "integration": LIBRARY,
     }
@@ -146,12 +175,22 @@ def track(account_id: int, row: Row, name: str) -> Json:
     return {
         "type": "track",
         "messageId": event_id(account_id, row),
-        "anonymousId": row["email"] or row["phone"],
+        "anonymousId": name_of(row),
         "event": name.replace("Email", "SMS") if is_text else name,
         "timestamp": instant(row["occurred_at"]),
         "properties": {key: value for key, value in properties.items() if value not in {None, ""}},
         "context": {key: value for key, value in context.items() if value is not None},
     }
+
+
+def named_list(row: Row) -> Json:
+    """Return the properties that name a track's list."""
+    if is_of_phones(row):
+        return {
+            "phone_list_id": int(row["phone_list_id"]),
+            "phone_list_name": row["phone_list_name"],
+        }
+    return {"list_id": row["list_id"], "list_name": row["list_name"]}
 
 
 def conductor_body(account_id: int, rows: Sequence[Row], _options: Mapping[str, Any]) -> Json:

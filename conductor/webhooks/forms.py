@@ -29,7 +29,7 @@ class EndpointForm(forms.Form):
         required=False,
         widget=forms.CheckboxSelectMultiple,
         label="Lists",
-        help_text="None chosen: all lists.",
+        help_text="With the phone lists of their short codes. None chosen: all lists.",
     )
     format = forms.ChoiceField(
         choices=Format.choices,

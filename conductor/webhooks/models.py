@@ -59,7 +59,8 @@ class Happening(TenantModel):
     One thing that happened and that an endpoint listens to; its id is the cursor.
 
     Everything is named by value: the fact outlives what it is about. `detail`: {method},
-    {reason}, or what the receipt holds ({url}, {code}, {order_number, total}).
+    {reason}, or what the receipt holds ({url}, {code}, {order_number, total}). A consent to a
+    phone list has {phone_list_id, phone_id} besides, and the short code's list as `list_id`.
     """
 
     account = unchecked_account()

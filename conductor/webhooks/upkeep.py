@@ -7,29 +7,37 @@ from contacts.actions.erasure import Erasing
 
 KEPT = timedelta(days=30)
 
+# What is about them: by the contact, and consents of numbers that were no contact's, which are
+# gone by now.
+OF_THEM = """(
+    happening.contact_id = ANY(%(ids)s::bigint[])
+    OR (
+        happening.contact_id IS NULL
+        AND NOT EXISTS (
+            SELECT FROM messaging_phonesubscription AS consent
+            WHERE consent.id = (happening.detail ->> 'phone_id')::bigint
+        )
+    )
+)"""
 # In this order: an answer may repeat what it was told, so it goes with whom it was about.
 FORGET_PEOPLE = (
-    """
+    f"""
     UPDATE webhooks_call AS call
     SET response = ''
     WHERE call.response <> '' AND EXISTS (
         SELECT
         FROM jsonb_array_elements_text(call.happenings) AS told (id)
         INNER JOIN webhooks_happening AS happening ON told.id::bigint = happening.id
-        WHERE happening.contact_id = ANY(%(ids)s::bigint[])
+        WHERE {OF_THEM}
     )
     """,
-    """
+    f"""
     DELETE FROM webhooks_pending AS pending
     WHERE pending.happening_id = ANY(ARRAY(
-        SELECT happening.id FROM webhooks_happening AS happening
-        WHERE happening.contact_id = ANY(%(ids)s::bigint[])
+        SELECT happening.id FROM webhooks_happening AS happening WHERE {OF_THEM}
     ))
     """,
-    """
-    DELETE FROM webhooks_happening AS happening
-    WHERE happening.contact_id = ANY(%(ids)s::bigint[])
-    """,
+    f"DELETE FROM webhooks_happening AS happening WHERE {OF_THEM}",
 )
 FORGET_OLD = (
     "DELETE FROM webhooks_call AS call WHERE call.ended_at < %(before)s",

@@ -127,7 +127,7 @@ class TestDelivering:
         joined()
         deliverer.start_due()
         (future,) = deliverer.under_way
-        future.result(10)
+        future.result(120)
         Call.objects.update(attempts=2, state="calling")
 
         deliverer.write_down()
@@ -197,6 +197,23 @@ class TestDelivering:
 
         assert count == 1
         assert events(shop.heard) == [second]
+
+    def test_a_replay_brings_what_was_committed_late(self, world, shop, listen, deliverer, joined):
+        made = listen().endpoint
+        joined("late@mail.example")
+        joined("bob@mail.example")
+        early, later = Pending.objects.order_by("happening_id")
+        Pending.objects.filter(pk=early.pk).delete()
+        deliverer.make_all()
+        Pending.objects.create(endpoint_id=made.pk, happening_id=early.happening_id)
+        world.now += timedelta(seconds=1)
+        deliverer.make_all()
+        shop.heard.clear()
+
+        actions.replay(endpoint=made, after=later.happening_id, now=world.now)
+        deliverer.make_all()
+
+        assert [event["cursor"] for event in events(shop.heard)] == [str(early.happening_id)]
 
 
 class TestNoting:

@@ -33,7 +33,7 @@ class SourceForm(forms.Form):
         coerce=int,
         widget=forms.CheckboxSelectMultiple,
         label="Email lists",
-        help_text="What happens on these lists is sent.",
+        help_text="What happens on them, and on the phone lists of their short codes, is sent.",
         error_messages={"required": "Choose at least one list."},
     )
 

@@ -13,8 +13,12 @@ SELECT
     happening.contact_id,
     coalesce(nullif(contact.email, ''), contact.email_norm, '') AS email,
     coalesce(contact.phone_e164, '') AS phone,
+    coalesce(consent.phone_e164, '') AS phone_number,
     coalesce(subscription.external_contact_id, '') AS external_contact_id,
     coalesce(subscription.profile, '{}'::jsonb) AS profile,
+    happening.detail ->> 'phone_list_id' AS phone_list_id,
+    coalesce(phone_list.name, '') AS phone_list_name,
+    coalesce(short_code.code, '') AS short_code,
     happening.delivery_id,
     delivery.channel,
     delivery.message_id,
@@ -31,6 +35,11 @@ LEFT JOIN accounts_list AS list ON happening.list_id = list.id
 LEFT JOIN contacts_contact AS contact ON happening.contact_id = contact.id
 LEFT JOIN contacts_subscription AS subscription
     ON happening.contact_id = subscription.contact_id AND happening.list_id = subscription.list_id
+LEFT JOIN messaging_phonesubscription AS consent
+    ON consent.id = (happening.detail ->> 'phone_id')::bigint
+LEFT JOIN messaging_phonelist AS phone_list
+    ON phone_list.id = (happening.detail ->> 'phone_list_id')::bigint
+LEFT JOIN messaging_shortcode AS short_code ON phone_list.short_code_id = short_code.id
 LEFT JOIN messaging_delivery AS delivery ON happening.delivery_id = delivery.id
 LEFT JOIN messaging_committedmessage AS message ON delivery.message_id = message.id
 LEFT JOIN messaging_broadcast AS broadcast ON delivery.broadcast_id = broadcast.id
@@ -40,5 +49,8 @@ LEFT JOIN conversations_conversation AS conversation
     ON conversation.id = coalesce(delivery.conversation_id, enrollment.conversation_id)
 LEFT JOIN conversations_version AS version
     ON version.id = coalesce(delivery.version_id, enrollment.version_id)
-WHERE happening.id = any(%(ids)s::bigint[])
+WHERE
+    happening.id = any(%(ids)s::bigint[])
+    -- Of a number that is forgotten, and was no contact's, nothing is left to tell.
+    AND (happening.contact_id IS NOT NULL OR consent.id IS NOT NULL)
 ORDER BY happening.id;
