@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import actions
+from accounts import actions, use
 from accounts import secrets as vault
 from accounts.forms import (
     AccountForm,
@@ -22,15 +22,11 @@ from accounts.forms import (
     integration_initial,
     show_refusal,
 )
-from accounts.models import Account, ApiClient, Secret, User
+from accounts.models import Account, ApiClient, IntegrationType, Secret, User
 from accounts.models.api_client import WRITE_KEY_TYPE
 from accounts.permissions import AccountRequest, requires
+from accounts.shown_once import forget_shown, secret_to_show, show_secret_once
 from accounts.tenancy import in_account, lookups
-
-# A new secret travels to its one showing in a cookie of the browser that asked for it:
-# the server keeps nothing but the hash.
-SECRET_COOKIE = "new_secret"  # noqa: S105 - a cookie's name
-SECRET_SECONDS = 120
 
 
 def accounts_of(request: HttpRequest) -> list[Account]:
@@ -91,14 +87,18 @@ def integrations(request: AccountRequest) -> HttpResponse:
             by=request.user,
         )
         messages.success(request, f"Integration {made.client.name} created.")
-        return show_secret_once(request, made)
+        return show_secret_once(request, made.secret, at=setup_of(request, made.client))
+    calls = use.totals(now=timezone.now())
     return render(
         request,
         "accounts/integrations.html",
         {
             "page_title": "Integrations Management",
             "breadcrumbs": [("Integrations", ""), ("Integrations Management", "")],
-            "integrations": token_clients().order_by("name", "pk"),
+            "integrations": [
+                (one, type_labels(one), calls.get(one.pk, 0))
+                for one in token_clients().order_by("name", "pk")
+            ],
             "form": form,
             "creating": form.is_bound or "new" in request.GET,
         },
@@ -123,9 +123,8 @@ def integration(request: AccountRequest, client_id: int, tab: str = "setup") -> 
         else:
             messages.success(request, "Changes saved.")
             return redirect("accounts:integration_access", request.account.slug, client.pk)
-    secret = request.get_signed_cookie(
-        SECRET_COOKIE, default="", salt=str(client.pk), max_age=SECRET_SECONDS
-    )
+    setup = setup_of(request, client)
+    secret = secret_to_show(request, at=setup) if tab == "setup" else ""
     response = render(
         request,
         "accounts/integration.html",
@@ -137,12 +136,14 @@ def integration(request: AccountRequest, client_id: int, tab: str = "setup") -> 
                 (client.name, ""),
             ],
             "client": client,
+            "types": type_labels(client),
+            "use": use.last_days(client, now=timezone.now()) if tab == "setup" else None,
             "form": form,
             "tab": tab,
             "secret": secret,
             "base_url": request.build_absolute_uri("/").rstrip("/"),
             "tabs": [
-                ("Setup", reverse_in(request, "accounts:integration", client_id), tab == "setup"),
+                ("Setup", setup, tab == "setup"),
                 (
                     "Access",
                     reverse_in(request, "accounts:integration_access", client_id),
@@ -153,7 +154,7 @@ def integration(request: AccountRequest, client_id: int, tab: str = "setup") -> 
         status=422 if form.is_bound else 200,
     )
     if secret:
-        response.delete_cookie(SECRET_COOKIE, path=cookie_path(request, client))
+        forget_shown(response, at=setup)
     return response
 
 
@@ -164,7 +165,7 @@ def integration_secret(request: AccountRequest, client_id: int) -> HttpResponse:
     client = get_object_or_404(token_clients(), pk=client_id)
     made = actions.rotate_secret(client=client, now=timezone.now(), by=request.user)
     messages.success(request, "The old secret no longer works.")
-    return show_secret_once(request, made)
+    return show_secret_once(request, made.secret, at=setup_of(request, client))
 
 
 @require_POST
@@ -298,22 +299,11 @@ def reverse_in(request: AccountRequest, view: str, *args: object) -> str:
     return reverse(view, args=[request.account.slug, *args])
 
 
-def cookie_path(request: AccountRequest, client: ApiClient) -> str:
-    """Return the one address that the secret's cookie is sent to."""
+def setup_of(request: AccountRequest, client: ApiClient) -> str:
+    """Return the address of an integration's Setup tab, where its secret is shown once."""
     return reverse_in(request, "accounts:integration", client.pk)
 
 
-def show_secret_once(request: AccountRequest, made: actions.NewIntegration) -> HttpResponse:
-    """Go to the integration's page with its secret, for one showing."""
-    response = redirect("accounts:integration", request.account.slug, made.client.pk)
-    response.set_signed_cookie(
-        SECRET_COOKIE,
-        made.secret,
-        salt=str(made.client.pk),
-        max_age=SECRET_SECONDS,
-        path=cookie_path(request, made.client),
-        httponly=True,
-        samesite="Strict",
-        secure=request.is_secure(),
-    )
-    return response
+def type_labels(client: ApiClient) -> list[str]:
+    """Return what the APIs that an integration may speak are called."""
+    return [IntegrationType(kind).label for kind in client.types]

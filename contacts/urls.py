@@ -38,6 +38,7 @@ urlpatterns = [
     path(SEGMENT, segment_com.segment, name="segment_com"),
     path(f"{SEGMENT}key/", segment_com.new_key, name="new_write_key"),
     path(f"{SEGMENT}mappings/new/", segment_com.new_mapping, name="new_mapping"),
+    path(f"{SEGMENT}mappings/values/", segment_com.mapping_values, name="mapping_values"),
     path(f"{SEGMENT}mappings/<int:mapping_id>/", segment_com.mapping, name="segment_mapping"),
     path(
         f"{SEGMENT}mappings/<int:mapping_id>/delete/",

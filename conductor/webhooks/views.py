@@ -12,13 +12,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.actions import InvalidValueError
 from accounts.forms import show_refusal
 from accounts.permissions import AccountRequest, requires
+from accounts.shown_once import forget_shown, secret_to_show, show_secret_once
 from conductor.webhooks import actions
 from conductor.webhooks.forms import EndpointForm, ReplayForm, endpoint_initial
 from conductor.webhooks.models import Call, Endpoint, Kind
 
-# A new secret travels to its one showing in a cookie of the browser that asked for it.
-SECRET_COOKIE = "webhook_secret"  # noqa: S105 - a cookie's name
-SECRET_SECONDS = 120
 PAGE = 50
 
 
@@ -34,7 +32,7 @@ def endpoints(request: AccountRequest) -> HttpResponse:
             show_refusal(form, refused)
         else:
             messages.success(request, f"{made.endpoint.name} hears what happens from now on.")
-            return show_secret_once(request, made)
+            return show_secret_once(request, made.secret, at=own_address(request, made.endpoint))
     return render(
         request,
         "webhooks/endpoints.html",
@@ -78,9 +76,7 @@ def endpoint_page(
         log = log.filter(pk__lt=int(before))
     rows = list(log.order_by("-pk")[: PAGE + 1])
     address = own_address(request, shown)
-    secret = request.get_signed_cookie(
-        SECRET_COOKIE, default="", salt=str(shown.pk), max_age=SECRET_SECONDS
-    )
+    secret = secret_to_show(request, at=address)
     is_bound = form.is_bound or again.is_bound
     response = render(
         request,
@@ -104,7 +100,7 @@ def endpoint_page(
         status=422 if is_bound else 200,
     )
     if secret:
-        response.delete_cookie(SECRET_COOKIE, path=address)
+        forget_shown(response, at=address)
     return response
 
 
@@ -115,7 +111,7 @@ def new_secret(request: AccountRequest, endpoint_id: int) -> HttpResponse:
     shown = get_object_or_404(own(), pk=endpoint_id)
     made = actions.rotate_secret(endpoint=shown, now=timezone.now(), by=request.user)
     messages.success(request, "Calls are signed with the new secret from now on.")
-    return show_secret_once(request, made)
+    return show_secret_once(request, made.secret, at=own_address(request, shown))
 
 
 @require_POST
@@ -176,21 +172,5 @@ def integrations(request: AccountRequest) -> str:
 
 
 def own_address(request: AccountRequest, shown: Endpoint) -> str:
-    """Return the address of a webhook's page, the only one that its secret's cookie is sent to."""
+    """Return the address of a webhook's page, where its secret is shown once."""
     return reverse("webhooks:endpoint", args=[request.account.slug, shown.pk])
-
-
-def show_secret_once(request: AccountRequest, made: actions.NewEndpoint) -> HttpResponse:
-    """Go to the webhook's page with its secret, for one showing."""
-    response = redirect("webhooks:endpoint", request.account.slug, made.endpoint.pk)
-    response.set_signed_cookie(
-        SECRET_COOKIE,
-        made.secret,
-        salt=str(made.endpoint.pk),
-        max_age=SECRET_SECONDS,
-        path=own_address(request, made.endpoint),
-        httponly=True,
-        samesite="Strict",
-        secure=request.is_secure(),
-    )
-    return response

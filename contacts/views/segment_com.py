@@ -13,13 +13,20 @@ from accounts.context import address
 from accounts.forms import show_refusal
 from accounts.models import List
 from accounts.permissions import AccountRequest, requires
+from accounts.shown_once import forget_shown, secret_to_show, show_secret_once
 from contacts.actions import segment_mappings as actions
 from contacts.models import SegmentInlet, SegmentMapping
-from contacts.segment_com_forms import MappingForm, field_names, mapping_initial, written_values
+from contacts.segment_com_forms import (
+    BaseValues,
+    MappingForm,
+    field_names,
+    mapping_initial,
+    mapping_rows,
+    sent_rows,
+    value_rows,
+    written_values,
+)
 
-# A new key travels to its one showing in a cookie, as the secrets of integrations do.
-KEY_COOKIE = "new_write_key"
-KEY_SECONDS = 120
 FORM_NAMES = {
     "eventType": "event_type",
     "eventName": "event_name",
@@ -34,9 +41,7 @@ FORM_NAMES = {
 @requires("manage")
 def segment(request: AccountRequest) -> HttpResponse:
     """Show the mappings with their counts, and the write key once it is made."""
-    key = request.get_signed_cookie(
-        KEY_COOKIE, default="", salt=str(request.account.pk), max_age=KEY_SECONDS
-    )
+    key = secret_to_show(request, at=home(request))
     shown = actions.mappings()
     names = field_names(shown)
     response = render(
@@ -58,7 +63,7 @@ def segment(request: AccountRequest) -> HttpResponse:
         },
     )
     if key:
-        response.delete_cookie(KEY_COOKIE, path=home(request))
+        forget_shown(response, at=home(request))
     return response
 
 
@@ -68,53 +73,43 @@ def new_key(request: AccountRequest) -> HttpResponse:
     """Make a write key, and go where it is shown once; an old one ends at once."""
     key = actions.make_write_key(now=timezone.now(), by=request.user)
     messages.success(request, "There is a new write key; an old one no longer works.")
-    response = redirect(home(request))
-    response.set_signed_cookie(
-        KEY_COOKIE,
-        key,
-        salt=str(request.account.pk),
-        max_age=KEY_SECONDS,
-        path=home(request),
-        httponly=True,
-        samesite="Strict",
-        secure=request.is_secure(),
-    )
-    return response
+    return show_secret_once(request, key, at=home(request))
 
 
 @require_http_methods(["GET", "POST"])
 @requires("manage")
 def new_mapping(request: AccountRequest) -> HttpResponse:
     """Add a mapping."""
-    form = MappingForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            made = actions.create_mapping(given=form.given, now=timezone.now(), by=request.user)
-        except InvalidValueError as refused:
-            show_refusal(form, refused, FORM_NAMES)
-        else:
-            messages.success(request, f"Mapping {made.name} created.")
-            return redirect(home(request))
-    return mapping_page(request, form, "New mapping")
+    return mapping_page(request, None)
 
 
 @require_http_methods(["GET", "POST"])
 @requires("manage")
 def mapping(request: AccountRequest, mapping_id: int) -> HttpResponse:
     """Change a mapping."""
-    changed = get_object_or_404(SegmentMapping, pk=mapping_id, deleted_at=None)
-    form = MappingForm(request.POST or None, initial=mapping_initial(changed))
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.update_mapping(
-                mapping=changed, given=form.given, now=timezone.now(), by=request.user
-            )
-        except InvalidValueError as refused:
-            show_refusal(form, refused, FORM_NAMES)
-        else:
-            messages.success(request, "Mapping saved. It counts from the next call on.")
-            return redirect(home(request))
-    return mapping_page(request, form, changed.name)
+    return mapping_page(request, get_object_or_404(SegmentMapping, pk=mapping_id, deleted_at=None))
+
+
+@require_POST
+@requires("manage")
+def mapping_values(request: AccountRequest) -> HttpResponse:
+    """Show the rows of a form again: for another list or event type, one more, or one less."""
+    rows = sent_rows(request.POST)
+    is_more = "more" in request.POST
+    in_list = chosen_list(request.POST.get("list", ""))
+    values = value_rows(
+        in_list=in_list,
+        event_type=request.POST.get("event_type", ""),
+        rows=rows,
+        blank=1 if is_more or not rows else 0,
+    )
+    if is_more:
+        values.forms[-1].fields["field"].widget.attrs["autofocus"] = True
+    return render(
+        request,
+        "contacts/segment_mapping.html#values",
+        {"values": values, "in_list": in_list, "is_dropped": "drop" in request.POST},
+    )
 
 
 @require_POST
@@ -142,8 +137,31 @@ def restore_mapping(request: AccountRequest, mapping_id: int) -> HttpResponse:
     return redirect(home(request))
 
 
-def mapping_page(request: AccountRequest, form: MappingForm, title: str) -> HttpResponse:
-    """Show the form of a mapping."""
+def mapping_page(request: AccountRequest, changed: SegmentMapping | None) -> HttpResponse:
+    """Show the form of a mapping; save what it says."""
+    first = mapping_initial(changed) if changed else {}
+    form = MappingForm(
+        request.POST or None,
+        initial=first,
+        rows_url=reverse("contacts:mapping_values", args=[request.account.slug]),
+    )
+    is_sent = request.method == "POST"
+    in_list = chosen_list(request.POST.get("list", "") if is_sent else first.get("list"))
+    rows = mapping_rows(changed) if changed else []
+    values = value_rows(
+        in_list=in_list,
+        event_type=request.POST.get("event_type", "") if is_sent else first.get("event_type", ""),
+        data=request.POST if is_sent else None,
+        rows=rows,
+        blank=0 if rows else 1,
+    )
+    if (
+        is_sent
+        and all([form.is_valid(), values.is_valid()])
+        and saved(request, form, values, changed)
+    ):
+        return redirect(home(request))
+    title = changed.name if changed else "New mapping"
     return render(
         request,
         "contacts/segment_mapping.html",
@@ -151,9 +169,39 @@ def mapping_page(request: AccountRequest, form: MappingForm, title: str) -> Http
             "page_title": title,
             "breadcrumbs": [("Integrations", ""), ("Segment", home(request)), (title, "")],
             "form": form,
+            "values": values,
+            "in_list": in_list,
+            "mapping": changed,
         },
-        status=422 if form.is_bound else 200,
+        status=422 if is_sent else 200,
     )
+
+
+def saved(
+    request: AccountRequest, form: MappingForm, values: BaseValues, changed: SegmentMapping | None
+) -> bool:
+    """Save a mapping, a new one without `changed`; False with the reason in the form."""
+    given, now = form.given(values.given), timezone.now()
+    try:
+        if changed is None:
+            made = actions.create_mapping(given=given, now=now, by=request.user)
+            said = f"Mapping {made.name} created."
+        else:
+            actions.update_mapping(mapping=changed, given=given, now=now, by=request.user)
+            said = "Mapping saved. It counts from the next call on."
+    except InvalidValueError as refused:
+        show_refusal(form, refused, FORM_NAMES)
+        return False
+    messages.success(request, said)
+    return True
+
+
+def chosen_list(written: object) -> List | None:
+    """Return the list that a form names, the first one if it names none."""
+    lists = List.objects.order_by("name", "pk")
+    text = str(written or "")
+    is_number = text.isascii() and text.isdecimal() and len(text) < 19
+    return lists.filter(pk=int(text)).first() if is_number else lists.first()
 
 
 def home(request: AccountRequest) -> str:
