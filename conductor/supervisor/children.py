@@ -101,6 +101,8 @@ def stop_all(children: list[Child], *, seconds: float) -> None:
     while time.monotonic() < deadline and not all(child.has_ended() for child in children):
         time.sleep(0.05)
     for child in children:
+        if not child.has_ended():
+            print(f"The {child.name} does not stop: it is ended.", file=sys.stderr)
         if child.process is not None:
             end_group(child.process.pid)
             child.process.wait()

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -47,10 +48,15 @@ class Told(BaseException):
     """A signal told us to stop; not an Exception, so that nothing swallows it."""
 
 
+# A signal that comes while an object is being deleted raises into nothing: it is kept here.
+_told = threading.Event()
+
+
 def be_told(_number: int, _frame: FrameType | None) -> NoReturn:
     """Stop what is going on and unwind; further signals are heard no more."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    _told.set()
     raise Told
 
 
@@ -161,6 +167,7 @@ class Deployment:
             write_privately(run, self._description())
             yield
         finally:
+            print("Stopping ...", file=sys.stderr)
             stop_all(self.children, seconds=CHILDREN_SECONDS)
             run.unlink(missing_ok=True)
             (self.data / "children.json").unlink(missing_ok=True)
@@ -233,7 +240,13 @@ class Deployment:
             self._step()
 
     def _step(self) -> None:
-        """Start again what has ended: the database first, since all others need it."""
+        """
+        Start again what has ended: the database first, since all others need it.
+
+        :raises Told: if a signal was heard that unwound nothing.
+        """
+        if _told.is_set():
+            raise Told
         if self.cluster is not None and self.cluster.pid() is None:
             print("PostgreSQL ended; starting it again.", file=sys.stderr)
             try:
