@@ -20,17 +20,11 @@ from conductor.conversations.explaining import explain
 from conductor.conversations.models import Conversation, Enrollment
 from conductor.conversations.remarks import held_sentence
 from conductor.desk.figures import figures
+from conductor.desk.ids import sections
 from conductor.desk.timeline import timeline
 from contacts.models import Contact, ExternalEvent, ProfileField, Subscription
 from contacts.views.contacts import list_fields, matching
-from messaging.models import (
-    Delivery,
-    PhoneList,
-    PhoneSubscription,
-    SavedMessage,
-    ShortCode,
-    SmsMessage,
-)
+from messaging.models import Delivery, PhoneSubscription, SavedMessage
 
 LATEST = 8
 KINDS = [
@@ -337,27 +331,17 @@ def found_on(
 @require_GET
 @requires("view")
 def api_ids(request: AccountRequest, list_id: int) -> HttpResponse:
-    """Show the ids that an integrator needs: list, fields, events, messages, phone lists."""
+    """Show the ids that an integrator needs, and find them by name or number."""
     in_list = choose_list(request, list_id)
-    codes = ShortCode.objects.filter(email_list=in_list)
-    phone_lists = PhoneList.objects.filter(short_code__in=codes).select_related("short_code")
+    query = request.GET.get("q", "").replace("\0", "").strip()[:120]
     return render(
         request,
-        "desk/api_ids.html",
+        "desk/api_ids.html#ids" if request.htmx else "desk/api_ids.html",
         {
             "page_title": "API ID Information",
             "breadcrumbs": [("Help & Support", ""), ("API ID Information", "")],
-            "fields": list_fields(in_list),
-            "events": ExternalEvent.objects.filter(list=in_list).order_by("name", "pk"),
-            "saved_messages": SavedMessage.objects.filter(list=in_list).order_by("name", "pk"),
-            "conversations": Conversation.objects.filter(list=in_list, rehearsal_of=None).order_by(
-                "name", "pk"
-            ),
-            "short_codes": codes.order_by("code"),
-            "phone_lists": phone_lists.order_by("short_code__code", "name"),
-            "sms_messages": SmsMessage.objects.filter(phone_list__in=phone_lists)
-            .select_related("phone_list")
-            .order_by("phone_list__name", "name"),
+            "query": query,
+            "sections": sections(in_list, query),
             "base_url": request.build_absolute_uri("/").rstrip("/"),
         },
     )

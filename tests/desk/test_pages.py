@@ -11,7 +11,7 @@ from django_q.models import OrmQ
 from accounts.models import Heartbeat
 from accounts.tenancy import counts, in_account
 from conductor.conversations.models import Enrollment, Flow
-from contacts.models import Event
+from contacts.models import Event, ProfileField
 from tests.factories import (
     NOON,
     ContactFactory,
@@ -23,7 +23,9 @@ from tests.factories import (
     PhoneListFactory,
     PhoneSubscriptionFactory,
     ProfileFieldFactory,
+    ProfileFieldGroupFactory,
     SavedMessageFactory,
+    SmsMessageFactory,
     SubscriptionFactory,
     VersionFactory,
 )
@@ -334,6 +336,53 @@ class TestApiIds:
         assert f'data-copy="{customers.pk}"' in text
         for words in ("List ID", "Profile Field ID", "Shoe.Size", "Order Imported", "News"):
             assert words in text
+
+    def test_names_each_kind_with_its_id(self, client, ben, acme, customers):
+        with in_account(acme.pk):
+            other = ListFactory.create(name="Another list")
+            empty = ProfileFieldGroupFactory.create(list=customers, name="Empty group")
+            saved = SavedMessageFactory.create(list=customers, name="We miss you")
+            texts = SmsMessageFactory.create(
+                name="Shipped", phone_list__short_code__email_list=customers
+            )
+            phones = texts.phone_list
+        client.force_login(ben)
+
+        text = client.get(page("api_ids", customers.pk)).text
+
+        for label, thing, name in (
+            ("List ID", other, "Another list"),
+            ("Group ID", empty, "Empty group"),
+            ("Message ID", saved, "We miss you"),
+            ("Short Code ID", phones.short_code, phones.short_code.code),
+            ("Phone List ID", phones, phones.name),
+            ("SMS Message ID", texts, "Shipped"),
+        ):
+            assert re.search(
+                rf'data-copy="{thing.pk}">(?:(?!</button>).)*Copy the {label} of {name}',
+                text,
+                re.DOTALL,
+            )
+
+    @pytest.mark.parametrize("query", ["shoe.si", "SIZE", "{pk}"])
+    def test_finds_by_name_and_by_number(self, client, ben, acme, customers, grace, query):
+        with in_account(acme.pk):
+            field = ProfileField.objects.get(name="Size")
+        client.force_login(ben)
+
+        asked = {"q": query.format(pk=field.pk)}
+        found = client.get(page("api_ids", customers.pk), asked, headers={"HX-Request": "true"})
+
+        assert f"Copy the Profile Field ID of Shoe.{field.name}" in found.text
+        assert "Order Imported" not in found.text
+        assert "<html" not in found.text
+
+    def test_says_that_nothing_has_the_name(self, client, ben, acme, customers):
+        client.force_login(ben)
+
+        answer = client.get(page("api_ids", customers.pk), {"q": "9" * 40})
+
+        assert "Nothing here has that name or ID." in answer.text
 
     def test_stranger(self, client, zoe, acme, customers):
         client.force_login(zoe)
