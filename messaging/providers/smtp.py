@@ -10,44 +10,22 @@ Private addresses are allowed on purpose: most relays stand in the sender's own 
 and only an owner, or the shell, can set one.
 """
 
-import os
-import threading
-import time
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from email.utils import parseaddr
 from functools import lru_cache
 from typing import Any
 
 from accounts.actions import InvalidValueError
 from messaging import tokens
-from messaging.providers import Carrier, Field, Outcome, Outgoing, ProviderError, ThrottledError
+from messaging.providers import Carrier, Field, Outcome, Outgoing, ProviderError
 from messaging.transports.dkim import Signer, UnfitKeyError, make_key
-from messaging.transports.smtp_line import (
-    SHUTS_DOWN,
-    Line,
-    LineBrokenError,
-    Reply,
-    Server,
-    fit,
-    is_about_us,
-    is_hard_bounce,
-    is_soft_bounce,
-    stuffed,
-)
+from messaging.transports.smtp_drive import Drive, sender_address
+from messaging.transports.smtp_line import Line, Server
+from messaging.transports.smtp_pool import POOL
 
 SECONDS = 30.0  # for each answer; well below the 60 s after which a sender counts as dead
 CHECK_SECONDS = 8.0  # a person waits for the answer
-FRESH_SECONDS = 5.0  # a connection used so recently is not asked whether it lives
-IDLE_SECONDS = 60.0  # one unused for longer is closed
-DOWN_SECONDS = 60.0  # a server that could not be reached is the last to be tried for so long
-PUT_OFF_IN_A_ROW = 20  # so many recipients put off and none taken: it is us
 SECURITIES = (("starttls", "STARTTLS"), ("tls", "TLS"), ("none", "None"))
-NO_CONNECTION = "provider rejected (no connection)"
-NO_SENDER = "invalid sender / unverified domain"
-UNFIT_ADDRESS = "invalid address"
-LOST = "connection lost"
 
 
 class Smtp(Carrier):
@@ -194,219 +172,6 @@ class Smtp(Carrier):
         if not domain:
             return sender_address(message.sender)
         return f"b-{tokens.sign('delivery', message.account_id, message.delivery_id)}@{domain}"
-
-
-class Drive:
-    """One thread's way through its share of a batch."""
-
-    def __init__(self, carrier: Smtp, messages: Iterator[Outgoing]) -> None:
-        self.carrier = carrier
-        self.messages = messages
-        self.signer = carrier.signer
-        self.line: Line | None = None
-        # Announced to this line together with the content before it: its answers are due.
-        self.announced: list[bytes] = []
-        self.put_off = 0
-
-    def run(self) -> Iterator[Outcome]:
-        """Send until there is nothing left; the next message is taken while one travels."""
-        message = next(self.messages, None)
-        while message is not None:
-            outcome = self.unfit(message) or self.announce(message)
-            following = next(self.messages, None)
-            yield self.judged(outcome or self.send(message, following))
-            message = following
-
-    def end(self) -> None:
-        """Keep the connection for the next batch."""
-        if self.line is not None:
-            if self.announced:
-                self.line.close()
-            else:
-                POOL.keep(self.line)
-            self.line = None
-
-    def unfit(self, message: Outgoing) -> Outcome | None:
-        """Return the outcome of a message that no server would take."""
-        if self.announced:
-            return None
-        if not sender_address(message.sender):
-            return Outcome(message.delivery_id, "failed", NO_SENDER)
-        if not fit(message.address):
-            return Outcome(message.delivery_id, "failed", UNFIT_ADDRESS)
-        return None
-
-    def announce(self, message: Outgoing) -> Outcome | None:
-        """Have a message announced; return its outcome if it may not be sent."""
-        is_retry = False
-        while True:
-            is_used = self.line is not None or bool(self.announced)
-            try:
-                line = self.line = self.line or self.carrier.open()
-                is_used = is_used or line.messages > 0
-                commands, self.announced = self.announced, []
-                answers = line.announce(
-                    commands or self.commands(line, message), are_sent=bool(commands)
-                )
-                if answers[-1].code != SHUTS_DOWN and answers[0].code != SHUTS_DOWN:
-                    return self.answered(line, message, answers)
-                # A server may end a connection after so many messages: another one, once.
-                problem = answers[0] if answers[0].code == SHUTS_DOWN else answers[-1]
-            except LineBrokenError:
-                problem = None
-            self.drop()
-            if is_retry or not is_used:
-                if problem is not None:
-                    raise ThrottledError(words(problem))
-                return Outcome(message.delivery_id, "deferred", NO_CONNECTION)
-            is_retry = True
-
-    def commands(self, line: Line, message: Outgoing) -> list[bytes]:
-        """Return the commands that announce a message."""
-        return line.envelope(self.carrier.envelope_sender(message), fit(message.address))
-
-    def answered(self, line: Line, message: Outgoing, answers: list[Reply]) -> Outcome | None:
-        """Return what a refusal means for a message; None where its content may follow."""
-        if not line.takes_utf8 and not message.address.rpartition("@")[0].isascii():
-            self.drop()
-            return refused(
-                message, Reply(550, b"5.6.7 the mail server takes no international addresses"), 0
-            )
-        for place, reply in enumerate(answers):
-            if not reply.is_good:
-                if answers[-1].code == 354:
-                    # It wants the content although it takes no recipient: give it none.
-                    line.write(b".\r\n")
-                    line.read()
-                return refused(message, reply, place)
-        return None
-
-    def send(self, message: Outgoing, following: Outgoing | None) -> Outcome:
-        """Send a message's content, with the announcement of the next one."""
-        line = self.line
-        assert line is not None  # noqa: S101 - it was announced there
-        raw = self.signer.signed(message.raw) if self.signer is not None else message.raw
-        content = stuffed(raw)
-        line.is_clean = True
-        commands: list[bytes] = []
-        if following is not None and line.is_pipelined and self.unfit(following) is None:
-            commands = self.commands(line, following)
-        try:
-            line.write(content + b"".join(commands))
-            reply = line.read()
-        except LineBrokenError:
-            self.drop()
-            return Outcome(message.delivery_id, "unknown", LOST)
-        self.announced = commands
-        line.messages += 1
-        if not reply.is_good:
-            return refused(message, reply, 3)
-        self.put_off = 0
-        return Outcome(
-            message.delivery_id, provider_message_id=reply.words.decode(errors="replace")[:200]
-        )
-
-    def judged(self, outcome: Outcome) -> Outcome:
-        """See whether what is put off again and again is us."""
-        if outcome.state == "deferred":
-            self.put_off += 1
-            if self.put_off >= PUT_OFF_IN_A_ROW:
-                raise ThrottledError(outcome.reason)
-        return outcome
-
-    def drop(self) -> None:
-        """Close the connection; what was announced on it is forgotten with it."""
-        if self.line is not None:
-            self.line.close()
-        self.line = None
-        self.announced = []
-
-
-def refused(message: Outgoing, reply: Reply, place: int) -> Outcome:
-    """
-    Return the outcome of a message that was refused.
-
-    :raises ThrottledError: if the server takes no more of us.
-    """
-    if is_about_us(reply, place):
-        raise ThrottledError(words(reply))
-    if reply.is_for_now:
-        return Outcome(message.delivery_id, "deferred", reply.reason)
-    soft = "soft" if place and is_soft_bounce(reply) else ""
-    bounce = "hard" if is_hard_bounce(reply, place) else soft
-    return Outcome(message.delivery_id, "failed", reply.reason, bounce=bounce)
-
-
-def words(reply: Reply) -> str:
-    """Return a refusal for the provider's page."""
-    said = " ".join(reply.words.decode(errors="replace").split())[:300]
-    return f"The mail server takes no more for now: {reply.code} {said}"
-
-
-class Pool:
-    """The connections of this process that are open and not in use, by server."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.lines: defaultdict[tuple[Any, ...], list[Line]] = defaultdict(list)
-        self.down: dict[str, float] = {}
-        self.servers: dict[str, Server] = {}
-
-    def take(self, server: Server) -> Line | None:
-        """Return a connection that lives."""
-        self.servers[server.name] = server
-        while True:
-            with self.lock:
-                kept = self.lines[os.getpid(), server]
-                line = kept.pop() if kept else None
-            if line is None or line.is_alive(FRESH_SECONDS):
-                return line
-            line.close()
-
-    def keep(self, line: Line) -> None:
-        """Put a connection back; close those that have not been used for long."""
-        server = self.servers.get(line.name)
-        if server is None:
-            line.close()
-            return
-        now = time.monotonic()
-        with self.lock:
-            kept = self.lines[os.getpid(), server]
-            for old in [one for one in kept if now - one.used_at > IDLE_SECONDS]:
-                kept.remove(old)
-                old.close()
-            kept.append(line)
-
-    def by_health(self, servers: list[Server]) -> list[Server]:
-        """Return servers, those that could not be reached lately last."""
-        now = time.monotonic()
-        return sorted(servers, key=lambda one: now - self.down.get(one.name, -1e9) < DOWN_SECONDS)
-
-    def note_down(self, server: Server) -> None:
-        """Remember that a server could not be reached."""
-        self.down[server.name] = time.monotonic()
-
-    def note_up(self, server: Server) -> None:
-        """Forget it."""
-        self.down.pop(server.name, None)
-
-    def clear(self) -> None:
-        """Close all connections."""
-        with self.lock:
-            for kept in self.lines.values():
-                for line in kept:
-                    line.close()
-            self.lines.clear()
-            self.down.clear()
-
-
-POOL = Pool()
-
-
-@lru_cache(maxsize=1_000)
-def sender_address(sender: str) -> str:
-    """Return the address of `Name <address>`; "" for one that no server would take."""
-    return fit(parseaddr(sender)[1])
 
 
 @lru_cache(maxsize=200)

@@ -3,7 +3,7 @@ One SMTP connection: opened by the standard library, then spoken to in groups of
 
 Where the server offers PIPELINING (RFC 2920), a message's content travels together with
 the next one's sender, recipient and DATA: one round trip a message. What a refusal means
-is decided here; what breaks when is decided by who drives it (`messaging.providers.smtp`).
+is decided here; what breaks when is decided by who drives it (`smtp_drive`).
 """
 
 import re

@@ -13,9 +13,9 @@ from messaging import actions
 from messaging.models import Delivery, SandboxMessage
 from messaging.models.blank import BlankName
 from messaging.previews import preview_email, preview_sms, trial_event
-from messaging.providers.smtp import POOL
 from messaging.sending.heart import Heart
 from messaging.sending.sender import serve
+from messaging.transports.smtp_pool import POOL
 from messaging.views.saved_messages import content_of
 from tests.factories import (
     ContactFactory,

@@ -20,11 +20,12 @@ from accounts.tenancy import in_account
 from messaging import actions
 from messaging.models import Delivery, Provider
 from messaging.providers import Outgoing
-from messaging.providers.smtp import POOL, Smtp
+from messaging.providers.smtp import Smtp
 from messaging.sending.heart import Heart
 from messaging.sending.sender import serve
 from tests.factories import CommittedMessageFactory, ListFactory, QueuedEmailFactory
 
+from messaging.transports.smtp_pool import POOL
 
 def content(message, kind):
     return message.get_body([kind]).get_content()

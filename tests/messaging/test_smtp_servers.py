@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from messaging.providers import Outgoing, ThrottledError
-from messaging.providers.smtp import POOL, Smtp
+from messaging.providers.smtp import Smtp
 from messaging.transports.smtp_line import (
     Reply,
     fit,
@@ -19,6 +19,7 @@ from messaging.transports.smtp_line import (
     is_soft_bounce,
     stuffed,
 )
+from messaging.transports.smtp_pool import POOL
 from tests.messaging.counterparts.sink import running_sink
 
 MAIL = (
