@@ -17,12 +17,12 @@ from messaging.actions.provider_events import (
     record_provider_events,
     settle_by_kept,
 )
-from messaging.actions.providers import Carriage, carriage_of, note_provider
 from messaging.actions.receipts import tell_of_deliveries
 from messaging.models.message import Channel
 from messaging.providers import Carrier, Outcome, Outgoing, ProviderError, carriers
 from messaging.sending.allowance import Allowance, allowance, most_connections, take
 from messaging.sending.backoff import recipient_pause
+from messaging.sending.carriage import Carriage, carriage_of, note_provider
 from messaging.sending.claim import (
     MOST_ATTEMPTS,
     Claim,

@@ -17,7 +17,9 @@ from accounts.forms import show_refusal
 from accounts.permissions import AccountRequest, requires
 from messaging import actions
 from messaging.actions.disconnection import MOST_COUNTED, count_waiting
-from messaging.actions.providers import callback_of, note_test, stored_secrets, test_message
+from messaging.actions.provider_secrets import stored_secrets
+from messaging.actions.provider_tests import note_test, test_message
+from messaging.actions.providers import callback_of
 from messaging.models import Provider
 from messaging.models.message import Channel
 from messaging.provider_forms import NumberForm, ProviderForm, provider_initial
