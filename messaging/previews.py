@@ -27,6 +27,8 @@ from messaging.sending.compose import (
     plan_for,
     sources_of,
 )
+from messaging.tracking.rules import rules_of
+from messaging.tracking.texts import with_sample_links
 
 MOST_CHOICES = 50
 
@@ -87,11 +89,24 @@ def preview_email(
 
 
 def preview_sms(text: str, *, in_list: List, contact: Contact | None, now: datetime) -> Preview:
-    """Fill a text message in for a contact (a sample where there is none)."""
-    message = CommittedMessage(list=in_list, channel=Channel.SMS, content={"text": text})
+    """Fill a text message in for a contact (a sample where there is none), its links short."""
+    content = {"text": text}
+    message = CommittedMessage(list=in_list, channel=Channel.SMS, content=content)
     row = as_if_claimed(in_list, contact, channel=Channel.SMS)
     shown = filled(message, row, contact, now=now)
-    return replace(shown, parts={part: text.strip() for part, text in shown.parts.items()})
+    parts = {
+        part: with_links_of(in_list, said.strip(), content) for part, said in shown.parts.items()
+    }
+    return replace(shown, parts=parts)
+
+
+def with_links_of(in_list: List, text: str, content: Mapping[str, str]) -> str:
+    """Return a filled-in text with links as long as its list will send them."""
+    rules = rules_of(in_list, in_list.account)
+    if not rules.tracks_clicks:
+        return text
+    account_id = current_account_id() or 0
+    return with_sample_links(text, content, base=rules.base, account_id=account_id)
 
 
 def filled(

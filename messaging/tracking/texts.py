@@ -7,7 +7,7 @@ for each contact goes as it is.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,9 @@ TEMPLATE_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 COVER = "\x00"
 URL = re.compile(r"https?://[^\s<>\"'\x00]+", re.IGNORECASE)
 ENDS = ".,;:!?)]}"  # of a sentence, not of an address
+# What a preview's links are made of, and up to which ids their length is right.
+SAMPLE = "x"
+LATE_DELIVERY, LATE_MESSAGE = (1 << 28) - 1, (1 << 21) - 1
 
 
 def links_of(content: Mapping[str, Any]) -> tuple[str, ...]:
@@ -47,6 +50,33 @@ def with_short_links(
     message_id: int,
 ) -> str:
     """Return a filled-in text with a short signed address for each link of its message."""
+    return _shortened(
+        text,
+        content,
+        base=base,
+        token=lambda place: tokens.sign("click", account_id, delivery_id, message_id, place),
+    )
+
+
+def with_sample_links(text: str, content: Mapping[str, Any], *, base: str, account_id: int) -> str:
+    """
+    Return a filled-in text as a preview shows it: its links as long as they will be.
+
+    They lead nowhere: whose they were is not known yet. As long as those of a late delivery.
+    """
+    return _shortened(
+        text,
+        content,
+        base=base,
+        token=lambda place: (
+            SAMPLE * len(tokens.sign("click", account_id, LATE_DELIVERY, LATE_MESSAGE, place))
+        ),
+    )
+
+
+def _shortened(
+    text: str, content: Mapping[str, Any], *, base: str, token: Callable[[int], str]
+) -> str:
     places = {url: place for place, url in enumerate(links_of(content))}
     if not places:
         return text
@@ -55,7 +85,6 @@ def with_short_links(
         url = match[0].rstrip(ENDS)
         if url not in places:
             return match[0]
-        token = tokens.sign("click", account_id, delivery_id, message_id, places[url])
-        return f"{base}{CLICK}{token}{match[0][len(url) :]}"
+        return f"{base}{CLICK}{token(places[url])}{match[0][len(url) :]}"
 
     return URL.sub(short, text)

@@ -28,6 +28,7 @@ from messaging.models import (
     SandboxMessage,
     ShortCode,
 )
+from messaging.previews import with_links_of
 from messaging.rule_forms import AnswerForm, RepliesForm, replies_initial
 from messaging.segments import count_segments
 from messaging.views.sandbox import shown_time
@@ -242,8 +243,13 @@ def replies(request: AccountRequest, list_id: int, short_code_id: int) -> HttpRe
             "breadcrumbs": [*crumbs(request, list_id), (code.code, ""), ("Replies", "")],
             "form": form,
             "code": code,
-            "shown": [(field, text, count_segments(text)) for field, text in shown],
+            "shown": [(field, text, count_segments(as_sent(code, text))) for field, text in shown],
             "defaults": DEFAULTS,
         },
         status=422 if form.is_bound else 200,
     )
+
+
+def as_sent(code: ShortCode, text: str) -> str:
+    """Return a reply with links as long as they will be sent."""
+    return with_links_of(code.email_list, text, {"text": text})

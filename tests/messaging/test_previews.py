@@ -9,7 +9,7 @@ import pytest
 
 from accounts.tenancy import in_account
 from contacts.models import Order, OrderItem, Product
-from messaging import actions
+from messaging import actions, tokens
 from messaging.models import Delivery, SandboxMessage
 from messaging.models.blank import BlankName
 from messaging.previews import preview_email, preview_sms, trial_event
@@ -157,6 +157,27 @@ class TestPreview:
         )
 
         assert shown.parts == {"text": "A-2 TEST-CODE"}
+
+    def test_of_a_text_counts_its_links_as_they_are_sent(self, acme, turn, now):
+        text = "Hi {{ contact.first_name }}: https://shop.example/" + "a" * 150 + " STOP to end"
+        with in_account(acme.pk):
+            queued = QueuedTextFactory.create()
+            queued.message.content = {"text": text}
+            queued.message.save()
+            shown = preview_sms(text, in_list=queued.list, contact=queued.contact, now=now)
+            queued.list.track_clicks = False
+            whole = preview_sms(text, in_list=queued.list, contact=queued.contact, now=now)
+
+        turn()
+
+        with in_account(acme.pk):
+            sent = SandboxMessage.objects.get().text
+            assert "/t/c/" in sent
+            # A late delivery's token is some letters longer than a first one's.
+            assert 0 <= len(shown.parts["text"]) - len(sent) <= 8
+            assert (shown.segments.count, whole.segments.count) == (1, 2)
+            (token,) = re.findall(r"/t/c/([\w-]+)", shown.parts["text"])
+            assert tokens.read("click", token) is None
 
 
 class TestTest:
