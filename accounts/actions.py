@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -133,14 +133,29 @@ def record(
     detail: dict[str, Any] | None = None,
 ) -> None:
     """Write an audit entry in the current transaction; `detail` holds no personal data."""
-    AuditEntry.objects.create(
-        at=now,
-        verb=verb,
-        noun=noun,
-        object_id=object_id,
-        by_user=by if isinstance(by, User) else None,
-        by_client=by if isinstance(by, ApiClient) else None,
-        detail=detail or {},
+    record_many(verb=verb, noun=noun, now=now, objects=[(object_id, detail or {})], by=by)
+
+
+def record_many(
+    *,
+    verb: str,
+    noun: str,
+    now: datetime,
+    objects: Iterable[tuple[int | None, dict[str, Any]]],
+    by: User | ApiClient | None = None,
+) -> None:
+    """Write an audit entry for each of many objects, (id, detail), as `record` does: one INSERT."""
+    AuditEntry.objects.bulk_create(
+        AuditEntry(
+            at=now,
+            verb=verb,
+            noun=noun,
+            object_id=object_id,
+            by_user=by if isinstance(by, User) else None,
+            by_client=by if isinstance(by, ApiClient) else None,
+            detail=detail,
+        )
+        for object_id, detail in objects
     )
 
 

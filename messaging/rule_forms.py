@@ -72,6 +72,18 @@ class RepliesForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="STOP, END, CANCEL, UNSUBSCRIBE, QUIT, ARRET, ALTO and their like always count.",
     )
+    start_words = forms.CharField(
+        required=False,
+        label="Further START words",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="START, UNSTOP, COMMENCER, INICIAR and their like always count.",
+    )
+    help_words = forms.CharField(
+        required=False,
+        label="Further HELP words",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="HELP, INFO, AIDE, AYUDA always count.",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -96,6 +108,8 @@ def replies_initial(short_code: ShortCode) -> dict[str, Any]:
         **short_code.replies,
         "care_contact": short_code.care_contact,
         "stop_words": "\n".join(short_code.stop_words),
+        "start_words": "\n".join(short_code.start_words),
+        "help_words": "\n".join(short_code.help_words),
     }
 
 

@@ -26,7 +26,7 @@ from messaging.actions.providers import (
     set_provider,
 )
 from messaging.actions.receipts import record_receipts, tell_of_deliveries
-from messaging.actions.replies import answer_by_hand, is_stop, opt_out, take_inbound
+from messaging.actions.replies import answer_by_hand, opt_out, take_inbound
 from messaging.actions.reply_texts import reply_text, set_replies
 from messaging.actions.short_codes import (
     create_phone_list,
@@ -53,7 +53,6 @@ __all__ = [
     "delete_message",
     "delete_sms_message",
     "disconnect_provider",
-    "is_stop",
     "make_default",
     "opt_out",
     "pause_provider",

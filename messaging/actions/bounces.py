@@ -20,7 +20,7 @@ from accounts.models.list import BounceHandling
 from accounts.tenancy import sql
 from contacts.actions.leaving import unsubscribe_many
 from messaging.actions.phones import deactivate_phones
-from messaging.actions.replies import opt_out
+from messaging.actions.replies import opt_out_many
 from messaging.actions.suppressions import suppress
 from messaging.models import ShortCode, SuppressionReason
 from messaging.models.message import Channel
@@ -28,19 +28,7 @@ from messaging.models.message import Channel
 BOUNCE = "Bounce"
 COMPLAINT = "Abuse"
 NO_NUMBER = "PermanentError"
-NUMBERS = """
-    SELECT DISTINCT delivery.address
-    FROM messaging_delivery AS delivery
-    WHERE delivery.id = ANY(%(ids)s::bigint[]) AND delivery.channel = 'sms' AND NOT delivery.is_test
-"""
 BY_RECIPIENT = "Recipient"
-
-STOPPED = """
-    SELECT DISTINCT phone_list.short_code_id, delivery.address
-    FROM messaging_delivery AS delivery
-    INNER JOIN messaging_phonelist AS phone_list ON delivery.phone_list_id = phone_list.id
-    WHERE delivery.id = ANY(%(ids)s::bigint[]) AND delivery.channel = 'sms'
-"""
 
 
 @dataclass(frozen=True)
@@ -63,8 +51,15 @@ def heed_bounces(*, hard: Sequence[int], soft: Sequence[int], now: datetime) -> 
     stop(for_good, SuppressionReason.HARD_BOUNCE, now=now)
     stop(worn_out, SuppressionReason.SOFT_BOUNCES, now=now)
     if hard:
-        numbers = [row[0] for row in sql.fetch_all(NUMBERS, ids=list(hard))]
+        numbers = [phone for phone, _ in numbers_of(hard, with_tests=False)]
         deactivate_phones(phones=numbers, reason=NO_NUMBER, now=now)
+
+
+def numbers_of(deliveries: Sequence[int], *, with_tests: bool) -> list[tuple[str, int | None]]:
+    """Return the numbers that texts went to, each with the short code that they came from."""
+    statement = sql.statement("messaging", "numbers_of_deliveries")
+    rows = sql.fetch_all(statement, delivery_ids=list(deliveries), with_tests=with_tests)
+    return [(phone, code_id) for phone, code_id in rows]
 
 
 def what_bounced(deliveries: Sequence[int]) -> list[Bounced]:
@@ -121,9 +116,22 @@ def put_down(
 
 
 def heed_complaints(*, deliveries: Sequence[int], now: datetime) -> None:
-    """Write nothing more from the account to whoever marked a message as spam."""
+    """
+    Write nothing more from the account to whoever marked a message as spam.
+
+    A copy that was sent on to somebody else came from the account as well, and whoever has it
+    wants no more of that: the address is suppressed. It ends no subscription, since the person
+    whose message it was has said nothing.
+    """
+    if not deliveries:
+        return
     complained = what_bounced(deliveries)
-    put_down({one.address for one in complained}, SuppressionReason.COMPLAINT, now=now)
+    sent_on = sql.fetch_all(sql.statement("messaging", "sent_on_to"), delivery_ids=list(deliveries))
+    put_down(
+        {*(one.address for one in complained), *(row[0] for row in sent_on)},
+        SuppressionReason.COMPLAINT,
+        now=now,
+    )
     unsubscribe_many(
         wanted=[(None, one.contact_id) for one in complained], method=COMPLAINT, now=now
     )
@@ -142,7 +150,9 @@ def heed_stops(*, deliveries: Sequence[int], now: datetime) -> None:
     """End the consents of numbers that told the provider STOP where we have not heard it."""
     if not deliveries:
         return
-    rows = sql.fetch_all(STOPPED, ids=list(deliveries))
-    codes = ShortCode.objects.in_bulk({code_id for code_id, _ in rows})
-    for code_id, phone in rows:
-        opt_out(short_code=codes[code_id], phone_e164=phone, now=now)
+    by_code: dict[int, list[str]] = defaultdict(list)
+    for phone, code_id in numbers_of(deliveries, with_tests=True):
+        if code_id is not None:
+            by_code[code_id].append(phone)
+    for code in ShortCode.objects.filter(pk__in=by_code).order_by("pk"):
+        opt_out_many(short_code=code, phones=by_code[code.pk], now=now)

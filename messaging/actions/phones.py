@@ -11,7 +11,7 @@ from contacts.actions import facts
 from contacts.models import Contact
 from messaging.actions.answers import queue_questions
 from messaging.actions.ledger import note_changes
-from messaging.models import PhoneList, PhoneSubscription
+from messaging.models import PhoneList, PhoneSubscription, ShortCode
 from messaging.models.sms import PhoneSubscriptionState
 
 By = User | ApiClient | None
@@ -222,12 +222,27 @@ def deactivate_phones(*, phones: Sequence[str], now: datetime, reason: str = "De
     takes no texts at all is the same, for the reason `PermanentError`. One statement for all,
     and conversations hear of each.
     """
+    ids = end_consents(phones=phones, reason=reason, now=now)
+    if ids:
+        record(verb="deactivated", noun="phones", now=now, detail={"consents": len(ids)})
+    return len(ids)
+
+
+def end_consents(
+    *, phones: Sequence[str], reason: str, now: datetime, short_code: ShortCode | None = None
+) -> list[int]:
+    """
+    End the consents of numbers to every phone list, or to those of one short code; return their ids.
+
+    A statement each for consents, ledger and facts, however many there are.
+    """
     if not phones:
-        return 0
+        return []
     rows = sql.fetch_all(
         sql.statement("messaging", "opt_out_phones"),
         phones=sorted(set(phones)),
         phone_list_id=None,
+        short_code_id=short_code.pk if short_code else None,
         reason=reason,
         now=now,
     )
@@ -235,8 +250,7 @@ def deactivate_phones(*, phones: Sequence[str], now: datetime, reason: str = "De
     note_changes(ids=ids, what="opted out", source=reason, now=now)
     if ids:
         facts.announce_many(ENDED, ids=ids, now=now)
-        record(verb="deactivated", noun="phones", now=now, detail={"consents": len(ids)})
-    return len(ids)
+    return ids
 
 
 def checked_e164(phone: str) -> str:

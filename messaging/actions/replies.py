@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
-from accounts.actions import InvalidValueError, record
+from accounts.actions import InvalidValueError, record, record_many
 from accounts.models import ApiClient, User
 from accounts.tenancy import current_account_id, sql
 from contacts.models import Contact
 from messaging.actions.answers import queue_reply
 from messaging.actions.gates import BY_PHONE, BY_STOP, ask_again, confirm, start_again, youngest
 from messaging.actions.ledger import note_changes
-from messaging.actions.phones import checked_e164, unsubscribe_phone
+from messaging.actions.phones import checked_e164, end_consents
 from messaging.actions.receipts import record_receipts
 from messaging.actions.reply_texts import reply_text
 from messaging.law.keywords import HELP, START, STOP, bare
@@ -42,32 +42,12 @@ LONGEST_TEXT = 1600
 MOST_MEDIA = 10
 # Numbers of one short code are served one after the other.
 IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%(number)s, 7))"
-# Whoever writes STOP ends the lists that it is not on, too: no later file brings it there.
-STAY_OUT = """
-INSERT INTO messaging_phonesubscription (
-    phone_list_id, phone_e164, contact_id, state, pending_double_opt_in, pending_age_gate,
-    unsubscribed_at, opt_out_reason, consent_source, consent_text, consent_ip, updated_at
-)
-SELECT
-    phone_list.id, %(phone)s, %(contact_id)s::bigint, 'Unsubscribed', FALSE, FALSE, %(now)s,
-    'Campaign', '', '', '', %(now)s
-FROM messaging_phonelist AS phone_list
-WHERE phone_list.short_code_id = %(short_code_id)s
-ON CONFLICT (account_id, phone_list_id, phone_e164) DO NOTHING
-RETURNING id
-"""
 # A list that is made meanwhile waits for this, or is seen by it.
 NO_LIST_MEANWHILE = """
 SELECT short_code.id FROM messaging_shortcode AS short_code
 WHERE short_code.id = %(short_code_id)s
 FOR SHARE
 """
-
-
-def is_stop(text: str, *, aliases: Sequence[str] = ()) -> bool:
-    """Say whether a reply is one of the stop words, whatever its case and accents."""
-    word = bare(text)
-    return word in STOP or word in aliases
 
 
 def opt_out(
@@ -79,28 +59,34 @@ def opt_out(
     Whoever writes STOP answers a number, and cannot know which of its lists wrote. The
     lists that it is not on it stays off, those that are made later among them.
     """
+    return opt_out_many(short_code=short_code, phones=[phone_e164], now=now, by=by)
+
+
+def opt_out_many(
+    *,
+    short_code: ShortCode,
+    phones: Sequence[str],
+    now: datetime,
+    by: User | ApiClient | None = None,
+) -> int:
+    """Do for many numbers what `opt_out` does for one; statements do not grow with them."""
     sql.fetch_value(NO_LIST_MEANWHILE, short_code_id=short_code.pk)
-    found = PhoneSubscription.objects.filter(
-        phone_list__short_code=short_code, phone_e164=phone_e164
-    ).exclude(state=PhoneSubscriptionState.UNSUBSCRIBED)
-    standing = list(found.select_related("phone_list"))
-    for subscription in standing:
-        unsubscribe_phone(
-            phone_list=subscription.phone_list,
-            phone_e164=phone_e164,
-            reason=BY_STOP,
-            now=now,
-            by=by,
-        )
+    ended = end_consents(phones=phones, short_code=short_code, reason=BY_STOP, now=now)
+    record_many(
+        verb="unsubscribed",
+        noun="phone",
+        objects=[(number, {}) for number in ended],
+        now=now,
+        by=by,
+    )
     rows = sql.fetch_all(
-        STAY_OUT,
-        phone=phone_e164,
-        contact_id=None,
+        sql.statement("messaging", "stay_out"),
+        phones=sorted(set(phones)),
         short_code_id=short_code.pk,
         now=now,
     )
     note_changes(ids=[row[0] for row in rows], what="opted out", source=BY_PHONE, now=now)
-    return len(standing)
+    return len(ended)
 
 
 def take_inbound(
@@ -230,10 +216,10 @@ def act(inbound: InboundText, now: datetime) -> str:
         .select_related("phone_list")
         .order_by("pk")
     )
-    if word in HELP:
+    if word in HELP or word in code.help_words:
         inbound.meaning = Meaning.HELP
         return "help"
-    if word in START:
+    if word in START or word in code.start_words:
         return start_again(inbound, rows, now)
     return confirm(inbound, rows, word, now) or ask_again(inbound, rows)
 

@@ -6,11 +6,14 @@ from datetime import datetime
 from accounts.actions import InvalidValueError, record
 from accounts.models import Account, ApiClient, User
 from messaging.actions.messages import check_sms_text
-from messaging.law.keywords import LONGEST_KEYWORD, bare
+from messaging.law.keywords import HELP, LONGEST_KEYWORD, START, STOP, YES, bare
 from messaging.models import ShortCode
 
 LONGEST = 640
 MOST_WORDS = 20
+# Which words everybody has, by the field of those that a short code has besides.
+USUAL = {"stop_words": STOP, "start_words": START, "help_words": HELP, "yes": YES}
+NAMES = {"stop_words": "STOP", "start_words": "START", "help_words": "HELP", "yes": "YES"}
 # `{program}`, `{care}` and `{age}` are filled in; the rest is a template like any text.
 DEFAULTS: Mapping[str, str] = {
     "confirm": "{program}: Reply Y to confirm that you want our messages. Msg & data rates may apply. Reply HELP for help, STOP to end.",
@@ -61,15 +64,19 @@ def set_replies(
     replies: Mapping[str, str],
     stop_words: str,
     care_contact: str,
+    start_words: str = "",
+    help_words: str = "",
     now: datetime,
     by: User | ApiClient | None = None,
 ) -> None:
     """
     Change what a short code answers; a text that is empty or the default's is the default's.
 
-    `stop_words` are further words that opt out, one a line or between commas.
+    `stop_words` are further words that opt out, `start_words` that come back, `help_words` that
+    ask for help, one a line or between commas.
 
-    :raises InvalidValueError: for a text that does not compile or is too long, a bad word.
+    :raises InvalidValueError: for a text that does not compile or is too long, a bad word, one
+        that means something else already.
     """
     kept = {}
     for kind, text in replies.items():
@@ -81,9 +88,11 @@ def set_replies(
             check_filled(kind, text)
             kept[kind] = text.strip()
     short_code.replies = kept
-    short_code.stop_words = checked_words(stop_words)
+    written = {"stop_words": stop_words, "start_words": start_words, "help_words": help_words}
+    for field, words in all_words(written).items():
+        setattr(short_code, field, words)
     short_code.care_contact = " ".join(care_contact.split())[:120]
-    short_code.save(update_fields=["replies", "stop_words", "care_contact"])
+    short_code.save(update_fields=["replies", *written, "care_contact"])
     record(verb="changed replies", noun="short_code", object_id=short_code.pk, now=now, by=by)
 
 
@@ -98,13 +107,36 @@ def check_filled(kind: str, text: str) -> None:
         raise InvalidValueError(kind, "The answer to STOP has to name the program: {program}.")
 
 
-def checked_words(written: str) -> list[str]:
-    """Return words as they are compared, each once."""
+def all_words(written: Mapping[str, str]) -> dict[str, list[str]]:
+    """
+    Return the words of each field, in the order in which a text is compared with them.
+
+    :raises InvalidValueError: for a bad one, or one that means something else already.
+    """
+    taken: dict[str, str] = {}
+    found = {}
+    for field, words in written.items():
+        found[field] = checked_words(field, words)
+        usual = {word: other for other, usual in USUAL.items() if other != field for word in usual}
+        for word in found[field]:
+            other = usual.get(word) or taken.get(word)
+            if other is not None:
+                raise InvalidValueError(field, f"{word} is a word for {NAMES[other]} already.")
+            taken[word] = field
+    return found
+
+
+def checked_words(field: str, written: str) -> list[str]:
+    """
+    Return words as they are compared, each once.
+
+    :raises InvalidValueError: for too many, or too long ones.
+    """
     words = [bare(word) for word in written.replace(",", "\n").splitlines()]
     found = list(dict.fromkeys(word for word in words if word))
     if len(found) > MOST_WORDS:
-        raise InvalidValueError("stop_words", f"At most {MOST_WORDS} words.")
+        raise InvalidValueError(field, f"At most {MOST_WORDS} words.")
     for word in found:
         if len(word) > LONGEST_KEYWORD:
-            raise InvalidValueError("stop_words", f"{word[:40]!r} is too long for a keyword.")
+            raise InvalidValueError(field, f"{word[:40]!r} is too long for a keyword.")
     return found

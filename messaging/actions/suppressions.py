@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
-from accounts.actions import InvalidValueError, record
+from accounts.actions import InvalidValueError, record, record_many
 from accounts.models import ApiClient, List, User
 from accounts.tenancy import sql
 from contacts.identity import DEFAULT_REGION, normalise_email, normalise_phone
@@ -18,6 +18,11 @@ from messaging.models.message import Channel
 
 HASHED = "sha256:"
 By = User | ApiClient | None
+RELEASE = """
+    DELETE FROM messaging_suppression AS suppression
+    WHERE suppression.id = ANY(%(ids)s::bigint[])
+    RETURNING suppression.id, suppression.channel, suppression.reason, suppression.list_id
+"""
 
 
 def suppress(
@@ -68,17 +73,23 @@ def suppress(
 
 
 def release(*, suppressions: Sequence[Suppression], now: datetime, by: By = None) -> int:
-    """Take suppressions away; return how many there were. Consent comes back with none."""
-    gone = 0
-    for one in suppressions:
-        deleted, _ = Suppression.objects.filter(pk=one.pk).delete()
-        if deleted:
-            gone += 1
-            detail = {"channel": one.channel, "reason": one.reason, "list": one.list_id}
-            record(
-                verb="released", noun="suppression", object_id=one.pk, now=now, by=by, detail=detail
-            )
-    return gone
+    """
+    Take suppressions away; return how many there were. Consent comes back with none.
+
+    Two statements, however many they are.
+    """
+    rows = sql.fetch_all(RELEASE, ids=[one.pk for one in suppressions])
+    record_many(
+        verb="released",
+        noun="suppression",
+        objects=[
+            (number, {"channel": channel, "reason": reason, "list": list_id})
+            for number, channel, reason, list_id in rows
+        ],
+        now=now,
+        by=by,
+    )
+    return len(rows)
 
 
 def hashed_address(address: str) -> str:

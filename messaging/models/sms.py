@@ -37,6 +37,8 @@ class ShortCode(TenantModel):
     care_contact = models.CharField(max_length=120, blank=True, default="")
     # Beyond those that everybody has; see messaging/law/keywords.py.
     stop_words = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    start_words = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    help_words = ArrayField(models.CharField(max_length=20), default=list, blank=True)
     # What the phone is answered, by kind of reply; what is not here is the default's.
     replies = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField()

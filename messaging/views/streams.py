@@ -225,6 +225,8 @@ def replies(request: AccountRequest, list_id: int, short_code_id: int) -> HttpRe
                 short_code=code,
                 replies=form.texts(),
                 stop_words=form.cleaned_data["stop_words"],
+                start_words=form.cleaned_data["start_words"],
+                help_words=form.cleaned_data["help_words"],
                 care_contact=form.cleaned_data["care_contact"],
                 now=timezone.now(),
                 by=request.user,

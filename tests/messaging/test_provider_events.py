@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from accounts.tenancy import in_account
 from contacts.models import Intake, Listener, Subscription
@@ -14,8 +16,17 @@ from messaging.actions.provider_events import (
     match_early_notices,
     record_provider_events,
 )
-from messaging.models import ProviderNotice, Receipt, Suppression
-from tests.factories import DeliveryFactory, ListFactory, SubscriptionFactory
+from messaging.actions.replies import opt_out_many
+from messaging.models import PhoneSubscription, ProviderNotice, Receipt, Suppression
+from messaging.models.broadcast import FORWARDED
+from tests.factories import (
+    DeliveryFactory,
+    ListFactory,
+    PhoneListFactory,
+    PhoneSubscriptionFactory,
+    ShortCodeFactory,
+    SubscriptionFactory,
+)
 
 
 @pytest.fixture
@@ -320,6 +331,23 @@ class TestComplaint:
         kept = Suppression.objects.get()
         assert (kept.list_id, kept.reason, kept.address) == (None, "complaint", delivery.address)
 
+    def test_about_a_copy_that_was_sent_on_is_its_readers_own(self, send, told, now):
+        copy = send(
+            provider_message_id="m-1",
+            address="friend@mail.example",
+            event_properties={FORWARDED: True},
+        )
+
+        record_provider_events([told(copy, "complained")], now=now)
+
+        assert standing(copy) == "Subscribed"
+        kept = Suppression.objects.get()
+        assert (kept.list_id, kept.reason, kept.address) == (
+            None,
+            "complaint",
+            "friend@mail.example",
+        )
+
 
 class TestDeparture:
     def test_by_the_provider_ends_the_subscription_of_that_list(self, send, told, now):
@@ -331,3 +359,33 @@ class TestDeparture:
         other.refresh_from_db()
         assert (standing(delivery), other.state) == ("Unsubscribed", "Subscribed")
         assert Receipt.objects.get().kind == "unsubscribed"
+
+
+class TestStopped:
+    def test_ends_all_lists_of_the_code_by_as_many_statements_for_many(self, inside_acme, now):
+        code = ShortCodeFactory.create()
+        one, other = PhoneListFactory.create_batch(2, short_code=code)
+        elsewhere = PhoneListFactory.create()
+        few, many = (
+            [f"+1212555{first + number:04}" for number in range(size)]
+            for first, size in ((100, 1), (200, 6))
+        )
+        for phone in (*few, *many):
+            for phones in (one, elsewhere):
+                PhoneSubscriptionFactory.create(phone_list=phones, phone_e164=phone)
+
+        asked = []
+        for phones in (few, many):
+            with CaptureQueriesContext(connections["default"]) as queries:
+                assert opt_out_many(short_code=code, phones=phones, now=now) == len(phones)
+            asked.append(len(queries))
+
+        assert asked[0] == asked[1]
+        for phones, state in (
+            (one, "Unsubscribed"),
+            (other, "Unsubscribed"),
+            (elsewhere, "Subscribed"),
+        ):
+            rows = PhoneSubscription.objects.filter(phone_list=phones)
+            assert {row.state for row in rows} == {state}
+            assert rows.count() == 7

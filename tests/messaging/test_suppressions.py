@@ -87,6 +87,19 @@ class TestSuppress:
         assert (gone, kept(), entry.by_user) == (1, [], mia)
         assert GRACE not in json.dumps(entry.detail)
 
+    def test_is_undone_for_many_by_as_many_statements(
+        self, now: Any, mia: Any, django_assert_num_queries: Any
+    ) -> None:
+        addresses = [f"a{number}@mail.example" for number in range(5)]
+        suppress(channel="email", addresses=addresses, reason="manual", now=now)
+        found = list(Suppression.objects.all())
+
+        with django_assert_num_queries(2):
+            gone = release(suppressions=found, now=now, by=mia)
+
+        noted = AuditEntry.objects.filter(verb="released").values_list("object_id", flat=True)
+        assert (gone, set(noted)) == (5, {one.pk for one in found})
+
 
 class TestReadAddress:
     @pytest.mark.parametrize(
