@@ -3,18 +3,20 @@ How much a sender may take of a provider: its rate and its connections, for all 
 
 Both are kept in the provider's row, which is locked while a batch is claimed: the rate as
 a bucket of tokens that fills by the second and holds those of one second, connections as
-leases that end by themselves should their sender die.
+leases that end by themselves should their sender die: however long a server takes to answer, a
+sender that lives keeps its own.
 
 The bulk lane leaves a part of both to the urgent one, and takes nothing of a provider
 with a single connection, or of less than five messages a second, while something urgent waits
 for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from accounts.models import Heartbeat
 from accounts.tenancy import sql
 from messaging.models import Provider
 from messaging.providers import Carrier
@@ -125,9 +127,19 @@ def give_back(provider: Provider, *, holder: str, messages: int) -> None:
 
 
 def living(leases: Mapping[str, Any], now: datetime) -> dict[str, tuple[int, str]]:
-    """Return the leases that have not ended."""
+    """Return the leases that have not ended, and those of senders whose heart still beats."""
+    over = {name for name, (_, until) in leases.items() if datetime.fromisoformat(until) <= now}
+    over -= beating(over, now)
     return {
-        name: (int(count), until)
-        for name, (count, until) in leases.items()
-        if datetime.fromisoformat(until) > now
+        name: (int(count), until) for name, (count, until) in leases.items() if name not in over
     }
+
+
+def beating(holders: Collection[str], now: datetime) -> set[str]:
+    """Return those of some holders (a sender and its lane) that have beaten within a lease."""
+    if not holders:
+        return set()
+    senders = {holder: holder.rpartition(" ")[0] for holder in holders}
+    found = Heartbeat.objects.filter(part__in=set(senders.values()), beat_at__gt=now - LEASE)
+    alive = set(found.values_list("part", flat=True))
+    return {holder for holder, sender in senders.items() if sender in alive}
