@@ -30,6 +30,7 @@ PLACES = frozenset({"to", "from", "text", "media_url", "id", "callback", "secret
 METHODS = (("POST", "POST"), ("PUT", "PUT"), ("GET", "GET"))
 FORMATS = (("json", "JSON"), ("form", "Form"))
 TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
+USUAL_PATH = "id"
 OWN_ID = re.compile(r"[0-9]{1,18}")
 HEADER = re.compile(r"[A-Za-z0-9-]{1,60}")
 STATUSES = {
@@ -78,7 +79,12 @@ class HttpSms(SmsCarrier):
             "Success",
             "What an answer 2xx must contain to count as accepted. Empty: nothing more.",
         ),
-        Field("id_path", "Message id", "Where in a JSON answer it stands, such as messages.0.id."),
+        Field(
+            "id_path",
+            "Message id",
+            "Where in a JSON answer it stands, such as messages.0.id. Empty: id, if there is one. "
+            "What becomes of a message is told by this id, our {{id}} as reference, or {{callback}}.",
+        ),
     )
 
     @classmethod
@@ -130,7 +136,7 @@ class HttpSms(SmsCarrier):
             )
         return Outcome(
             message.delivery_id,
-            provider_message_id=str(found(said, self.settings.get("id_path", "")))[:200],
+            provider_message_id=str(found(said, self.settings.get("id_path") or USUAL_PATH))[:200],
         )
 
     def hear(self, request: HttpRequest, *, now: datetime) -> Heard:
@@ -231,8 +237,6 @@ def lines_of(text: str) -> list[str]:
 
 def found(said: str, path: str) -> Any:
     """Return what stands at a path of a JSON answer; "" where there is nothing."""
-    if not path:
-        return ""
     try:
         at: Any = json.loads(said)
         for step in path.split("."):

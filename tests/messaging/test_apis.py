@@ -243,6 +243,17 @@ class TestGateway:
         assert asked.headers["X-Key"] == "hush X-Evil: 1"
         assert "X-Evil" not in asked.headers
 
+    @pytest.mark.parametrize(
+        ("said", "known"), [({"id": "m-5"}, "m-5"), ({"ok": True}, ""), (b"OK", ""), (b'"id"', "")]
+    )
+    def test_knows_the_usual_place_of_an_id(self, connected, now, said, known):
+        with running_web(always(200, said)) as web:
+            (outcome,) = connected("http_sms", web, url=web.url).send(
+                [message("http_sms")], now=now
+            )
+
+        assert (outcome.state, outcome.provider_message_id) == ("sent", known)
+
     def test_an_answer_without_the_success_text_has_failed(self, connected, now):
         with running_web(always(200, {"status": "ERROR"})) as web:
             carrier = connected("http_sms", web, url=web.url, success_text='"OK"')
