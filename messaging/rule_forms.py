@@ -53,7 +53,7 @@ class CapForm(forms.Form):
         required=False,
         max_length=120,
         label="Campaign",
-        help_text="Only conversations of this campaign; empty: everything.",
+        help_text="Only conversations and broadcasts of this campaign; empty: everything.",
     )
 
 

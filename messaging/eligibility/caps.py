@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+from accounts.tenancy import sql
 
 
 @dataclass(frozen=True)
@@ -10,13 +13,14 @@ class Cap:
     """
     At most `most` messages a day or a week; see FrequencyCap.
 
-    `conversations` are those of its campaign, None for whatever conversation.
+    `conversations` and `broadcasts` are those of its campaign, None for whatever message.
     """
 
     channel: str
     period: str
     most: int
     conversations: tuple[int, ...] | None = None
+    broadcasts: tuple[int, ...] | None = None
 
     def counts(self, channel: str) -> bool:
         """Say whether messages of a channel fall under it."""
@@ -27,9 +31,9 @@ class Cap:
 CAMPAIGNS: dict[str, Callable[[Sequence[str]], Mapping[str, Sequence[int]]]] = {}
 
 # Other messages of this tick, not yet written: a relation of contact_id, channel,
-# conversation_id. Steps have one, the claim and previews have not.
+# conversation_id, broadcast_id. Steps have one, the claim and previews have not.
 OF_THIS_TICK = """
-    SELECT outbox.contact_id, outbox.channel, enrolled.conversation_id
+    SELECT outbox.contact_id, outbox.channel, enrolled.conversation_id, NULL::bigint AS broadcast_id
     FROM outbox
     INNER JOIN enrolled ON enrolled.id = outbox.enrollment_id
     WHERE outbox.reason IS NULL AND outbox.held_until IS NULL AND NOT outbox.is_transactional
@@ -64,6 +68,7 @@ CROSS JOIN LATERAL (
             waiting.state,
             waiting.channel,
             waiting.conversation_id,
+            waiting.broadcast_id,
             %(now)s::timestamptz AS at
         FROM messaging_delivery AS waiting
         WHERE waiting.contact_id = contact.id
@@ -71,7 +76,13 @@ CROSS JOIN LATERAL (
             AND NOT waiting.is_transactional
             AND NOT waiting.is_test
         UNION ALL
-        SELECT sent.id, sent.state, sent.channel, sent.conversation_id, sent.sent_at
+        SELECT
+            sent.id,
+            sent.state,
+            sent.channel,
+            sent.conversation_id,
+            sent.broadcast_id,
+            sent.sent_at
         FROM messaging_delivery AS sent
         WHERE sent.contact_id = contact.id
             AND sent.state IN ('sent', 'unknown')
@@ -84,6 +95,7 @@ CROSS JOIN LATERAL (
             lost.state,
             lost.channel,
             lost.conversation_id,
+            lost.broadcast_id,
             greatest(lost.queued_at, lost.not_before)
         FROM messaging_delivery AS lost
         WHERE lost.contact_id = contact.id
@@ -102,14 +114,28 @@ LEFT JOIN (
 """
 
 
+# Whether a message is of a cap's campaign; NULL, as of a message that is of neither, is not.
+OF_CAMPAIGN = """coalesce(
+            {conversation} = ANY(%(campaign_{place})s::bigint[])
+            OR {broadcast} = ANY(%(campaign_broadcasts_{place})s::bigint[]),
+            FALSE
+        )"""
+
+
 def capped(
-    caps: Sequence[Cap], channel: str, *, ticked: str, before: str, conversation: str
+    caps: Sequence[Cap],
+    channel: str,
+    *,
+    ticked: str,
+    before: str,
+    conversation: str,
+    broadcast: str,
 ) -> str:
     """
     Return the joins that say until when a contact has had enough; "" without caps.
 
     `ticked` is a relation like `OF_THIS_TICK` or "", `before` a condition like `QUEUED_BEFORE`,
-    `conversation` the message's conversation: all SQL.
+    `conversation` and `broadcast` what the message is of: all SQL.
     """
     mine = [(place, cap) for place, cap in enumerate(caps) if cap.counts(channel)]
     if not mine:
@@ -119,8 +145,13 @@ def capped(
         narrow = "" if cap.channel == "any" else f" AND {{of}}.channel = '{cap.channel}'"
         applies = "TRUE"
         if cap.conversations is not None:
-            narrow += f" AND {{of}}.conversation_id = ANY(%(campaign_{place})s::bigint[])"
-            applies = f"{conversation} = ANY(%(campaign_{place})s::bigint[])"
+            of_campaign = OF_CAMPAIGN.format(
+                conversation="{of}.conversation_id", broadcast="{of}.broadcast_id", place=place
+            )
+            narrow += f" AND {of_campaign}"
+            applies = OF_CAMPAIGN.format(
+                conversation=conversation, broadcast=broadcast, place=place
+            )
         since = f"earlier.at >= calendar.{cap.period}_start"
         counts.append(
             f"count(*) FILTER (WHERE {since}{narrow.format(of='earlier')}) AS cap_{place}"
@@ -139,22 +170,35 @@ def capped(
 
 
 def campaign_params(caps: Sequence[Cap]) -> dict[str, Any]:
-    """Return the parameters of caps of a campaign: the ids of its conversations."""
-    return {
-        f"campaign_{place}": list(cap.conversations)
-        for place, cap in enumerate(caps)
-        if cap.conversations is not None
-    }
+    """Return the parameters of caps of a campaign: the ids of its conversations and broadcasts."""
+    params = {}
+    for place, cap in enumerate(caps):
+        if cap.conversations is not None:
+            params[f"campaign_{place}"] = list(cap.conversations)
+            params[f"campaign_broadcasts_{place}"] = list(cap.broadcasts or ())
+    return params
 
 
-def as_caps(rows: Sequence[Sequence[Any]]) -> tuple[Cap, ...]:
+def as_caps(rows: Sequence[Sequence[Any]], *, now: datetime) -> tuple[Cap, ...]:
     """Return the caps of rows of channel, period, most and campaign."""
     names = sorted({row[3] for row in rows if row[3]})
-    ids: dict[str, list[int]] = {name: [] for name in names}
+    conversations: dict[str, list[int]] = {name: [] for name in names}
+    broadcasts: dict[str, list[int]] = {name: [] for name in names}
     for find in CAMPAIGNS.values() if names else []:
         for name, found in find(names).items():
-            ids[name] += found
+            conversations[name] += found
+    for name, number in _broadcasts(names, now):
+        broadcasts[name].append(number)
     return tuple(
-        Cap(channel, period, most, tuple(ids[campaign]) if campaign else None)
-        for channel, period, most, campaign in rows
+        Cap(channel, period, most, tuple(conversations[name]), tuple(broadcasts[name]))
+        if name
+        else Cap(channel, period, most)
+        for channel, period, most, name in rows
     )
+
+
+def _broadcasts(names: Sequence[str], now: datetime) -> Sequence[tuple[str, int]]:
+    if not names:
+        return []
+    statement = sql.statement("messaging", "broadcasts_of_campaigns")
+    return [(row[0], row[1]) for row in sql.fetch_all(statement, names=list(names), now=now)]

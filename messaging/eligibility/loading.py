@@ -7,41 +7,6 @@ from messaging.eligibility.caps import as_caps
 from messaging.eligibility.policy import Policy
 from messaging.law import window
 
-LOAD = """
-    SELECT
-        account.time_zone,
-        rules.id IS NOT NULL,
-        rules.email_opens,
-        rules.email_closes,
-        rules.sms_opens,
-        rules.sms_closes,
-        rules.follows_law,
-        rules.holdout_percent,
-        rules.most_a_day,
-        ARRAY(
-            SELECT channels.channel
-            FROM (VALUES ('email'), ('sms')) AS channels (channel)
-            WHERE EXISTS (
-                SELECT FROM messaging_suppression AS suppression
-                WHERE suppression.channel = channels.channel
-            )
-        ),
-        ARRAY(
-            SELECT channels.channel
-            FROM (VALUES ('email'), ('sms')) AS channels (channel)
-            WHERE EXISTS (
-                SELECT FROM messaging_suppression AS suppression
-                WHERE suppression.channel = channels.channel AND suppression.reason = 'erased'
-            )
-        ),
-        (
-            SELECT json_agg(json_build_array(cap.channel, cap.period, cap.most, cap.campaign) ORDER BY cap.id)
-            FROM messaging_frequencycap AS cap
-        ),
-        EXISTS (SELECT FROM messaging_phonelist AS phone_list WHERE NOT phone_list.is_active)
-    FROM accounts_account AS account
-    LEFT JOIN messaging_sendingrules AS rules ON TRUE
-"""
 SENT_TODAY = """
     SELECT counted.number
     FROM messaging_sentcount AS counted
@@ -50,8 +15,8 @@ SENT_TODAY = """
 
 
 def load_policy(*, now: datetime) -> Policy:
-    """Read what the current account allows itself: one statement, two with limits or campaigns."""
-    row = sql.fetch_one(LOAD)
+    """Read what the current account allows itself: one statement; more with limits or campaigns."""
+    row = sql.fetch_one(sql.statement("messaging", "load_policy"))
     if row is None:
         raise LookupError("Eligibility is asked inside an account.")
     zone, has_rules, *hours, follows_law, holdout, most_a_day, suppressed, erased = row[:-2]
@@ -63,7 +28,7 @@ def load_policy(*, now: datetime) -> Policy:
     return Policy(
         now=now,
         zone=zone,
-        caps=as_caps(caps or []),
+        caps=as_caps(caps or [], now=now),
         email_hours=window(email_opens, email_closes) if email_opens or email_closes else None,
         sms_hours=window(sms_opens, sms_closes) if sms_opens or sms_closes else None,
         follows_law=bool(follows_law) if has_rules else True,

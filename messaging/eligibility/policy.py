@@ -55,12 +55,14 @@ class Policy:
         ticked: str = "",
         before: str = "TRUE",
         conversation: str = "NULL::bigint",
+        broadcast: str = "NULL::bigint",
     ) -> Verdict:
         """
         Return what is asked about an email: aliases `contact` and `subscription`.
 
         `skips_quiet` and `waits_for_cap` are SQL booleans: what the step says.
-        `conversation` is the SQL of the message's conversation, for caps of a campaign.
+        `conversation` and `broadcast` are the SQL of what the message is of, for caps of a
+        campaign.
         """
         refused = [
             *refusals.EMAIL,
@@ -68,7 +70,14 @@ class Policy:
         ]
         if transactional:
             return Verdict(case(refused))
-        enough = capped(self.caps, "email", ticked=ticked, before=before, conversation=conversation)
+        enough = capped(
+            self.caps,
+            "email",
+            ticked=ticked,
+            before=before,
+            conversation=conversation,
+            broadcast=broadcast,
+        )
         quiet = QUIET_EMAIL if self.email_hours is not None else ""
         return self._verdict(
             refused,
@@ -88,6 +97,7 @@ class Policy:
         ticked: str = "",
         before: str = "TRUE",
         conversation: str = "NULL::bigint",
+        broadcast: str = "NULL::bigint",
         asks: str = "FALSE",
         nobodys: str = "FALSE",
     ) -> Verdict:
@@ -102,7 +112,14 @@ class Policy:
         ]
         if transactional:
             return Verdict(case(refused))
-        enough = capped(self.caps, "sms", ticked=ticked, before=before, conversation=conversation)
+        enough = capped(
+            self.caps,
+            "sms",
+            ticked=ticked,
+            before=before,
+            conversation=conversation,
+            broadcast=broadcast,
+        )
         quiet = QUIET_SMS if self.follows_law or self.sms_hours is not None else ""
         return self._verdict(
             refused,

@@ -25,8 +25,8 @@ class FrequencyCap(TenantModel):
     """
     At most so many messages to one contact in a day or a week of its own zone.
 
-    `campaign` narrows it to conversations of that campaign; "" counts everything. What is
-    transactional is neither counted nor held.
+    `campaign` narrows it to conversations and broadcasts of that campaign; "" counts everything.
+    What is transactional is neither counted nor held.
     """
 
     channel = models.CharField(max_length=10, choices=CapChannel)

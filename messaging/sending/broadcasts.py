@@ -14,7 +14,7 @@ from typing import Any
 from accounts.tenancy import sql
 from accounts.tenancy.wake import wake
 from contacts import filters
-from messaging.eligibility import Verdict, load_policy
+from messaging.eligibility import Reason, Verdict, load_policy
 from messaging.models import Broadcast, BroadcastKind, BroadcastStatus
 from messaging.models.delivery import BROADCAST
 from messaging.models.message import Channel
@@ -120,6 +120,7 @@ WRITE = """
     SELECT max(batch.place), count(*) FROM batch
 """
 # What a rule speaks of, beside the subject.
+OF_THIS_BROADCAST = "%(broadcast_id)s::bigint"
 OF_SUBSCRIPTION = "LEFT JOIN contacts_contact AS contact ON contact.id = subscription.contact_id"
 OF_NUMBER = """LEFT JOIN contacts_contact AS contact ON contact.id = phone_subscription.contact_id
         LEFT JOIN contacts_subscription AS subscription
@@ -191,10 +192,17 @@ def count_audience(broadcast: Broadcast, *, now: datetime) -> Counted:
     Count who would get a broadcast at `now`, and of the others how many for which reason.
 
     :raises filters.VanishedError: if what its rule asks for is gone.
+    Whom the account's limit of a day leaves for tomorrow are among the others.
+
     """
-    rows = Asked(broadcast, now=now).count()
+    asked = Asked(broadcast, now=now)
+    rows = asked.count()
     eligible = rows.pop("", 0)
     return Counted(eligible, dict(sorted(rows.items(), key=lambda row: (-row[1], row[0]))))
+    left = None if asked.transactional else asked.policy.left_today
+    if left is not None and eligible > left:
+        rows[Reason.OVER_ACCOUNT_LIMIT.value] = eligible - left
+        eligible = left
 
 
 def send_some(broadcast_id: int, *, now: datetime, most: int = BATCH) -> bool:
@@ -238,12 +246,14 @@ class Asked:
         self.by_text = broadcast.channel == Channel.SMS
         self.subject = "phone_subscription" if self.by_text else "subscription"
         self.transactional = bool(broadcast.options.get("transactional"))
-        policy = load_policy(now=now)
+        self.policy = policy = load_policy(now=now)
         # A number that has agreed is texted, though it is no contact's.
         self.verdict: Verdict = (
-            policy.sms(transactional=self.transactional, nobodys="TRUE")
+            policy.sms(
+                transactional=self.transactional, nobodys="TRUE", broadcast=OF_THIS_BROADCAST
+            )
             if self.by_text
-            else policy.email(transactional=self.transactional)
+            else policy.email(transactional=self.transactional, broadcast=OF_THIS_BROADCAST)
         )
         self.params: dict[str, Any] = {
             **self.verdict.params,

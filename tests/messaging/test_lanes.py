@@ -12,8 +12,8 @@ from messaging.eligibility import load_policy
 from messaging.models import Delivery, Provider, SendingRules
 from messaging.providers import Carrier, Outcome, ProviderError, ThrottledError, carriers
 from messaging.sending.allowance import allowance, take
+from messaging.sending.asking import DUE
 from messaging.sending.backoff import provider_pause, recipient_pause
-from messaging.sending.claim import DUE
 from messaging.sending.heart import Heart
 from messaging.sending.lanes import Lane
 from messaging.sending.pace import PACE
