@@ -1,9 +1,11 @@
 """
 The process that renders: one request a line on stdin, its answers a line each on stdout.
 
-    {"op": "render", "sources": {part: [source, escaped]}, "rows": [context, ...], "group": n}
+    {"op": "render", "sources": {part: [source, escaped]}, "rows": [context, ...], "group": n,
+     "seconds": s}
         -> per row {"parts": {part: text}} or {"fault": text, "line": n, "part": part},
-           written in groups of so many
+           written in groups of so many; {">left": n} in place of the rest once that has taken so
+           many seconds, after one row at least
     {"op": "check", "source": text, "escaped": bool} -> {} or {"fault": text, "line": n}
     {"op": "mjml", "source": text} -> {"html": text} or {"fault": text, "line": n}
 
@@ -16,6 +18,7 @@ import json
 import re
 import resource
 import sys
+import time
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -29,7 +32,7 @@ from messaging.rendering.language import (
     is_hopeless,
     literals,
 )
-from messaging.rendering.rows import BETWEEN, handed, row_template, shape_of
+from messaging.rendering.rows import BETWEEN, LEFT, handed, row_template, shape_of
 
 MEMORY = 400 * 1024 * 1024
 KEPT_TEMPLATES = 200
@@ -112,8 +115,13 @@ class Engine:
 
 
 def render(engine: Engine, request: Answer) -> Iterator[Answer]:
-    """Answer a request to render: one answer a row, in order."""
-    for row in request["rows"]:
+    """Answer a request to render: one answer a row, in order, for as long as there is time."""
+    rows = request["rows"]
+    end = time.monotonic() + request["seconds"]
+    for number, row in enumerate(rows):
+        if number and time.monotonic() >= end:
+            yield {LEFT: len(rows) - number}
+            return
         yield render_row(engine, request["sources"], row)
 
 

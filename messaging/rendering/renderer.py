@@ -10,15 +10,16 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from messaging.rendering.rows import Mentioned
+from messaging.rendering.rows import LEFT, Mentioned
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECONDS = 5.0  # for one answer; a large newsletter takes a millisecond
 GROUP = 32  # answers that come together
+TURN_SECONDS = 0.5  # then somebody else may ask
 TOO_MUCH = "it takes too much time or memory"
 
 Answer = dict[str, Any]
@@ -48,7 +49,8 @@ class Renderer:
     A process that answers lines with lines, started when it is first asked.
 
     `module` is what it runs, `arguments` what that is given, `seconds` how long one answer
-    may take. One question at a time; it has an empty environment.
+    may take. One question at a time, in the order in which they are asked; it has an empty
+    environment.
     """
 
     def __init__(
@@ -57,13 +59,13 @@ class Renderer:
         self.module = module
         self.arguments = list(arguments)
         self.seconds = seconds
-        self.lock = threading.Lock()
+        self.lock = InTurn()
         self.process: subprocess.Popen[bytes] | None = None
         self.owner = 0
 
     def ask(self, request: Answer, *, answers: int) -> list[Answer]:
         """
-        Ask, and wait for that many answers.
+        Ask, and wait for that many answers; where there are fewer, the last says how many are left.
 
         :raises RendererDiedError: if the process dies or is silent for too long.
         """
@@ -78,6 +80,8 @@ class Renderer:
                 reader = LineReader(process.stdout.fileno())
                 while len(got) < answers:
                     got.append(json.loads(reader.line(self.seconds)))
+                    if LEFT in got[-1]:
+                        break
             except (OSError, EOFError, TimeoutError) as died:
                 self.stop()
                 raise RendererDiedError(got) from died
@@ -111,6 +115,32 @@ class Renderer:
         self.process = None
 
 
+class InTurn:
+    """A lock that goes to whoever has waited longest: who gives it back and wants it again waits."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.line: deque[object] = deque()
+
+    def __enter__(self) -> None:
+        """Wait for one's turn."""
+        mine = object()
+        with self.changed:
+            self.line.append(mine)
+            try:
+                self.changed.wait_for(lambda: self.line[0] is mine)
+            except BaseException:
+                self.line.remove(mine)
+                self.changed.notify_all()
+                raise
+
+    def __exit__(self, *_problem: object) -> None:
+        """Let the next one in."""
+        with self.changed:
+            self.line.popleft()
+            self.changed.notify_all()
+
+
 class LineReader:
     """Reads lines of a pipe, each within a time."""
 
@@ -142,12 +172,17 @@ atexit.register(RENDERER.stop)
 
 
 def render(
-    sources: Mapping[str, tuple[str, bool]], rows: Sequence[Answer]
+    sources: Mapping[str, tuple[str, bool]],
+    rows: Sequence[Answer],
+    *,
+    stop: Callable[[], bool] = lambda: False,
 ) -> list[Rendered | TemplateFaultError]:
     """
     Fill every part in for every row; a row's fault is its own and stands in its place.
 
-    `sources`: part -> (template, escaped as HTML); `rows`: contexts of plain values.
+    `sources`: part -> (template, escaped as HTML); `rows`: contexts of plain values. However slow
+    a template is, others are served twice a second in between, and `stop` is asked then: where it
+    says so, the rest is left, and there are fewer results than rows; one there is.
     """
     results: list[Rendered | TemplateFaultError] = []
     named = {part: [source, escaped] for part, (source, escaped) in sources.items()}
@@ -155,11 +190,18 @@ def render(
     wanted = Mentioned(texts)
     asked = [wanted.of(row) for row in rows]
     group = GROUP
-    while len(results) < len(rows):
+    while len(results) < len(rows) and not (results and stop()):
         rest = asked[len(results) :]
-        request = {"op": "render", "sources": named, "rows": rest, "group": group}
+        request = {
+            "op": "render",
+            "sources": named,
+            "rows": rest,
+            "group": group,
+            "seconds": TURN_SECONDS,
+        }
         try:
-            results += map(result, RENDERER.ask(request, answers=len(rest)))
+            answers = RENDERER.ask(request, answers=len(rest))
+            results += [result(one) for one in answers if LEFT not in one]
         except RendererDiedError as died:
             results += map(result, died.answers)
             if group == 1:

@@ -16,6 +16,8 @@ from typing import Any
 # No template can name them.
 OWN = f"v{secrets.token_hex(6)}_"
 BETWEEN = f"\x02{secrets.token_hex(12)}\x03"
+# The key of an answer that says how many rows were left for want of time.
+LEFT = ">left"
 LONGEST = 1 << 63
 MOST_NAMES = 2_000
 NAMES = [f"{OWN}{number}" for number in range(MOST_NAMES)]

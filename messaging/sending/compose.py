@@ -1,7 +1,7 @@
 """Fill claimed deliveries in: contexts, templates, MIME."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -118,12 +118,17 @@ def order_key(row: Claimed) -> Key:
 
 
 def compose(
-    claimed: Iterable[Claimed], frame: Frame, *, now: datetime
+    claimed: Iterable[Claimed],
+    frame: Frame,
+    *,
+    now: datetime,
+    stop: Callable[[], bool] = lambda: False,
 ) -> tuple[list[Outgoing], list[Refused]]:
     """
     Fill every delivery in, message by message; what cannot be filled in is refused.
 
-    Which names were left empty is added to the frame's `blanks`.
+    Which names were left empty is added to the frame's `blanks`. Once `stop` says so, what is
+    left is neither filled in nor refused; one is, so that it goes on.
     """
     by_message = defaultdict(list)
     for row in claimed:
@@ -131,13 +136,15 @@ def compose(
     ready: list[Outgoing] = []
     refused: list[Refused] = []
     for (message_id, is_transactional), rows in by_message.items():
+        if (ready or refused) and stop():
+            break
         message = frame.messages[message_id]
         plan = plan_for(message, frame, transactional=is_transactional)
         contexts = [context_of(row, frame, now=now, plan=plan) for row in rows]
         frame.blanks.update(blanks_of(rows, contexts, wording.shown_names(message.content)))
-        filled = rendering.render(sources_of(message, plan), contexts)
+        filled = rendering.render(sources_of(message, plan), contexts, stop=stop)
         finish = Finisher(message, plan, frame.rules[message.list_id], now=now)
-        for row, parts in zip(rows, filled, strict=True):
+        for row, parts in zip(rows, filled, strict=False):
             if isinstance(parts, rendering.TemplateFaultError):
                 refused.append(Refused(row.id, template_error(parts)))
             else:

