@@ -6,13 +6,14 @@ conversation, or one message of a conversation. Tests of conversations count for
 counts recipients, not how often each did it; `visits` alone counts every click.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from accounts.tenancy import sql
+from accounts.tenancy import counts, sql
 from messaging.models import Broadcast, CommittedMessage
 from messaging.models.message import Channel
 from messaging.models.receipt import ReceiptKind
@@ -183,6 +184,14 @@ def of_conversation_message(conversation_id: int, message: CommittedMessage) -> 
         f"{whole.condition} AND delivery.message_id = %(message_id)s",
         {**whole.params, "message_id": message.pk},
     )
+
+
+def summary_of(scope: Scope) -> Summary:
+    """Return the sums of a scope; those that take long are kept a while, see `counts.bounded`."""
+    asked = repr((scope.condition, sorted(scope.params.items())))
+    digest = hashlib.sha256(asked.encode()).hexdigest()
+    found: Summary = counts.bounded(f"summary:{digest}", lambda: summarize(scope))
+    return found
 
 
 def summarize(scope: Scope) -> Summary:

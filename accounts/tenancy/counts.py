@@ -5,6 +5,7 @@ A page shows what was counted last, says when, and asks for a new count: whoever
 waits for one. The one place that names counts of higher packages, by string.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
@@ -30,6 +31,7 @@ FEW = 5_000
 # A count is good for so many times what it took: watching costs a thirtieth of a core.
 RARELY = 30
 SOON = 5.0
+QUICK = 0.25
 # A count that was asked for and never came (its worker died) is asked for again.
 ASKED_SECONDS = 60
 DAY_SECONDS = 86_400
@@ -61,6 +63,32 @@ def count(account_id: int, what: str, pk: int) -> None:
     kept = (now, perf_counter() - began, value)
     cache.set(_key(what, pk), kept, timeout=DAY_SECONDS)
     cache.delete(f"{_key(what, pk)}:asked")
+
+
+def bounded(
+    what: str,
+    take: Callable[[], Any],
+    /,
+    *,
+    timer: Callable[[], float] = perf_counter,
+) -> Any:
+    """
+    Return a count that somebody asks for as often as they like: taken now, if that is quick.
+
+    One that took longer than `QUICK` is good for so many times what it took (`RARELY`), so that
+    whoever asks all the time costs a thirtieth of a core. `what` names it within the account;
+    `take` returns values that can be pickled.
+    """
+    key = f"count:{current_account_id()}:{what}"
+    kept = cache.get(key)
+    if kept is not None:
+        return kept[0]
+    began = timer()
+    value = take()
+    took = timer() - began
+    if took > QUICK:
+        cache.set(key, (value,), timeout=took * RARELY)
+    return value
 
 
 def _ask(what: str, pk: int) -> None:

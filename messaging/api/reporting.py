@@ -112,7 +112,7 @@ def message_summary(scope: Scope) -> Resource[MessageSummaryOut]:
 
 def sums(scope: Scope) -> dict[str, Any]:
     """Return the sums of a scope as the wire names them."""
-    whole = reports.summarize(scope)
+    whole = reports.summary_of(scope)
     return {
         "average_order_value": round(whole.average_order, 2),
         "bounce_count": whole.of(ReceiptKind.BOUNCED),
