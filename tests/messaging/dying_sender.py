@@ -1,17 +1,22 @@
 """
-A sender that kills itself with SIGKILL at a named point: run by `Mother` with POINT.
+A sender that kills itself with SIGKILL at a named point: run by `Mother` with POINT [KIND URL].
 
 What it does until then is the real thing: the task `send`, its own process, its own
-connections. POINT is one of claiming, claimed, composed, handed (after the second
-message), written.
+connections. POINT is one of claiming, claimed, composed, asked (an HTTP API has a whole request
+and has not been heard), handed (after the second message), written. KIND is an email API that
+is at URL.
 """
 
 import os
 import signal
 import sys
+from http.client import HTTPConnection
 from typing import Any
 
+from django.conf import settings
+
 from messaging import tasks
+from messaging.providers import carriers
 from messaging.sending import sender
 from messaging.sending.compose import compose
 
@@ -58,8 +63,13 @@ def dying_after(real: Any) -> Any:
 # Where the work itself is done, and nothing after it.
 MADE = {"composed": "compose"}
 
-point = sys.argv[1]
-if point in MADE:
+point, *api = sys.argv[1:]
+settings.OUTGOING_ALLOW = ["127.0.0.1"]
+if api:
+    setattr(carriers()[api[0]], "api_url", api[1])  # noqa: B010 - emails' alone have it
+if point == "asked":
+    setattr(HTTPConnection, "getresponse", die)  # noqa: B010 - it never comes to an answer
+elif point in MADE:
     setattr(sender, MADE[point], dying_after(compose))
 elif point == "handed":
     sender.hand_over = dying_after_two(sender.hand_over)
