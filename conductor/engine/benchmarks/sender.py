@@ -3,7 +3,8 @@ A sender of the benchmark: `python -m conductor.engine.benchmarks.sender ACCOUNT
 
 It says that it is ready, waits for a line, sends until nothing is queued and prints its
 memory in MB. With the lane `both` it is what the task `send` is: bulk, and beside it the
-companion of the urgent lane, until it is killed.
+companion of the urgent lane, until it is killed. With `constant PORT NUMBER` it sends one message
+so many times over one connection, and prints how many were taken: the raw limit.
 """
 
 import logging
@@ -15,6 +16,11 @@ from datetime import UTC, datetime
 import django
 
 IDLE_SECONDS = 0.01
+BATCH = 500
+SAME = (
+    "<p>Hi Grace, the shoes that you looked at are waiting in Store Customers. We keep them for "
+    "you until Sunday, together with the socks.</p>"
+)
 
 
 def clock() -> datetime:
@@ -36,6 +42,36 @@ def drain(account_id: int, lane: str) -> None:
         while serve(account_id, heart=heart, clock=clock, lane=Lane(lane)) or waiting(account_id):
             pass
     sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}\n")
+
+
+def constant(port: int, number: int) -> None:
+    """Hand one message over so many times; print how many were taken."""
+    from messaging.mime import Envelope, Letter, Skeleton
+    from messaging.providers import Outgoing
+    from messaging.providers.smtp import Smtp
+
+    letter = Letter("Still thinking it over?", "Acme", SAME * 9, "Your shoes are waiting.")
+    envelope = Envelope(to="grace@mail.example", message_id="1@acme.example", at=clock())
+    message = Outgoing(
+        delivery_id=1,
+        account_id=1,
+        channel="email",
+        address="grace@mail.example",
+        sender="shop@acme.example",
+        raw=Skeleton(from_email="shop@acme.example", reply_to="").fill(letter, envelope),
+    )
+    carrier = Smtp(Smtp.clean({"host": "127.0.0.1", "port": port, "security": "none"}))
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    taken = 0
+    while taken < number:
+        batch = [message] * min(BATCH, number - taken)
+        sent = sum(outcome.state == "sent" for outcome in carrier.send(batch, now=clock()))
+        if not sent:
+            break
+        taken += sent
+    sys.stdout.write(f"{taken}\n")
 
 
 def warm_up() -> None:
@@ -85,8 +121,11 @@ def main(arguments: list[str]) -> None:
     from django.conf import settings
 
     logging.disable(logging.INFO)
-    account_id, lane, *allowed = arguments
-    settings.OUTGOING_ALLOW = allowed
+    account_id, lane, *more = arguments
+    if lane == "constant":
+        constant(*map(int, more))
+        return
+    settings.OUTGOING_ALLOW = more
     if lane == "both":
         both(int(account_id))
     else:
