@@ -19,7 +19,7 @@ from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
 from accounts.wire.errors import BodyTooLargeError, MalformedBodyError
-from accounts.wire.pieces import BLOCK, LONG, MOST_ITEM, Array, Parting, refuse
+from accounts.wire.pieces import BLOCK, LONG, MOST_ITEM, Array, Parting, number, refuse
 
 WHOLE, ROWS, FILES = "whole", "rows", "files"
 SHORT, MOST_WHOLE = LONG, MOST_ITEM  # bytes
@@ -132,7 +132,7 @@ def parsed(text: bytes) -> Any:
     :raises MalformedBodyError: for anything else, NaN and Infinity included.
     """
     try:
-        return json.loads(text.decode("utf-8-sig"), parse_constant=refuse)
+        return json.loads(text.decode("utf-8-sig"), parse_constant=refuse, parse_float=number)
     except (ValueError, RecursionError) as malformed:
         raise MalformedBodyError from malformed
 

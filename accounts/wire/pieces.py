@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import math
 import re
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,16 @@ def refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON")
 
 
+def number(written: str) -> float | str:
+    """
+    Return a number with a fraction or an exponent; one beyond a double stays as it is written.
+
+    As a text it is judged where it stands, by itself, and never becomes an infinity.
+    """
+    value = float(written)
+    return value if math.isfinite(value) else written
+
+
 class Array:
     """Reads an array from pieces of text, of which it keeps no more than the item it is at."""
 
@@ -29,7 +40,7 @@ class Array:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._text, self._at = "", 0
         self._is_over = False
-        self._scan = json.JSONDecoder(parse_constant=refuse).raw_decode
+        self._scan = json.JSONDecoder(parse_constant=refuse, parse_float=number).raw_decode
 
     def items(self) -> Iterator[tuple[Any, int]]:
         """
