@@ -7,7 +7,6 @@ of it again.
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -88,7 +87,7 @@ def read_cursor(cursor: str) -> dict[str, Any]:
         held = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         if not isinstance(held["query"], dict) or not 0 <= int(held["after"]) < 2**63:
             raise InvalidParameterError("cursor")
-    except (ValueError, KeyError, TypeError, binascii.Error) as foreign:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as foreign:
         raise InvalidParameterError("cursor") from foreign
     return dict(held)
 
