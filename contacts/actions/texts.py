@@ -43,11 +43,12 @@ def clean_properties(properties: Mapping[str, Any] | None) -> dict[str, Any]:
     """
     given = dict(properties or {})
     try:
-        text = json.dumps(given, allow_nan=False)
-    except (TypeError, ValueError) as unusable:
+        # Half a surrogate pair has no UTF-8.
+        text = json.dumps(given, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError) as unusable:
         raise InvalidValueError("properties", "The properties are no JSON object.") from unusable
     if len(text) > LARGEST_PROPERTIES:
         raise InvalidValueError("properties", "The properties are larger than 64 KB.")
-    if "\\u0000" in text:
+    if b"\\u0000" in text:
         raise InvalidValueError("properties", "The properties hold a NUL byte.")
     return given

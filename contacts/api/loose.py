@@ -99,7 +99,7 @@ class Loose:
         return {
             _decapitalised(self._spelled[key]): value
             for key, value in self._values.items()
-            if key not in known and value not in (None, "", [], {}) and _is_kept(value)
+            if key not in known and value not in (None, "", [], {}) and _is_kept([key, value])
         }
 
 
