@@ -52,6 +52,12 @@ def normalise_email(text: str) -> str:
     return address
 
 
+def typed_email(text: str, email_norm: str) -> str:
+    """Return an address as it was typed; in its normal form if the typed one cannot be kept."""
+    typed = text.strip()
+    return typed if len(typed) <= LONGEST_EMAIL else email_norm
+
+
 def _without_letters(address: str) -> str:
     """Return an address with an x for each letter or digit beyond ASCII."""
     return "".join("x" if ord(char) > 127 and char.isalnum() else char for char in address)

@@ -12,7 +12,13 @@ from accounts.actions import InvalidValueError
 from contacts.actions.crowd import ConcurrentChangeError, Person, Registry, save_people
 from contacts.actions.people import LENGTHS, TWO_CONTACTS
 from contacts.durations import is_zone
-from contacts.identity import DEFAULT_REGION, normalise_email, normalise_phone, read_date
+from contacts.identity import (
+    DEFAULT_REGION,
+    normalise_email,
+    normalise_phone,
+    read_date,
+    typed_email,
+)
 
 TRIES = 5
 T = TypeVar("T")
@@ -94,8 +100,8 @@ def read_person(customer: Customer, line: int, region: str, warnings: list[Remar
     """
     person = Person(line=line)
     if customer.email.strip():
-        person.email = customer.email.strip()
         person.email_norm = normalise_email(customer.email)
+        person.email = typed_email(customer.email, person.email_norm)
     if customer.phone.strip():
         try:
             person.phone_e164 = normalise_phone(customer.phone, region)

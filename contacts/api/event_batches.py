@@ -20,7 +20,8 @@ from contacts.actions.event_batches import NewEvent, raise_events
 from contacts.actions.events import event_sku
 from contacts.api.events import EVENTS
 from contacts.api.loose import Loose
-from contacts.identity import normalise_email, normalise_phone
+from contacts.api.reading import read_id
+from contacts.identity import normalise_email, normalise_phone, typed_email
 from contacts.models import ExternalEvent
 from contacts.models.event import ExternalEventStatus
 
@@ -79,9 +80,10 @@ class Catalog:
         """
         text = str(wanted).strip()
         event = self.by_name.get(text.lower()) if isinstance(wanted, str) else None
-        if event is None and text.isascii() and text.isdigit() and len(text) < 19:
-            event = self.by_id.get(int(text))
-        if event is None or isinstance(wanted, bool):
+        number = None if isinstance(wanted, bool) else read_id(text)
+        if event is None and number is not None:
+            event = self.by_id.get(number)
+        if event is None:
             raise InvalidParameterError("event")
         if event.status == ExternalEventStatus.BLOCKED:
             raise BlockedEventError(message=f"The event {event.name} is blocked.")
@@ -174,7 +176,8 @@ def identify(event: NewEvent, item: Loose) -> None:
         raise InvalidParameterError("emailAddress")
     text = given[named[0]]
     if named[0] == "emailAddress":
-        event.email, event.email_norm = text, normalise_email(text)
+        event.email_norm = normalise_email(text)
+        event.email = typed_email(text, event.email_norm)
     elif named[0] == "phoneNumber":
         event.phone_e164 = normalise_phone(text)
     else:

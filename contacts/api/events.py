@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from accounts.actions import InvalidValueError
 from accounts.api import found_list
@@ -27,7 +27,7 @@ from accounts.wire import (
 )
 from contacts import actions
 from contacts.actions import event_groups
-from contacts.api.reading import read_time
+from contacts.api.reading import read_id, read_time
 from contacts.models import Contact, EventGroup, ExternalEvent, Subscription
 
 events = Frame("/email/v1", integration="email", tag="Event")
@@ -63,6 +63,14 @@ class RaiseIn(WireIn):
     event: int | str
     occurred_at: str = ""
     properties: dict[str, Any] = {}
+
+    @field_validator("event", mode="before")
+    @classmethod
+    def no_truth(cls, given: Any) -> Any:
+        """Take no true for event 1."""
+        if isinstance(given, bool):
+            raise ValueError("no event")  # noqa: TRY004 (the frame names the parameter)
+        return given
 
 
 def events_of(list_id: int) -> "QuerySet[ExternalEvent]":
@@ -240,8 +248,8 @@ def wanted_event(shown: List, wanted: int | str) -> ExternalEvent:
     named = rows.filter(name__iexact=text).first() if isinstance(wanted, str) else None
     if named is not None:
         return named
-    is_id = text.isascii() and text.isdigit() and int(text) < 2**63
-    event = rows.filter(pk=int(text)).first() if is_id else None
+    number = read_id(text)
+    event = None if number is None else rows.filter(pk=number).first()
     if event is None:
         raise InvalidParameterError("event")
     return event

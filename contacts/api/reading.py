@@ -19,10 +19,16 @@ def read_ids(parameter: str, text: str) -> list[int]:
     for part in (piece.strip() for piece in text.split(",")):
         if not part:
             continue
-        if not (part.isascii() and part.isdigit() and int(part) < 2**63):
+        number = read_id(part)
+        if number is None:
             raise InvalidParameterError(parameter)
-        ids.append(int(part))
+        ids.append(number)
     return list(dict.fromkeys(ids))
+
+
+def read_id(text: str) -> int | None:
+    """Return the id that a text writes, in at most 18 digits (beyond, none is given), or None."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def read_time(parameter: str, text: str, zone: ZoneInfo) -> datetime | None:

@@ -14,7 +14,13 @@ from contacts.actions.crowd import Person
 from contacts.actions.people import LENGTHS
 from contacts.actions.profile import append_text
 from contacts.durations import is_zone
-from contacts.identity import DEFAULT_REGION, normalise_email, normalise_phone, read_date
+from contacts.identity import (
+    DEFAULT_REGION,
+    normalise_email,
+    normalise_phone,
+    read_date,
+    typed_email,
+)
 from contacts.imports.columns import Texts, column_targets
 from contacts.imports.faults import RowFaultError
 from contacts.models import ExternalEvent, ProfileField
@@ -204,8 +210,8 @@ def _parts(text: str) -> list[str]:
 
 
 def _set_email(row: Row, text: str) -> None:
-    row.email = text
     row.email_norm = normalise_email(text)
+    row.email = typed_email(text, row.email_norm)
 
 
 def _set_zone(row: Row, text: str) -> None:

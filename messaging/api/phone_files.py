@@ -25,7 +25,7 @@ from accounts.wire import (
 from accounts.wire.bodies import FILES, LongText
 from contacts.actions import imports
 from contacts.api.imports import decoded
-from contacts.api.reading import read_time
+from contacts.api.reading import read_id, read_time
 from contacts.imports.chunk import UPDATE
 from contacts.imports.columns import CONTACTS
 from contacts.models import DataType, Import, ProfileField
@@ -252,9 +252,8 @@ def checked_rule(code: ShortCode, field_id: str) -> dict[str, Any] | None:
     """
     if not field_id.strip() or field_id.strip() == "0":
         return None
-    wanted = int(field_id) if field_id.isascii() and field_id.isdigit() else 0
     boxes = ProfileField.objects.filter(
-        list=code.email_list, pk=min(wanted, 2**63 - 1), data_type=DataType.CHECK_BOX
+        list=code.email_list, pk=read_id(field_id) or 0, data_type=DataType.CHECK_BOX
     )
     if not boxes.exists():
         raise Refused(
