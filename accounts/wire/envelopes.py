@@ -41,9 +41,15 @@ class WireIn(BaseModel):
         """Name the field whose text no database keeps."""
         for name in type(self).model_fields:
             value = getattr(self, name)
-            if isinstance(value, str) and not storable(value):
+            if isinstance(value, str | list) and not _is_storable(value):
                 raise PydanticCustomError("unstorable", "unstorable text", {"parameter": name})
         return self
+
+
+def _is_storable(value: str | list[Any]) -> bool:
+    if isinstance(value, str):
+        return storable(value)
+    return all(storable(text) for text in value if isinstance(text, str))
 
 
 def storable(text: str) -> bool:
