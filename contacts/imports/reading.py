@@ -167,7 +167,7 @@ def sniff(
     text = head[start:].decode(encoding, "replace")
     if len(head) == SAMPLE:
         text = text[: text.rfind("\n") + 1] or text
-    qualifier = _guess_qualifier(text) if qualifier is None else qualifier
+    qualifier = _guess_qualifier(text) if qualifier is None else read_qualifier(qualifier)
     delimiter = read_delimiter(delimiter) if delimiter else _guess_delimiter(text, qualifier)
     layout = Layout(encoding, delimiter, qualifier, has_header=False, start=start)
     records = []
@@ -212,6 +212,18 @@ def read_delimiter(text: str) -> str:
     if len(delimiter) != 1 or delimiter in '\r\n"\0' or not delimiter.isascii():
         raise ImportFaultError(f"{text!r} is no delimiter of columns.", field="fileDelimiter")
     return delimiter
+
+
+def read_qualifier(text: str) -> str:
+    """
+    Return the mark that texts stand between: ', " or none.
+
+    :raises ImportFaultError: for anything else.
+    """
+    qualifier = text.strip()
+    if qualifier not in {"", "'", '"'}:
+        raise ImportFaultError(f"{text[:80]!r} is no mark of texts.", field="qualifier")
+    return qualifier
 
 
 def _guess_qualifier(text: str) -> str:
