@@ -143,7 +143,8 @@ def read_amount(name: str, raw: Decimal | float | str | None) -> Decimal:
         amount = Decimal(text)
     except InvalidOperation:
         amount = Decimal("NaN")
-    if not amount.is_finite() or abs(amount) >= LARGEST_AMOUNT:
+    # Compared, not calculated with: the absolute value of 1e9999999 is beyond all arithmetic.
+    if not amount.is_finite() or not -LARGEST_AMOUNT < amount < LARGEST_AMOUNT:
         raise InvalidValueError(name, f"{str(raw)[:80]!r} is no amount.")
     return amount.quantize(CENT)
 

@@ -182,7 +182,8 @@ def read_number(name: str, text: str) -> Decimal | None:
         value = Decimal(text.strip())
     except InvalidOperation as unreadable:
         raise InvalidValueError(name, f"{name} is no number.") from unreadable
-    if not value.is_finite() or abs(value) > MOST_NUMBER:
+    # Compared, not calculated with: the absolute value of 1e9999999 is beyond all arithmetic.
+    if not value.is_finite() or not -MOST_NUMBER <= value <= MOST_NUMBER:
         raise InvalidValueError(name, f"{name} is no number.")
     return value
 

@@ -14,6 +14,7 @@ from messaging.rendering.tags import tags
 
 FUEL = 100_000  # instructions of one part; a large newsletter takes a few thousand
 MOST_OUTPUT = 1_000_000  # characters of one part
+MOST_AMOUNT = Decimal("1e15")
 COUPON = {"code", "pool"}
 LONG_DATE = "%B %-d, %Y"
 CURRENCIES = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CAD": "CA$", "AUD": "A$"}
@@ -109,7 +110,8 @@ def as_decimal(value: Any) -> Decimal | None:
         amount = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and abs(amount) < Decimal("1e15") else None
+    # Compared, not calculated with: the absolute value of 1e9999999 is beyond all arithmetic.
+    return amount if amount.is_finite() and -MOST_AMOUNT < amount < MOST_AMOUNT else None
 
 
 @minijinja.pass_state
