@@ -5,7 +5,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import TooManyFieldsSent, ValidationError
 from django.core.validators import validate_email
 from django.http import HttpRequest, HttpResponse, QueryDict
 from pydantic import Field, field_validator
@@ -34,6 +34,7 @@ from accounts.wire import (
     found,
     updated,
 )
+from accounts.wire.envelopes import storable
 from accounts.wire.errors import UnsupportedMethodError
 from accounts.wire.limits import count_call
 from accounts.wire.parsing import read_body
@@ -44,6 +45,7 @@ TOKEN_CONTENT_TYPE = "application/json;charset=UTF-8"  # noqa: S105 (no secret)
 TOKENS_PER_CLIENT = 600
 TOKENS_PER_ADDRESS = 1200
 TOKEN_WINDOW = timedelta(minutes=1)
+LONGEST_ADDRESS = 254
 
 
 def token(request: HttpRequest, *, now: datetime) -> HttpResponse:
@@ -70,22 +72,33 @@ def token(request: HttpRequest, *, now: datetime) -> HttpResponse:
 
 
 def token_request(request: HttpRequest) -> dict[str, str]:
-    """Return the parameters by lower-case name; what is no text is left out."""
+    """Return the parameters by lower-case name; what is no text that we keep is left out."""
     body = read_body(request).lstrip()
     if body.startswith(b"{"):
         try:
             given = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             given = {}
     else:
-        given = QueryDict(body, encoding="utf-8").dict() if body.isascii() else {}
-    return {key.lower(): value for key, value in given.items() if isinstance(value, str)}
+        given = _form(body)
+    return {
+        key.lower(): value
+        for key, value in given.items()
+        if isinstance(value, str) and storable(value)
+    }
+
+
+def _form(body: bytes) -> dict[str, str]:
+    try:
+        return QueryDict(body, encoding="utf-8").dict() if body.isascii() else {}
+    except TooManyFieldsSent:
+        return {}
 
 
 def _token_for(given: dict[str, str], *, address: str, now: datetime) -> str | None:
     """Return a token for good credentials, else None."""
     client_id = given.get("client_id", "")
-    known = None if "\x00" in client_id else lookups.api_client(client_id)
+    known = lookups.api_client(client_id)
     if known is None:
         return None
     account_id, client_key = known
@@ -130,7 +143,7 @@ class ListIn(WireIn):
     enable_spam_score_personalization: bool = False
     enable_to_name_personalization: bool = False
     enable_universal_email_key_setting: bool = False
-    from_email: str = ""
+    from_email: Annotated[str, Field(max_length=LONGEST_ADDRESS)] = ""
     from_name: Annotated[str, Field(max_length=120)] = ""
     google_tracking_domains: list[Domain] = []
     link_domain_alias: Domain = ""
