@@ -39,7 +39,13 @@ from contacts.actions.imports import (
     start_import,
 )
 from contacts.actions.orders import NewItem, NewOrder, save_orders
-from contacts.actions.people import TWO_CONTACTS, Saved, find_contact, save_contact
+from contacts.actions.people import (
+    TWO_CONTACTS,
+    Saved,
+    change_contact,
+    find_contact,
+    save_contact,
+)
 from contacts.actions.products import NewProduct, save_products
 from contacts.actions.profile import clean_profile, merge_profile
 from contacts.actions.subscriptions import (
@@ -70,6 +76,7 @@ __all__ = [
     "SubscribeResult",
     "UnsubscribedAddressError",
     "change_address",
+    "change_contact",
     "clean_profile",
     "create_external_event",
     "create_field",

@@ -74,6 +74,22 @@ class ChangeUnsubscribedAddressError(RefusedError):
     sentence = "The address of an unsubscribed contact cannot be changed."
 
 
+class AddressOfAnotherError(RefusedError):
+    """An address that somebody else has says nothing about this person."""
+
+    code = "ERROR_INVALID_EMAIL_ADDRESS"
+    sentence = "The emailAddress is another contact's."
+
+
+class AddressOnListsError(RefusedError):
+    """Whoever stands on lists agreed with that address; another one has agreed to nothing."""
+
+    code = "ERROR_INVALID_EMAIL_ADDRESS"
+    sentence = (
+        "The contact is on email lists with another address: change it there, with newEmailAddress."
+    )
+
+
 class InUseError(RefusedError):
     """Something that is used elsewhere is not deleted."""
 

@@ -11,11 +11,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from accounts.actions import InvalidValueError
-from contacts.actions import facts
+from contacts.actions import errors, facts
 from contacts.actions.texts import clean_text
 from contacts.durations import is_zone
-from contacts.identity import DEFAULT_REGION, normalise_email, normalise_phone
-from contacts.models import Contact
+from contacts.identity import DEFAULT_REGION, normalise_email, normalise_phone, typed_email
+from contacts.models import Contact, Subscription
 
 TWO_CONTACTS = "identifiers of two contacts"
 LENGTHS = {
@@ -84,6 +84,40 @@ def save_contact(
         return _save(given, now)
 
 
+def change_contact(
+    *, contact: Contact, now: datetime, email: str = "", birthday: date | None = None, **texts: str
+) -> Saved:
+    """
+    Keep what is given of a person who is known already; empty values change nothing.
+
+    An address never chooses another person: it becomes this one's if nobody has it and this
+    one has none, or stands on no list with the old one. `texts` are as for `save_contact`.
+
+    :raises AddressOfAnotherError: for an address that another contact has.
+    :raises AddressOnListsError: for another address of somebody who is on lists.
+    :raises InvalidValueError: for an unreadable address.
+    """
+    kept = _details("", birthday, texts)
+    locked = Contact.objects.select_for_update().get(pk=contact.pk)
+    email_norm = normalise_email(email) if email.strip() else ""
+    if email_norm and email_norm != locked.email_norm:
+        _refuse_address(locked, email_norm)
+        kept.update(email=email.strip(), email_norm=email_norm)
+    try:
+        with transaction.atomic():
+            changed = _keep(locked, kept, now)
+    except IntegrityError as taken:
+        raise errors.AddressOfAnotherError from taken
+    return Saved(locked, created=False, changed=changed)
+
+
+def _refuse_address(contact: Contact, email_norm: str) -> None:
+    if Contact.objects.filter(email_norm=email_norm).exists():
+        raise errors.AddressOfAnotherError
+    if contact.email_norm and Subscription.objects.filter(contact=contact).exists():
+        raise errors.AddressOnListsError
+
+
 def _given(
     email: str,
     external_id: str,
@@ -93,23 +127,27 @@ def _given(
     birthday: date | None,
     texts: dict[str, str],
 ) -> dict[str, Any]:
+    fields = _details(time_zone, birthday, {**texts, "external_id": external_id})
+    if email.strip():
+        fields["email_norm"] = normalise_email(email)
+        fields["email"] = typed_email(email, fields["email_norm"])
+    if phone.strip():
+        fields["phone_e164"] = normalise_phone(phone, region)
+    if not {"email_norm", "external_id", "phone_e164"} & set(fields):
+        raise InvalidValueError("emailAddress", "A contact needs an email, a number or an id.")
+    return fields
+
+
+def _details(time_zone: str, birthday: date | None, texts: dict[str, str]) -> dict[str, Any]:
+    """Return what is given of a person beside the address and number, cleaned."""
     unknown = set(texts) - set(LENGTHS)
     if unknown:
         raise TypeError(f"A contact has no {', '.join(sorted(unknown))}.")
     if time_zone and not is_zone(time_zone):
         raise InvalidValueError("timeZone", f"{time_zone!r} is no IANA time zone.")
     fields: dict[str, Any] = {
-        name: clean_text(name, text, longest=LENGTHS[name])
-        for name, text in {**texts, "external_id": external_id}.items()
-        if text
+        name: clean_text(name, text, longest=LENGTHS[name]) for name, text in texts.items() if text
     }
-    if email.strip():
-        fields["email"] = email.strip()
-        fields["email_norm"] = normalise_email(email)
-    if phone.strip():
-        fields["phone_e164"] = normalise_phone(phone, region)
-    if not {"email_norm", "external_id", "phone_e164"} & set(fields):
-        raise InvalidValueError("emailAddress", "A contact needs an email, a number or an id.")
     if time_zone:
         fields["time_zone"] = time_zone
     if birthday:
@@ -132,16 +170,23 @@ def _save(given: dict[str, Any], now: datetime) -> Saved:
         return Saved(contact, created=True, changed=True, warnings=tuple(warnings))
     # The address stays as it was first typed.
     kept.pop("email", None)
-    changed = {name: value for name, value in kept.items() if getattr(found, name) != value}
-    if changed:
-        for name, value in changed.items():
-            setattr(found, name, value)
-        found.updated_at = now
-        found.save(update_fields=[*changed, "updated_at"])
-        facts.announce_contact(
-            kind=facts.CONTACT_UPDATED,
-            contact_id=found.pk,
-            now=now,
-            properties={"columns": sorted(changed)},
-        )
-    return Saved(found, created=False, changed=bool(changed), warnings=tuple(warnings))
+    is_changed = _keep(found, kept, now)
+    return Saved(found, created=False, changed=is_changed, warnings=tuple(warnings))
+
+
+def _keep(contact: Contact, kept: dict[str, Any], now: datetime) -> bool:
+    """Write the columns that differ and tell who listens; say whether any did."""
+    changed = {name: value for name, value in kept.items() if getattr(contact, name) != value}
+    if not changed:
+        return False
+    for name, value in changed.items():
+        setattr(contact, name, value)
+    contact.updated_at = now
+    contact.save(update_fields=[*changed, "updated_at"])
+    facts.announce_contact(
+        kind=facts.CONTACT_UPDATED,
+        contact_id=contact.pk,
+        now=now,
+        properties={"columns": sorted(changed)},
+    )
+    return True

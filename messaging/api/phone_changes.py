@@ -9,6 +9,7 @@ from messaging.api.phone_contacts import (
     checked_number,
     found_number,
     kept_contact,
+    whose,
 )
 from messaging.api.short_codes import CODE, found_code
 from messaging.models import PhoneSubscription
@@ -43,8 +44,8 @@ def change_contact(request: WireRequest, sender_code_id: Id, body: SmsContactCha
             code="ERROR_PHONE_NUMBER_NOT_FOUND",
             message="The phone number provided could not be found.",
         ) from unknown
-    checked_number(body, rows[0].phone_list)
-    contact = kept_contact(request, rows[0].phone_list, body)
+    phone_e164 = checked_number(body, rows[0].phone_list)
+    contact = kept_contact(request, rows[0].phone_list, body, whose(phone_e164, rows))
     for row in rows:
         if row.contact_id is None and contact.phone_e164 == row.phone_e164:
             PhoneSubscription.objects.filter(pk=row.pk).update(contact=contact)

@@ -251,7 +251,7 @@ def create_contact(
         raise Refused(
             code="ERROR_PHONE_NUMBER_FOUND", message="The phone number provided already exists."
         )
-    contact = kept_contact(request, phone_list, body)
+    contact = kept_contact(request, phone_list, body, whose(phone_e164))
     give_consent(request, phone_list, phone_e164, contact)
     return created(body.phone_number)
 
@@ -327,22 +327,39 @@ def refuse_ageless(body: SmsContactIn, phone_list: PhoneList) -> None:
         )
 
 
-def kept_contact(request: WireRequest, phone_list: PhoneList, body: SmsContactIn) -> Contact:
-    """Find or create the contact, and keep its profile values if it is on the email list."""
+def whose(phone_e164: str, rows: Iterable[PhoneSubscription] = ()) -> Contact | None:
+    """Return the person of a number: of a consent of it in `rows`, else who has it, if anybody."""
+    named = next((row.contact for row in rows if row.contact_id), None)
+    return named or people.find_contact(phone_e164=phone_e164)
+
+
+def kept_contact(
+    request: WireRequest, phone_list: PhoneList, body: SmsContactIn, known: Contact | None
+) -> Contact:
+    """
+    Keep what is said of a number's person, and the profile values if it is on the email list.
+
+    `known` is whose number it is: nobody else is changed, whatever address is given. The
+    number of nobody becomes that of whom the address names.
+    """
     try:
         birthday = read_date(body.birthday) if body.birthday.strip() else None
     except InvalidValueError as unreadable:
         raise InvalidParameterError("birthday") from unreadable
-    saved = people.save_contact(
-        email=body.email_address,
-        phone=body.phone_number,
-        region=phone_list.short_code.country,
-        first_name=body.first_name,
-        last_name=body.last_name,
-        birthday=birthday,
-        postal_code=body.postal_code,
-        now=request.now,
-    )
+    given: dict[str, Any] = {
+        "email": body.email_address,
+        "first_name": body.first_name,
+        "last_name": body.last_name,
+        "birthday": birthday,
+        "postal_code": body.postal_code,
+    }
+    if known is not None:
+        saved = people.change_contact(contact=known, now=request.now, **given)
+    else:
+        region = phone_list.short_code.country
+        saved = people.save_contact(
+            phone=body.phone_number, region=region, now=request.now, **given
+        )
     keep_profile(request, phone_list.short_code, saved.contact, body.segmentation_field_values)
     return saved.contact
 

@@ -1,0 +1,140 @@
+"""Whose a number is: SMS contacts that are created and changed."""
+
+import pytest
+
+from accounts.tenancy import in_account
+from contacts.models import Contact
+from messaging.models import PhoneSubscription
+from tests.factories import ContactFactory, PhoneListFactory, SubscriptionFactory
+
+PHONE = "12125552368"
+OLD, NEW, OTHER = "old@mail.example", "new@mail.example", "other@mail.example"
+
+
+@pytest.fixture
+def phone_list(acme, shop):
+    with in_account(acme.pk):
+        return PhoneListFactory.create(short_code__email_list=shop)
+
+
+@pytest.fixture
+def code_url(phone_list):
+    return f"/sms/v1/ShortCode/{phone_list.short_code_id}"
+
+
+@pytest.fixture
+def create(wire, code_url, phone_list):
+    def post(status=201, **given):
+        url = f"{code_url}/PhoneList/{phone_list.pk}/Contact"
+        return wire.post(url, {"phoneNumber": PHONE, **given}, status=status)
+
+    return post
+
+
+@pytest.fixture
+def shown(wire, code_url):
+    def read():
+        contact = wire.get(f"{code_url}/Contact/{PHONE}")
+        return contact["emailAddress"], contact["firstName"]
+
+    return read
+
+
+def people():
+    return set(Contact.objects.values_list("email", "phone_e164", "first_name"))
+
+
+class TestNumberThatIsChanged:
+    def test_never_changes_another_person_whom_the_address_names(
+        self, wire, acme, code_url, create, shown
+    ):
+        create(emailAddress=OLD, firstName="Grace")
+        with in_account(acme.pk):
+            ContactFactory.create(email=OTHER, first_name="Other")
+        body = {"phoneNumber": PHONE, "emailAddress": OTHER, "firstName": "Ada", "optedOut": True}
+
+        refusal = wire.refused("PUT", f"{code_url}/Contact", body)
+
+        assert refusal == (
+            400,
+            "ERROR_INVALID_EMAIL_ADDRESS",
+            "The emailAddress is another contact's.",
+        )
+        assert shown() == (OLD, "Grace")
+        with in_account(acme.pk):
+            assert people() == {(OLD, f"+{PHONE}", "Grace"), (OTHER, "", "Other")}
+            assert PhoneSubscription.objects.get().state == "Subscribed"
+
+    @pytest.mark.parametrize("before", [OLD, ""])
+    def test_takes_an_address_that_nobody_has(self, wire, acme, code_url, create, shown, before):
+        create(emailAddress=before, firstName="Grace")
+
+        body = {"phoneNumber": PHONE, "emailAddress": "New@mail.example", "firstName": "Ada"}
+        wire.call("PUT", f"{code_url}/Contact", body)
+
+        assert shown() == ("New@mail.example", "Ada")
+        with in_account(acme.pk):
+            assert Contact.objects.get().email_norm == NEW
+
+    def test_keeps_the_address_that_agreed_to_email_lists(
+        self, wire, acme, shop, code_url, create, shown
+    ):
+        with in_account(acme.pk):
+            person = ContactFactory.create(email=OLD, phone_e164=f"+{PHONE}", first_name="Grace")
+            SubscriptionFactory.create(list=shop, contact=person)
+        create()
+
+        body = {"phoneNumber": PHONE, "emailAddress": NEW, "firstName": "Ada"}
+        refusal = wire.refused("PUT", f"{code_url}/Contact", body)
+
+        assert refusal[:2] == (400, "ERROR_INVALID_EMAIL_ADDRESS")
+        assert "newEmailAddress" in refusal[2]
+        assert shown() == (OLD, "Grace")
+
+    def test_without_a_person_is_of_whom_the_address_names(
+        self, wire, acme, code_url, create, shown
+    ):
+        create()
+        with in_account(acme.pk):
+            PhoneSubscription.objects.update(contact=None)
+            Contact.objects.all().delete()
+            ContactFactory.create(email=OTHER)
+
+        body = {"phoneNumber": PHONE, "emailAddress": OTHER, "firstName": "Ada"}
+        wire.call("PUT", f"{code_url}/Contact", body)
+
+        assert shown() == (OTHER, "Ada")
+
+
+class TestNumberThatIsCreated:
+    def test_keeps_what_is_given_with_the_person_who_has_it(self, acme, create, shown):
+        with in_account(acme.pk):
+            ContactFactory.create(email=OLD, phone_e164=f"+{PHONE}", first_name="Bob")
+
+        create(emailAddress=NEW, firstName="Ada")
+
+        assert shown() == (NEW, "Ada")
+        with in_account(acme.pk):
+            assert people() == {(NEW, f"+{PHONE}", "Ada")}
+
+    def test_is_refused_with_the_address_of_another(self, acme, create):
+        with in_account(acme.pk):
+            ContactFactory.create(email=OLD, phone_e164=f"+{PHONE}", first_name="Bob")
+            ContactFactory.create(email=OTHER, first_name="Other")
+
+        refusal = create(status=400, emailAddress=OTHER, firstName="Ada")
+
+        assert refusal["error"] == "ERROR_INVALID_EMAIL_ADDRESS"
+        with in_account(acme.pk):
+            assert people() == {(OLD, f"+{PHONE}", "Bob"), (OTHER, "", "Other")}
+            assert not PhoneSubscription.objects.exists()
+
+    def test_of_nobody_is_of_whom_the_address_names(self, acme, create, shown):
+        with in_account(acme.pk):
+            ContactFactory.create(email=OTHER, first_name="Other")
+
+        create(emailAddress=OTHER, firstName="Ada")
+
+        assert shown() == (OTHER, "Ada")
+        with in_account(acme.pk):
+            assert people() == {(OTHER, f"+{PHONE}", "Ada")}
