@@ -69,7 +69,7 @@ class RaiseIn(WireIn):
     def no_truth(cls, given: Any) -> Any:
         """Take no true for event 1."""
         if isinstance(given, bool):
-            raise ValueError("no event")  # noqa: TRY004 (the frame names the parameter)
+            raise ValueError("no event")
         return given
 
 

@@ -252,8 +252,9 @@ def checked_rule(code: ShortCode, field_id: str) -> dict[str, Any] | None:
     """
     if not field_id.strip() or field_id.strip() == "0":
         return None
+    wanted = read_id(field_id.strip()) or 0
     boxes = ProfileField.objects.filter(
-        list=code.email_list, pk=read_id(field_id) or 0, data_type=DataType.CHECK_BOX
+        list=code.email_list, pk=wanted, data_type=DataType.CHECK_BOX
     )
     if not boxes.exists():
         raise Refused(
