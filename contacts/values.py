@@ -39,6 +39,8 @@ def clean_value(field: ProfileField, raw: Any) -> Value | None:
     """
     if raw is None:
         return None
+    if isinstance(raw, list | dict):
+        raise InvalidValueError("value", f"{field.name} takes no array and no object.")
     try:
         return READERS[field.data_type](field.name, field.max_length, raw)
     except KeyError:  # pragma: no cover (a data type without a reader is a bug)

@@ -48,6 +48,7 @@ class WireRequest(HttpRequest):
     headers_out: dict[str, str]
     reads: str
     kept: Kept
+    tries_left: int
     parameters: Sequence[str]
     names: Mapping[str, str]
 

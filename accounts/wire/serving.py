@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
+from django.core.exceptions import TooManyFieldsSent
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from ninja import NinjaAPI
@@ -39,6 +41,10 @@ from accounts.wire.rendering import WireRenderer, answer, finished
 
 log = logging.getLogger(__name__)
 
+TRIES = 3
+# A name that somebody else took, a row that somebody else removed, a deadlock.
+AT_ONCE = frozenset({"23505", "23503", "40P01", "40001"})
+
 
 class Template(NamedTuple):
     """A route's path, cut at the slashes; parameters are {in_braces}."""
@@ -67,6 +73,10 @@ class RollBackError(Exception):
         self.response = response
 
 
+class AgainError(Exception):
+    """Two calls wrote the same at one moment; what this one wrote is to be undone, and tried again."""
+
+
 class WireAPI(NinjaAPI):
     """All the frames, with their table of routes."""
 
@@ -85,6 +95,7 @@ class WireAPI(NinjaAPI):
             (ValidationError, on_invalid),
             (HttpError, on_unreadable),
             (InvalidValueError, on_invalid_value),
+            (DatabaseError, on_database_error),
             (Exception, on_crash),
         ]
         for kind, handler in handlers:
@@ -147,6 +158,9 @@ def _answer(api: WireAPI, request: WireRequest) -> HttpResponseBase:
         return finished(cast(HttpResponse, rolled_back.response))
     except WireError as refusal:
         return on_wire_error(request, refusal)
+    except TooManyFieldsSent:
+        crowd = Refused(code=InvalidParameterError.error, message="Too many parameters were sent.")
+        return on_wire_error(request, crowd)
     except Exception as crash:  # the last net: a broken database, a commit that fails
         return on_crash(request, crash)
 
@@ -186,16 +200,45 @@ def _run(
             _admit(request, demands, token_id)
     # ninja asks only whether there is one; it is read by the parser.
     request._body = b"kept" if receive(request).size else b""  # noqa: SLF001
+    response = _until_done(operation, parameters, request, account_id, token_id)
+    METER.tell(request.client, now=request.now)
+    return finished(response)
+
+
+def _until_done(
+    operation: Operation,
+    parameters: dict[str, str],
+    request: WireRequest,
+    account_id: int,
+    token_id: int,
+) -> HttpResponse:
+    request.tries_left = TRIES - 1
+    while True:
+        try:
+            return _try(operation, parameters, request, account_id, token_id)
+        except AgainError:
+            request.tries_left -= 1
+
+
+def _try(
+    operation: Operation,
+    parameters: dict[str, str],
+    request: WireRequest,
+    account_id: int,
+    token_id: int,
+) -> HttpResponse:
+    """Answer in one transaction."""
+    demands: Demands = operation.view_func.demands  # type: ignore[attr-defined]
     with in_account(account_id):
         client = _admit(request, demands, token_id)
-        request.headers_out.update(METER.admit(client, now=request.now).headers)
+        if request.tries_left == TRIES - 1:
+            request.headers_out.update(METER.admit(client, now=request.now).headers)
         check_content_type(request, demands.accepts)
         if not all(storable(given) for given in parameters.values()):
             raise NotFoundError
         response = _once(operation, parameters, request)
         access.note_use(client, now=request.now)
-    METER.tell(client, now=request.now)
-    return finished(response)
+    return response
 
 
 def _once(operation: Operation, parameters: dict[str, str], request: WireRequest) -> HttpResponse:
@@ -272,6 +315,20 @@ def _refusal(faults: list[dict[str, Any]]) -> WireError:
         # The first name is our function's own for the whole body.
         names = names[1:]
     return InvalidParameterError(names[-1]) if names else MalformedBodyError()
+
+
+def on_database_error(request: HttpRequest, problem: DatabaseError) -> HttpResponse:
+    """
+    Try again what came at the same moment as a call that wrote the same.
+
+    The second time the other's row is there to be seen, and the refusal is the usual one.
+
+    :raises AgainError: while there are tries left.
+    """
+    state = getattr(problem.__cause__, "sqlstate", "") or ""
+    if state in AT_ONCE and getattr(request, "tries_left", 0):
+        raise AgainError from problem
+    return on_crash(request, problem)
 
 
 def on_crash(request: HttpRequest, crash: Exception) -> HttpResponse:

@@ -1,0 +1,170 @@
+"""Calls that come at the same moment, each on a connection of its own."""
+
+import json
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection, connections
+from django.test import Client
+
+from accounts import api
+from accounts.models import KeptAnswer
+from accounts.tenancy import in_account, sql
+from accounts.wire.limits import COUNT
+from contacts.models import Event, Subscription
+from tests.api.conftest import ask_token
+from tests.factories import ExternalEventFactory, SubscriptionFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATIENCE = 120.0
+WAITING = """
+    SELECT count(*)
+    FROM pg_stat_activity AS session
+    WHERE session.datname = current_database() AND session.wait_event_type = 'Lock'
+"""
+
+
+@pytest.fixture
+def people():
+    """Callers, each a thread that gives its connection back."""
+
+    def done(act, *given):
+        try:
+            return act(*given)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        yield lambda act, *given: pool.submit(done, act, *given)
+
+
+def wait_for(many):
+    """Wait until so many sessions wait for a lock."""
+    end = time.monotonic() + PATIENCE
+    while sql.fetch_value(WAITING) < many:
+        assert time.monotonic() < end, "nobody waits"
+        # Within a transaction the figures would stand still.
+        sql.execute("SELECT pg_stat_clear_snapshot()")
+        time.sleep(0.01)
+
+
+class TestIdempotencyKey:
+    @pytest.fixture
+    def call(self, wire, acme, shop):
+        """Raise an event for a contact whose row somebody else holds."""
+        with in_account(acme.pk):
+            self.grace = SubscriptionFactory.create(list=shop, contact__email="grace@mail.example")
+            event = ExternalEventFactory.create(list=shop)
+        path = f"/email/v1/List/{shop.pk}/Contact?eventIds={event.pk}"
+
+        def called(external_id="C-1"):
+            body = {"emailAddress": "grace@mail.example", "externalContactID": external_id}
+            return wire.call("POST", path, body, headers={"Idempotency-Key": "k-1"})
+
+        return called
+
+    def test_lets_one_of_two_calls_act_and_answers_both(self, call, people, acme):
+        with in_account(acme.pk):
+            Subscription.objects.select_for_update().get(pk=self.grace.pk)
+            answers = [people(call), people(call)]
+            # One waits for the row, the other for the one.
+            wait_for(2)
+
+        first, second = sorted(
+            (answer.result(PATIENCE) for answer in answers),
+            key=lambda answer: "Idempotency-Replayed" in answer.headers,
+        )
+        assert (first.status_code, second.status_code) == (200, 200)
+        assert first.content == second.content
+        assert "Idempotency-Replayed" not in first.headers
+        assert second.headers["Idempotency-Replayed"] == "true"
+        with in_account(acme.pk):
+            assert Event.objects.count() == 1
+
+    def test_refuses_another_call_that_comes_meanwhile(self, call, people, acme):
+        with in_account(acme.pk):
+            Subscription.objects.select_for_update().get(pk=self.grace.pk)
+            answers = [people(call, "C-1"), people(call, "C-2")]
+            wait_for(2)
+
+        statuses = Counter(answer.result(PATIENCE).status_code for answer in answers)
+        assert statuses == {200: 1, 409: 1}
+        with in_account(acme.pk):
+            assert (Event.objects.count(), KeptAnswer.objects.count()) == (1, 1)
+
+    def test_is_free_for_the_second_when_the_first_is_refused(self, wire, people, acme, shop):
+        """The name is taken by a list that is not committed yet: the first is refused late."""
+        body = {"listName": "Spring"}
+
+        def called():
+            headers = {"Idempotency-Key": "k-1"}
+            return wire.call("POST", "/email/v1/List", body, headers=headers).status_code
+
+        with in_account(acme.pk):
+            shop.name = "Spring"
+            shop.save()
+            answers = [people(called), people(called)]
+            wait_for(2)
+        statuses = [answer.result(PATIENCE) for answer in answers]
+
+        assert statuses == [400, 400]
+        with in_account(acme.pk):
+            assert not KeptAnswer.objects.exists()
+
+
+class TestTokens:
+    MANY, GIVEN = 240, 40
+
+    @pytest.fixture(autouse=True)
+    def limits(self, monkeypatch):
+        """Small ones, of a window that does not end amid."""
+        monkeypatch.setattr(api, "TOKENS_PER_CLIENT", self.GIVEN)
+        monkeypatch.setattr(api, "TOKENS_PER_ADDRESS", 10 * self.MANY)
+        monkeypatch.setattr(api, "TOKEN_WINDOW", timedelta(hours=1))
+
+    def test_are_given_up_to_the_limit_by_however_many_at_once(self, wire, people):
+        def ask_some():
+            client = Client(raise_request_exception=False)
+            return [
+                ask_token(client, wire.client_id, wire.client_secret) for _ in range(self.MANY // 8)
+            ]
+
+        asked = [people(ask_some) for _ in range(8)]
+        answers = [answer for some in asked for answer in some.result(PATIENCE)]
+
+        counted = Counter(answer.status_code for answer in answers)
+        # One was the fixture's.
+        assert counted == {200: self.GIVEN - 1, 429: self.MANY - self.GIVEN + 1}
+        for answer in answers:
+            said = json.loads(answer.content)
+            if answer.status_code == 429:
+                assert list(said) == ["status", "error", "message"]
+                assert (said["status"], said["error"]) == (429, "ERROR_TOO_MANY_REQUESTS")
+                assert int(answer.headers["Retry-After"]) >= 1
+
+    def test_of_others_do_not_wait_for_a_crowd(self, wire, people, now):
+        """What a crowd writes, all of it at once, holds nobody else up."""
+
+        def ask(address):
+            client = Client(raise_request_exception=False, REMOTE_ADDR=address)
+            return ask_token(client, wire.client_id, wire.client_secret).status_code
+
+        def read_lists():
+            return wire.call("GET", "/email/v1/List").status_code
+
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute(COUNT, {"key": "token from 10.0.0.1", "now": now, "window_start": now})
+            crowd = [people(ask, "10.0.0.1") for _ in range(4)]
+            wait_for(4)
+
+            others = [people(ask, "10.0.0.2"), people(read_lists)]
+
+            assert [other.result(PATIENCE) for other in others] == [200, 200]
+            assert not any(one.done() for one in crowd)
+            cursor.execute("COMMIT")
+        assert [one.result(PATIENCE) for one in crowd] == [200] * 4
