@@ -41,13 +41,21 @@ class BroadcastStatus(models.TextChoices):
 
 
 class SplitTest(TenantModel):
-    """Several messages to shares of one audience, to see which does best."""
+    """
+    Several messages to shares of one audience, to see which does best.
+
+    `kind` is what they differ by. Where a remainder is planned, `winner` is the group whose
+    message it gets, from `decided_at` on.
+    """
 
     list = TenantForeignKey(List, on_delete=models.CASCADE, related_name="split_tests")
     name = models.CharField(max_length=120)
     kind = models.CharField(max_length=20, default="Subject")
-    criteria = models.CharField(max_length=20, default="Percentage")
     metric = models.CharField(max_length=20, default="Opens")
+    winner = TenantForeignKey(
+        "messaging.Broadcast", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -104,6 +112,7 @@ class Broadcast(TenantModel):
     split_test = TenantForeignKey(
         SplitTest, on_delete=models.CASCADE, null=True, blank=True, related_name="broadcasts"
     )
+    # Of a group; what goes to a test's remainder has none.
     group_name = models.CharField(max_length=120, blank=True, default="")
     # Which share of the audience is its own: draws from `share_from` up to `share_to`, of 100.
     share_from = models.SmallIntegerField(default=0)
@@ -138,3 +147,8 @@ class Broadcast(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.kind} broadcast {self.pk}: {self.status}"
+
+    @property
+    def is_remainder(self) -> bool:
+        """Whether it brings the winner of a split test to who was in none of its groups."""
+        return self.split_test_id is not None and not self.group_name

@@ -14,6 +14,7 @@ from typing import Any
 from accounts.tenancy import sql
 from accounts.tenancy.wake import wake
 from contacts import filters
+from messaging.actions.split_tests import take_winner
 from messaging.eligibility import Reason, Verdict, load_policy
 from messaging.models import Broadcast, BroadcastKind, BroadcastStatus
 from messaging.models.delivery import BROADCAST
@@ -119,8 +120,8 @@ WRITE = """
 
     SELECT max(batch.place), count(*) FROM batch
 """
-# What a rule speaks of, beside the subject.
 OF_THIS_BROADCAST = "%(broadcast_id)s::bigint"
+# What a rule speaks of, beside the subject.
 OF_SUBSCRIPTION = "LEFT JOIN contacts_contact AS contact ON contact.id = subscription.contact_id"
 OF_NUMBER = """LEFT JOIN contacts_contact AS contact ON contact.id = phone_subscription.contact_id
         LEFT JOIN contacts_subscription AS subscription
@@ -191,18 +192,18 @@ def count_audience(broadcast: Broadcast, *, now: datetime) -> Counted:
     """
     Count who would get a broadcast at `now`, and of the others how many for which reason.
 
-    :raises filters.VanishedError: if what its rule asks for is gone.
     Whom the account's limit of a day leaves for tomorrow are among the others.
 
+    :raises filters.VanishedError: if what its rule asks for is gone.
     """
     asked = Asked(broadcast, now=now)
     rows = asked.count()
     eligible = rows.pop("", 0)
-    return Counted(eligible, dict(sorted(rows.items(), key=lambda row: (-row[1], row[0]))))
     left = None if asked.transactional else asked.policy.left_today
     if left is not None and eligible > left:
         rows[Reason.OVER_ACCOUNT_LIMIT.value] = eligible - left
         eligible = left
+    return Counted(eligible, dict(sorted(rows.items(), key=lambda row: (-row[1], row[0]))))
 
 
 def send_some(broadcast_id: int, *, now: datetime, most: int = BATCH) -> bool:
@@ -219,8 +220,11 @@ def send_some(broadcast_id: int, *, now: datetime, most: int = BATCH) -> bool:
     )
     if broadcast is None or broadcast.send_at > now:
         return False
+    is_waiting = broadcast.status == BroadcastStatus.WAITING
+    if is_waiting and broadcast.is_remainder and not take_winner(broadcast, now=now):
+        return False
     try:
-        if broadcast.status == BroadcastStatus.WAITING:
+        if is_waiting:
             broadcast.counts = count_audience(broadcast, now=now).as_dict()
             broadcast.status, broadcast.started_at = BroadcastStatus.SENDING, now
         last, number = Asked(broadcast, now=now).write(after=broadcast.position, most=most)

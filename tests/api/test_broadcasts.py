@@ -457,7 +457,34 @@ class TestSplitTest:
             subjects = list(SandboxMessage.objects.values_list("subject", flat=True))
         assert 5 < subjects.count("Hello A") < 35
         shown = wire.get(f"/email/v1/List/{shop.pk}/SplitTest/{test_id}")
-        assert (shown["status"], shown["testType"]) == ("Sent", "Subject")
+        assert (shown["status"], shown["testType"]) == ("Sent", "No Remainder")
+        assert shown["testCriteria"] == "Subject"
         parts = wire.get(f"/email/v1/List/{shop.pk}/SplitTest/{test_id}/Message")
-        assert sum(part["segmentSize"] for part in parts) == 40
+        assert [part["segmentSize"] for part in parts] == [50, 50]
         assert [part["groupName"] for part in parts] == ["A", "B"]
+
+    def test_has_a_remainder_for_its_winner(self, wire, acme, url, shop, people):
+        groups = [{**group, "percent": 10} for group in self.GROUPS]
+        body = {"splitTestName": "Subjects", "winnerMetric": "clicks", "winnerAfterHours": 4}
+
+        test_id = wire.post(url, {**body, "groups": groups})["resourceId"]
+
+        read = f"/email/v1/List/{shop.pk}/SplitTest/{test_id}"
+        assert wire.get(read)["testType"] == "Remainder"
+        *_, rest = wire.get(f"{read}/Message")
+        assert (rest["messageType"], rest["groupName"]) == ("Remainder", "")
+        assert rest["segmentSize"] is None
+        result = wire.get(f"{url}/{test_id}/Result")
+        assert (result["winnerMessageId"], result["decidedDate"]) == (0, None)
+        assert [group["groupName"] for group in result["groups"]] == ["A", "B"]
+
+    @pytest.mark.parametrize(("percent", "hours"), [(50, 4), (10, -1), (10, 721)])
+    def test_refuses_a_remainder_of_nobody_or_never(self, wire, acme, url, percent, hours):
+        groups = [{**group, "percent": percent} for group in self.GROUPS]
+        body = {"splitTestName": "Subjects", "winnerAfterHours": hours, "groups": groups}
+
+        refusal = wire.refused("POST", url, body)
+
+        assert refusal[:2] == (400, "ERROR_INVALID_PARAMETER")
+        with in_account(acme.pk):
+            assert not Broadcast.objects.exists()
