@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
+from hypothesis import settings as hypothesis
 from psycopg import sql as composing
 from pytest_django import DjangoDbBlocker
 
@@ -23,6 +24,11 @@ from tests.looking_away import look_away, unseen
 from tests.migrating import made_alone
 from tests.mother import Mother
 
+NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
+# The same examples each time: what a run judges is the change. `--hypothesis-profile=default`
+# draws others.
+hypothesis.register_profile("steady", derandomize=True, deadline=None, database=None)
+hypothesis.load_profile("steady")
 OWNER_ONLY = "The tests need DATABASE_OWNER_URL: run them through bin/test."
 
 
@@ -81,7 +87,8 @@ def make_model(connection: "psycopg.Connection[tuple[object, ...]]", name: str) 
         cursor.execute("GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO conductor_app")
         # Stories are told with the same ids each time.
         cursor.execute("GRANT UPDATE ON ALL SEQUENCES IN SCHEMA public TO conductor_app")
-    make_partitions(now=datetime.now(UTC))
+    for at in (NOON, datetime.now(UTC)):
+        make_partitions(now=at)
     if "DATABASE_ADMINISTRATOR_URL" in os.environ:
         prepare_emptying(os.environ["DATABASE_ADMINISTRATOR_URL"], f"{name}_{os.getpid()}")
     for alias in connections:
@@ -156,6 +163,33 @@ def static_files_when_asked_for() -> None:
     settings.WHITENOISE_AUTOREFRESH = True
 
 
+# What works for so many seconds at a time, or gives up after so many.
+IN_A_HURRY = (
+    "accounts.outgoing.RESOLVE_SECONDS",
+    "conductor.conversations.tasks.TASK_SECONDS",
+    "conductor.engine.tasks.TASK_SECONDS",
+    "conductor.health.CONNECT_SECONDS",
+    "conductor.stepping.budget.SECONDS",
+    "conductor.webhooks.delivering.SECONDS",
+    "contacts.tasks.TASK_SECONDS",
+    "messaging.rendering.renderer.RENDERER.seconds",
+    "messaging.sending.sender.BATCH_SECONDS",
+    "messaging.tasks.RUN_SECONDS",
+    "messaging.tracking.hits.WAIT_SECONDS",
+    "messaging.transports.esp.IDLE_SECONDS",
+    "messaging.transports.kept_http.IDLE_SECONDS",
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def in_no_hurry() -> Iterator[None]:
+    """Give everything the time that a machine may need which does much besides."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in IN_A_HURRY:
+            patch.setattr(name, 120)
+        yield
+
+
 @pytest.fixture(scope="session", autouse=True)
 def quicker_coverage() -> None:
     """Trace what is ours."""
@@ -173,7 +207,7 @@ def mother(django_db_setup: None) -> Iterator[Mother]:
 @pytest.fixture
 def now() -> datetime:
     """A Wednesday noon; tests move time by adding to it."""
-    return datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
+    return NOON
 
 
 @pytest.fixture

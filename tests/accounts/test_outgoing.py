@@ -119,12 +119,12 @@ class TestName:
     ) -> None:
         # A public one first (where nobody answers in time), then ours.
         rebinding = Names({"evil.example": [["192.88.99.1"], ["127.0.0.1"]]})
-        request = Request("GET", f"http://evil.example:{shop.port}/", seconds=0.2)
+        url = f"http://evil.example:{shop.port}/"
 
         with pytest.raises(NoAnswerError):
-            call(request, resolver=rebinding)
+            call(Request("GET", url, seconds=0.5), resolver=rebinding)
         with pytest.raises(RefusedAddressError):
-            call(request, resolver=rebinding)
+            call(Request("GET", url), resolver=rebinding)
 
         assert shop.heard == []
 
@@ -146,14 +146,14 @@ class TestName:
         answered = threading.Event()
 
         def never(_host: str, _port: int) -> list[str]:
-            answered.wait(30)
+            answered.wait(120)
             return []
 
         began = time.monotonic()
         with pytest.raises(NoAnswerError, match="not found in time"):
             call(Request("GET", "http://slow.example/", seconds=0.2), resolver=never)
 
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 60
         answered.set()
 
     def test_falls_back_to_its_next_address(self, shop: OtherSide) -> None:
@@ -175,7 +175,7 @@ class TestAnswer:
         with pytest.raises(NoAnswerError):
             call(request, allowed=ALLOWED, resolver=names)
 
-        assert 0.4 < time.monotonic() - started < 10
+        assert 0.4 < time.monotonic() - started < 60
 
     def test_whose_body_drips_ends_at_the_deadline(self, shop: OtherSide, names: Names) -> None:
         shop.behaviours["/"] = behaviour.drip_body
@@ -185,7 +185,7 @@ class TestAnswer:
         with pytest.raises(NoAnswerError):
             call(request, allowed=ALLOWED, resolver=names)
 
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 60
 
     def test_is_read_up_to_64_kb(self, shop: OtherSide, names: Names) -> None:
         shop.behaviours["/"] = behaviour.huge
@@ -282,7 +282,7 @@ class TestCertificate:
                 resolver=names,
             )
 
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 60
 
 
 def write_certificate(folder: Path, name: str) -> Path:

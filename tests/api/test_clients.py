@@ -42,7 +42,7 @@ def send(live_server):
     server = urlsplit(live_server.url)
 
     def sent(method: str, path: str, body: Any = None, headers: Any = None) -> tuple[int, Any, Any]:
-        connection = http.client.HTTPConnection(server.hostname or "", server.port, timeout=10)
+        connection = http.client.HTTPConnection(server.hostname or "", server.port, timeout=60)
         connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()
         data = answer.read()

@@ -4,21 +4,27 @@ A real Chromium against a real server of ours, which runs as the plain role.
 `page` is a fresh window whose console must stay free of errors; `live.url` is where the
 site answers; `sign_in(user)` opens a session without the form; `screenshot(name)` keeps a
 picture in `var/screenshots`. Without a Chromium these tests are left out, and fail under CI.
+
+A person waits until a page is there and does not read a notice in a hurry. So here: what is
+done to a page is done once its scripts run and nothing is on its way, and notices stay.
 """
 
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
 from conductor.data_directory import CODE
+from tests.browser.looking import at_rest
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
@@ -32,7 +38,14 @@ ARGUMENTS = [
     "--disable-dev-shm-usage",
 ]
 # What is expected comes at once, but not where everything else runs on the machine, too.
-expect.set_options(timeout=15_000)
+PATIENCE = 120_000  # milliseconds
+expect.set_options(timeout=PATIENCE)
+# Notices leave after six seconds at the earliest; nothing else of ours waits so long.
+LASTING = """
+const real = window.setTimeout;
+window.setTimeout = (work, wait, ...more) => (wait >= 6000 ? 0 : real(work, wait, ...more));
+"""
+ACTIONS = ("check", "click", "fill", "focus", "press", "select_option", "uncheck")
 SCREENSHOTS = CODE / "var" / "screenshots"
 MISSING = (
     "No Chromium here: the browser tests are left out. Install it (Debian: apt-get install "
@@ -69,15 +82,33 @@ def browser() -> Iterator[Browser]:
         pytest.fail(MISSING)
     # Playwright runs an event loop in this thread, where Django would refuse the database.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    for name in ACTIONS:
+        setattr(Locator, name, patient(getattr(Locator, name)))
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=PATIENCE)
         yield started
         started.close()
 
 
+def patient(action: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what is done to an element, done once the page that it stands on is at rest."""
+
+    @wraps(action)
+    def act(element: Locator, *args: Any, **kwargs: Any) -> Any:
+        element.first.wait_for(state="attached")
+        at_rest(element.page)
+        return action(element, *args, **kwargs)
+
+    return act
+
+
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A window of its own; what fails in its console fails the test."""
+def page(browser: Browser, live: LiveServer) -> Iterator[Page]:
+    """
+    A window of its own; what fails in its console fails the test.
+
+    It is closed before the database is emptied: its pages ask again by themselves.
+    """
     problems: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -89,7 +120,8 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(
         viewport={"width": 1280, "height": 900}, locale="en-US", reduced_motion="reduce"
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
+    context.add_init_script(LASTING)
     opened = context.new_page()
     opened.on("pageerror", lambda error: problems.append(str(error)))
     opened.on("console", note)

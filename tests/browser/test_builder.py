@@ -16,6 +16,7 @@ from conductor.conversations.models import Conversation
 from conductor.conversations.reading import read_structure
 from conductor.engine.tick import run_tick
 from contacts.models import ProfileField
+from tests.browser.looking import fits, problems
 from tests.factories import (
     ListFactory,
     PhoneListFactory,
@@ -24,7 +25,6 @@ from tests.factories import (
     SubscriptionFactory,
 )
 
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 FILE = """
 conversation: Post Purchase
 threads:
@@ -73,16 +73,6 @@ def address(live: LiveServer, acme: Account, mia: User, sign_in: SignIn) -> str:
     return f"{live.url}/a/acme-shoes/lists/{customers.pk}/conversations/{number}/"
 
 
-def fits(page: Page) -> bool:
-    """Tell whether the page is no wider than its window, when it has come to rest."""
-    for _ in range(100):
-        if page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
-            return True
-        # For a moment the bar on top has the sizes of the wide page.
-        page.wait_for_timeout(50)
-    return False
-
-
 def test_pages_are_accessible_and_fit(address: str, page: Page) -> None:
     thread = f"{address}threads/winback/"
     addresses = [
@@ -103,9 +93,7 @@ def test_pages_are_accessible_and_fit(address: str, page: Page) -> None:
     ]
     for shown in addresses:
         page.goto(shown)
-        page.add_script_tag(url="/static/vendor/axe.min.js")
-        found = page.evaluate("rules => axe.run(rules)", RULES)
-        assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == [], shown
+        assert problems(page) == [], shown
         page.set_viewport_size({"width": 360, "height": 740})
         assert fits(page), shown
         page.set_viewport_size({"width": 1280, "height": 900})
@@ -126,9 +114,7 @@ def test_a_step_is_added_by_the_keyboard(address: str, page: Page, acme: Account
 
     page.keyboard.press("Enter")
     expect(page.get_by_role("combobox", name="Find a step")).to_be_focused()
-    page.add_script_tag(url="/static/vendor/axe.min.js")
-    found = page.evaluate("rules => axe.run(rules)", RULES)
-    assert [one["id"] for one in found["violations"]] == []
+    assert problems(page) == []
     page.keyboard.type("segment to")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Action")).to_be_visible()

@@ -14,7 +14,8 @@ from contacts.actions.imports import run_import
 from contacts.models import Import
 from messaging.actions.coupons import create_pool
 from messaging.models import CouponPool
-from tests.browser.test_frame import AXE, RULES, SignIn
+from tests.browser.looking import problems
+from tests.browser.test_frame import SignIn
 from tests.factories import ListFactory
 
 SHOTS = os.environ.get("CONDUCTOR_SHOTS")
@@ -76,13 +77,5 @@ def test_pages_of_coupons_are_accessible_and_fit(
         page.goto(live.url + address)
         if SHOTS:
             page.screenshot(path=Path(SHOTS) / f"coupons-{name}-{width}.png", full_page=True)
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        result = page.evaluate("rules => axe.run(rules)", RULES)
-        if result["violations"]:
-            found[address] = [
-                (one["id"], [node["html"] for node in one["nodes"]]) for one in result["violations"]
-            ]
-        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        if overflow > 0:
-            found[f"{address} is too wide by"] = overflow
-    assert found == {}
+        found[address] = problems(page)
+    assert not any(found.values()), found

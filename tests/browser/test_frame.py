@@ -11,18 +11,15 @@ from pytest_django.live_server_helper import LiveServer
 from accounts.actions import create_integration
 from accounts.models import Account, List, User
 from accounts.tenancy import in_account
-from conductor.data_directory import CODE
 from conductor.webhooks.segment_source.actions import save_source
 from contacts.models import Contact, ProfileField, ProfileFieldGroup, SegmentMapping
+from tests.browser.looking import problems
 from tests.factories import (
     ExternalEventFactory,
     ListFactory,
     ProfileFieldFactory,
     SubscriptionFactory,
 )
-
-AXE = CODE / "static" / "vendor" / "axe.min.js"
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 SignIn = Callable[[User], None]
 
@@ -126,7 +123,7 @@ def test_the_theme_and_the_folded_sidebar_are_remembered(
 
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     expect(page.locator("html")).to_have_attribute("data-sidebar", "folded")
-    assert page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
+    expect(page.locator("body")).to_have_css("color-scheme", "dark")
 
 
 def test_the_account_menu_lists_the_accounts(
@@ -200,13 +197,5 @@ def test_pages_are_accessible_and_fit(
         "/sign-in/password/change/",
     ):
         page.goto(live.url + address)
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        result = page.evaluate("rules => axe.run(rules)", RULES)
-        if result["violations"]:
-            found[address] = [
-                (one["id"], [node["html"] for node in one["nodes"]]) for one in result["violations"]
-            ]
-        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        if overflow > 0:
-            found[f"{address} is too wide by"] = overflow
-    assert found == {}
+        found[address] = problems(page)
+    assert not any(found.values()), found

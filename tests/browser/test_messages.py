@@ -18,7 +18,8 @@ from messaging import actions
 from messaging.models import BlankName, SandboxMessage
 from messaging.sending.heart import Heart
 from messaging.sending.sender import serve
-from tests.browser.test_frame import AXE, RULES, SignIn
+from tests.browser.looking import problems
+from tests.browser.test_frame import SignIn
 from tests.factories import ListFactory, SubscriptionFactory
 
 SHOTS = os.environ.get("CONDUCTOR_SHOTS")
@@ -95,13 +96,5 @@ def test_pages_of_messages_are_accessible_and_fit(
         if SHOTS:
             page.wait_for_load_state("networkidle")
             page.screenshot(path=Path(SHOTS) / f"{name}-{width}-{theme}.png", full_page=True)
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        result = page.evaluate("rules => axe.run(rules)", RULES)
-        found[name] = [
-            (violation["id"], node["target"], node["failureSummary"])
-            for violation in result["violations"]
-            for node in violation["nodes"]
-        ]
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
-
-    assert {name: violations for name, violations in found.items() if violations} == {}
+        found[name] = problems(page)
+    assert not any(found.values()), found

@@ -10,18 +10,15 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Account, List, User
 from accounts.tenancy import in_account
-from conductor.data_directory import CODE
 from contacts.actions.segments import create_segment
 from contacts.models import Segment
+from tests.browser.looking import problems
 from tests.factories import (
     ListFactory,
     ProfileFieldFactory,
     SavedMessageFactory,
     SubscriptionFactory,
 )
-
-AXE = CODE / "static" / "vendor" / "axe.min.js"
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 SignIn = Callable[[User], None]
 
@@ -123,13 +120,6 @@ def test_pages_are_accessible_and_fit(
     page.set_viewport_size({"width": width, "height": 844})
     for path in ("", "new/", f"{segment}/", f"{segment}/edit/"):
         page.goto(f"{live.url}/a/acme-shoes/lists/{shop.pk}/segments/{path}")
-        page.wait_for_load_state("networkidle")
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-
-        found = page.evaluate("rules => axe.run(rules)", RULES)
-
-        problems = [
-            (one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]
-        ]
-        assert problems == [], path
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        if path.endswith(("new/", "edit/")):
+            expect(page.get_by_label("Add a condition").first).to_be_visible()
+        assert problems(page) == [], path

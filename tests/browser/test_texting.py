@@ -11,12 +11,12 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Account, User
 from accounts.tenancy import in_account
-from conductor.data_directory import CODE
 from messaging import actions
 from messaging.actions.address_files import import_addresses
 from messaging.actions.rules import add_cap
 from messaging.actions.suppressions import suppress
 from messaging.models import PhoneList
+from tests.browser.looking import problems
 from tests.factories import (
     ContactFactory,
     ListFactory,
@@ -25,8 +25,6 @@ from tests.factories import (
     SmsMessageFactory,
 )
 
-AXE = CODE / "static" / "vendor" / "axe.min.js"
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 SHOTS = os.environ.get("CONDUCTOR_SHOTS", "")
 PHONE = "+12125550123"
 
@@ -100,16 +98,8 @@ def test_pages_of_texting_are_accessible_and_fit(
         page.goto(live.url + address)
         if SHOTS:
             page.screenshot(path=Path(SHOTS) / f"{name}-{width}-{theme}.png", full_page=True)
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        result = page.evaluate("rules => axe.run(rules)", RULES)
-        if result["violations"]:
-            found[address] = [
-                (one["id"], [node["html"] for node in one["nodes"]]) for one in result["violations"]
-            ]
-        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        if overflow > 0:
-            found[f"{address} is too wide by"] = overflow
-    assert found == {}
+        found[address] = problems(page)
+    assert not any(found.values()), found
 
 
 def test_a_marketer_answers_and_caps_with_the_keyboard_alone(

@@ -54,7 +54,7 @@ def shop(acme) -> List:
             SubscriptionFactory.create(
                 list=made,
                 contact__email=f"{name}@mail.example",
-                profile={str(field.pk): f"1990{birthday[4:]}"},
+                profile={str(field.pk): f"1992{birthday[4:]}"},
             )
     return made
 

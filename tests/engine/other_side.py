@@ -100,7 +100,7 @@ def answer(status: int = 200, body: bytes = b"{}", **headers: str) -> Behaviour:
 
 def never(handler: Handler) -> None:
     """Say nothing for as long as anybody waits."""
-    handler.server.over.wait(20)
+    handler.server.over.wait(120)
 
 
 def drip_head(handler: Handler) -> None:

@@ -1,6 +1,7 @@
 """Two connections at once: nobody is moved twice, entered twice, or forgotten."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -10,19 +11,20 @@ import pytest
 from django.db import connections
 
 from accounts.models import Account
-from accounts.tenancy import in_account
+from accounts.tenancy import in_account, sql
 from conductor.conversations.actions import pause_conversation, publish_conversation
 from conductor.conversations.models import Conversation, Enrollment, Turn, Visit
 from conductor.engine import turns
 from conductor.engine.tick import run_tick
+from contacts.models import Subscription
 from messaging.models import Delivery
 from tests.engine.world import World, check_conservation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 HELLO = "{key: pause, wait: {for: P1D}}\n{key: hello, message: {saved_message: We miss you}}"
-SECONDS = 20
+SECONDS = 120
 
 
 class Elsewhere:
@@ -354,3 +356,60 @@ class TestTurn:
 
         assert served is not None
         assert served.entered == 1
+
+
+SOMEBODY_WAITS = """
+    SELECT count(*) > 0 FROM pg_stat_activity AS other
+    WHERE other.datname = current_database() AND other.wait_event_type = 'Lock'
+"""
+
+
+class TestWriting:
+    @pytest.mark.parametrize(
+        "step",
+        [
+            "action: {set_field: {field: Profile.Note, value: hi}}",
+            "action: {unsubscribe: this}",
+            "split: {groups: [{name: a, weight: 50}, {name: b, weight: 50}], store: Profile.Note}",
+        ],
+    )
+    def test_locks_people_in_the_order_of_their_ids(
+        self, acme: Account, world: World, step: str
+    ) -> None:
+        with in_account(acme.pk):
+            world.live(f"{{key: pause, wait: {{for: P1D}}}}\n{{key: write, {step}}}")
+            first, second = world.person(), world.person()
+            world.happen(second)
+        tick(acme, world.now)
+        with in_account(acme.pk):
+            world.happen(first)
+        tick(acme, world.now + HOUR)
+        has_begun = threading.Event()
+
+        def write_both() -> str:
+            touch(first)
+            has_begun.set()
+            wait_until(lambda: bool(sql.fetch_value(SOMEBODY_WAITS)))
+            touch(second)
+            return "written"
+
+        other = Elsewhere(acme, write_both)
+        other.may_commit.set()
+        other.thread.start()
+        assert has_begun.wait(SECONDS)
+        here = tick(acme, world.now + 2 * DAY)
+
+        assert (other.finish(), here.claimed) == ("written", 2)
+
+
+def touch(person: Subscription) -> None:
+    """Write a subscription, which locks it until the commit."""
+    Subscription.objects.filter(pk=person.pk).update(updated_at=person.updated_at)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

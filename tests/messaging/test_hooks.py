@@ -53,7 +53,7 @@ def site(live_server, settings):
 def post(url, body, **headers):
     """Call an address; return status, body."""
     place = urlsplit(url)
-    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=10)
+    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=60)
     data = body if isinstance(body, bytes) else body.encode()
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(

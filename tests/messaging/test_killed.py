@@ -11,12 +11,13 @@ from accounts.models import Heartbeat
 from accounts.tenancy import in_account
 from messaging import actions
 from messaging.actions.settling import note_arrived, send_again
-from messaging.models import Delivery, SandboxMessage
+from messaging.models import Delivery, Provider, SandboxMessage
+from messaging.sending.allowance import LEASE
 from messaging.sending.heart import Heart
 from messaging.sending.sender import serve
 from tests.factories import CommittedMessageFactory, ListFactory, QueuedEmailFactory
 from tests.messaging.counterparts.sink import running_sink
-from tests.messaging.test_smtp import Mailbox, free_port
+from tests.messaging.test_smtp import Mailbox, mail_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,13 +33,16 @@ def run_sender(mother):
 
 
 def serve_later(account, seconds):
-    """Be another sender, some seconds after now."""
-
-    def clock():
-        return datetime.now(UTC) + timedelta(seconds=seconds)
-
-    with Heart(clock) as heart:
-        serve(account.pk, heart=heart, clock=clock)
+    """Be another sender, so many seconds after the last sign of life of the one that died."""
+    beats = Heartbeat.objects.filter(part__startswith="sender ").values_list("beat_at", flat=True)
+    with in_account(account.pk):
+        sending = Delivery.objects.filter(state="sending")
+        claims = list(sending.values_list("claimed_at", flat=True))
+        ends = [end for one in Provider.objects.all() for _, end in one.leases.values()]
+    leased = [datetime.fromisoformat(end) - LEASE for end in ends]
+    at = max([*beats, *claims, *leased]) + timedelta(seconds=seconds)
+    with Heart(lambda: at) as heart:
+        serve(account.pk, heart=heart, clock=lambda: at)
 
 
 @pytest.fixture
@@ -79,20 +83,16 @@ class TestSandbox:
 class TestSmtp:
     @pytest.fixture
     def mailbox(self, acme):
-        from aiosmtpd.controller import Controller
-
         box = Mailbox()
-        controller = Controller(box, hostname="127.0.0.1", port=free_port())
-        controller.start()
-        with in_account(acme.pk):
-            actions.set_provider(
-                channel="email",
-                kind="smtp",
-                settings={"host": "127.0.0.1", "port": controller.port, "security": "none"},
-                now=datetime.now(UTC),
-            )
-        yield box
-        controller.stop()
+        with mail_server(box) as port:
+            with in_account(acme.pk):
+                actions.set_provider(
+                    channel="email",
+                    kind="smtp",
+                    settings={"host": "127.0.0.1", "port": port, "security": "none"},
+                    now=datetime.now(UTC),
+                )
+            yield box
 
     @pytest.mark.parametrize(
         ("point", "before", "states"),

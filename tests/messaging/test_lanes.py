@@ -121,7 +121,7 @@ class TestUrgentLane:
             if message.address.startswith("b"):
                 if message.address == "b0@mail.example":
                     queue("urgent@mail.example", is_transactional=True)
-                assert arrived.wait(30), "the urgent message waited behind bulk"
+                assert arrived.wait(120), "the urgent message waited behind bulk"
             else:
                 arrived.set()
             return Outcome(message.delivery_id)
@@ -445,7 +445,7 @@ class TestSpread:
         assert sorted(one.delivery_id for one in sent) == list(range(40))
 
     def test_hands_over_as_many_at_once_as_there_are_connections(self, batch, now, monkeypatch):
-        together = threading.Barrier(5, timeout=30)
+        together = threading.Barrier(5, timeout=120)
 
         def answer(message):
             together.wait()

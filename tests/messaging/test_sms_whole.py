@@ -80,7 +80,7 @@ class Phone:
         said = self.hook + "".join(f"{name}{form[name]}" for name in sorted(form))
         made = base64.b64encode(hmac.new(TOKEN.encode(), said.encode(), hashlib.sha1).digest())
         place = urlsplit(self.hook)
-        connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=10)
+        connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=60)
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "X-Twilio-Signature": made.decode(),

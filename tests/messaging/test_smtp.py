@@ -1,9 +1,11 @@
 """The SMTP provider against a real server."""
 
+import errno
 import io
 import json
 import socket
 import ssl
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 
@@ -23,9 +25,9 @@ from messaging.providers import Outgoing
 from messaging.providers.smtp import Smtp
 from messaging.sending.heart import Heart
 from messaging.sending.sender import serve
+from messaging.transports.smtp_pool import POOL
 from tests.factories import CommittedMessageFactory, ListFactory, QueuedEmailFactory
 
-from messaging.transports.smtp_pool import POOL
 
 def content(message, kind):
     return message.get_body([kind]).get_content()
@@ -71,13 +73,30 @@ def free_port():
         return asked.getsockname()[1]
 
 
+@contextmanager
+def mail_server(mailbox, kind=Controller):
+    """Run a mail server; yield its port."""
+    while True:
+        controller = kind(mailbox, hostname="127.0.0.1", port=free_port(), ready_timeout=120)
+        try:
+            controller.start()
+        except OSError as problem:
+            # Somebody else may have got the port meanwhile.
+            if problem.errno != errno.EADDRINUSE:
+                raise
+        else:
+            break
+    try:
+        yield controller.port
+    finally:
+        POOL.clear()
+        controller.stop()
+
+
 @pytest.fixture
 def server(mailbox):
-    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port())
-    controller.start()
-    yield controller.port
-    POOL.clear()
-    controller.stop()
+    with mail_server(mailbox) as port:
+        yield port
 
 
 @pytest.fixture
@@ -297,10 +316,8 @@ class TestSecurity:
                     auth_required=True,
                 )
 
-        controller = Secure(mailbox, hostname="127.0.0.1", port=free_port())
-        controller.start()
-        yield controller.port
-        controller.stop()
+        with mail_server(mailbox, Secure) as port:
+            yield port
 
     def settings(self, port):
         return Smtp.clean({"host": "127.0.0.1", "port": port, "user": "ada"})

@@ -15,7 +15,12 @@ def run_without_browser(**environment: str) -> "subprocess.CompletedProcess[str]
             "tests/browser/test_sign_in.py",
         ],
         cwd=CODE,
-        env={**os.environ, "CI": "", "CONDUCTOR_BROWSER": "/nowhere/chromium", **environment},
+        env={
+            **{name: value for name, value in os.environ.items() if "COVERAGE_" not in name},
+            "CI": "",
+            "CONDUCTOR_BROWSER": "/nowhere/chromium",
+            **environment,
+        },
         capture_output=True,
         text=True,
         timeout=300,

@@ -302,7 +302,7 @@ class TestTwoConnections:
 
         def tick() -> None:
             try:
-                ready.wait(20)
+                ready.wait(120)
                 for _ in range(4):
                     with in_account(acme.pk):
                         run_tick(now=later, limit=5)
@@ -315,7 +315,7 @@ class TestTwoConnections:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(120)
 
         assert failures == []
         with in_account(acme.pk):

@@ -257,7 +257,7 @@ class TestCopying:
             assert other.is_alive()
             locked.profile = {str(world.fields["Note"].pk): "2"}
             locked.save()
-        other.join(20)
+        other.join(120)
 
         with in_account(acme.pk):
             assert profile_of(world, grace) == {"Note": "2", "Points": 2}

@@ -13,7 +13,7 @@ from conductor.webhooks.models import Call
 from tests.engine.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SECONDS = 20
+SECONDS = 120
 
 
 def test_who_enters_is_told_of_within_moments(acme, shop, names, now):
