@@ -34,10 +34,10 @@ from accounts.wire import (
     found,
     updated,
 )
+from accounts.wire.bodies import SHORT, receive
 from accounts.wire.envelopes import storable
 from accounts.wire.errors import UnsupportedMethodError
 from accounts.wire.limits import count_call
-from accounts.wire.parsing import read_body
 from accounts.wire.rendering import answer
 
 TOKEN_CONTENT_TYPE = "application/json;charset=UTF-8"  # noqa: S105 (no secret)
@@ -72,8 +72,12 @@ def token(request: HttpRequest, *, now: datetime) -> HttpResponse:
 
 
 def token_request(request: HttpRequest) -> dict[str, str]:
-    """Return the parameters by lower-case name; what is no text that we keep is left out."""
-    body = read_body(request).lstrip()
+    """
+    Return the parameters by lower-case name; what is no text that we keep is left out.
+
+    :raises BodyTooLargeError: beyond 64 KB: nobody has shown yet who it is.
+    """
+    body = receive(request, most=SHORT).whole().lstrip()
     if body.startswith(b"{"):
         try:
             given = json.loads(body)
@@ -102,14 +106,26 @@ def _token_for(given: dict[str, str], *, address: str, now: datetime) -> str | N
     if known is None:
         return None
     account_id, client_key = known
-    count_call(f"token of {client_id}", limit=TOKENS_PER_CLIENT, window=TOKEN_WINDOW, now=now)
+    # Who guesses at the secret uses up the calls of its own address, not the integration's.
+    count_for_client(f"{client_id} from {address}", now=now)
     with in_account(account_id):
         client = ApiClient.objects.get(pk=client_key)
-        secret_hash = actions.hash_secret(given.get("client_secret", ""))
-        is_right = hmac.compare_digest(secret_hash, client.secret_hash)
-        if not (is_right and client.is_active and access.is_allowed(address, client.ip_allow)):
-            return None
+    secret_hash = actions.hash_secret(given.get("client_secret", ""))
+    is_right = hmac.compare_digest(secret_hash, client.secret_hash)
+    if not (is_right and client.is_active and access.is_allowed(address, client.ip_allow)):
+        return None
+    count_for_client(client_id, now=now)
+    with in_account(account_id):
         return actions.issue_token(client=client, now=now)
+
+
+def count_for_client(whose: str, *, now: datetime) -> None:
+    """
+    Count a call for a token of an integration, whose id is known.
+
+    :raises TooManyRequestsError: beyond the limit.
+    """
+    count_call(f"token of {whose}", limit=TOKENS_PER_CLIENT, window=TOKEN_WINDOW, now=now)
 
 
 def _token_answer(data: dict[str, Any], *, status: int) -> HttpResponse:

@@ -57,23 +57,22 @@ class Kept:
         self._file.close()
 
 
-def receive(request: HttpRequest) -> Kept:
+def receive(request: HttpRequest, *, most: int | None = None) -> Kept:
     """
     Return the body, sent in chunks or of a stated length; it is read once.
 
     One that is too long is read on for as much again: who still sends hears no answer.
 
-    :raises BodyTooLargeError: beyond 250 MB.
+    :raises BodyTooLargeError: beyond `most` bytes, 250 MB where nothing is said.
     """
     kept: Kept | None = getattr(request, "kept", None)
     if kept is None:
-        kept = _receive(request)
+        kept = _receive(request, settings.DATA_UPLOAD_MAX_MEMORY_SIZE if most is None else most)
         request.kept = kept  # type: ignore[attr-defined]
     return kept
 
 
-def _receive(request: HttpRequest) -> Kept:
-    most: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+def _receive(request: HttpRequest, most: int) -> Kept:
     source = source_of(request)
     file: BinaryIO = tempfile.TemporaryFile() if is_long(request) else BytesIO()  # noqa: SIM115
     size = 0

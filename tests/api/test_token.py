@@ -102,3 +102,40 @@ class TestToken:
 
         time_machine.move_to(datetime.now(UTC) + timedelta(seconds=61))
         assert ask_token(wire.client, wire.client_id, wire.client_secret).status_code == 200
+
+    def test_is_not_asked_for_at_length(self, wire):
+        """Before anybody has shown who it is, little is read."""
+        body = (
+            "grant_type=client_credentials"
+            f"&client_id={wire.client_id}&client_secret={wire.client_secret}&x={'x' * 70_000}"
+        )
+
+        answer = asked(wire, body)
+
+        assert answer.status_code == 404
+        assert json.loads(answer.content)["message"] == (
+            "The request body is larger than 65536 bytes."
+        )
+
+    def test_is_given_while_somebody_else_guesses(self, wire, monkeypatch):
+        monkeypatch.setattr(api, "TOKENS_PER_CLIENT", 3)
+        monkeypatch.setattr(api, "TOKEN_WINDOW", timedelta(days=1))
+        guesses = [
+            ask_token(wire.client, wire.client_id, "wrong", REMOTE_ADDR="10.9.9.9").status_code
+            for _ in range(5)
+        ]
+
+        answer = ask_token(wire.client, wire.client_id, wire.client_secret, REMOTE_ADDR="10.1.1.1")
+
+        assert guesses == [400, 400, 400, 429, 429]
+        assert answer.status_code == 200
+
+    def test_is_not_given_to_a_right_guess_after_many(self, wire, monkeypatch):
+        monkeypatch.setattr(api, "TOKENS_PER_CLIENT", 3)
+        monkeypatch.setattr(api, "TOKEN_WINDOW", timedelta(days=1))
+        for _ in range(3):
+            ask_token(wire.client, wire.client_id, "wrong", REMOTE_ADDR="10.9.9.9")
+
+        answer = ask_token(wire.client, wire.client_id, wire.client_secret, REMOTE_ADDR="10.9.9.9")
+
+        assert answer.status_code == 429
