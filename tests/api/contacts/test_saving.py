@@ -216,6 +216,15 @@ class TestSaveContact:
         with in_account(acme.pk):
             assert not Contact.objects.exists()
 
+    @pytest.mark.parametrize("value", [{"a": [1]}, ["a"], {}, []])
+    def test_takes_no_object_for_a_value(self, wire, contact_url, acme, fields, value):
+        given = [{"segmentationFieldId": fields[0].pk, "value": value}]
+        body = {"emailAddress": GRACE, "segmentationFieldValues": given}
+
+        assert wire.refused("POST", contact_url, body) == invalid("value")
+        with in_account(acme.pk):
+            assert not Contact.objects.exists()
+
     def test_waits_for_a_double_opt_in(self, wire, contact_url):
         wire.post(f"{contact_url}?sendDoubleOptIn=true", {"emailAddress": GRACE})
 
