@@ -113,7 +113,7 @@ class ListSubscription(WireOut):
 class SmsContactQuery(PageQuery):
     """Which numbers of a phone list to show."""
 
-    opted_out: bool | None = None
+    opted_out: bool = False
     start_subscribe_date: str = ""
     end_subscribe_date: str = ""
 
@@ -122,12 +122,11 @@ class SmsContactQuery(PageQuery):
 def contacts_of_list(
     request: WireRequest, sender_code_id: Id, phone_list_id: Id, wanted: Query[SmsContactQuery]
 ) -> Page[SmsContact]:
-    """Return the numbers of a phone list."""
+    """Return the numbers of a phone list that have not opted out, or with `optedOut` those."""
     phone_list = found_phone_list(sender_code_id, phone_list_id)
     rows = PhoneSubscription.objects.filter(phone_list=phone_list).select_related("contact")
-    if wanted.opted_out is not None:
-        opted_out = Q(state=UNSUBSCRIBED)
-        rows = rows.filter(opted_out if wanted.opted_out else ~opted_out)
+    opted_out = Q(state=UNSUBSCRIBED)
+    rows = rows.filter(opted_out if wanted.opted_out else ~opted_out)
     start = read_time("startSubscribeDate", wanted.start_subscribe_date, request.zone)
     end = read_time("endSubscribeDate", wanted.end_subscribe_date, request.zone)
     rows = rows.filter(subscribed_at__gte=start) if start else rows

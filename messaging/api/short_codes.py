@@ -92,7 +92,7 @@ class PhoneAttribute(WireOut):
 class PhoneListQuery(PageQuery):
     """Which phone lists to show."""
 
-    status: str = ""
+    status: str = ACTIVE
 
 
 class ShortCodeIn(WireIn):
@@ -196,11 +196,11 @@ def one_code(request: WireRequest, sender_code_id: Id) -> Resource[SenderCode]:
 def all_phone_lists(
     request: WireRequest, sender_code_id: Id, wanted: Query[PhoneListQuery]
 ) -> Page[PhoneListOut]:
-    """Return the phone lists of a short code."""
-    rows = PhoneList.objects.filter(short_code=found_code(sender_code_id))
-    if wanted.status:
-        status = one_of("status", wanted.status, [ACTIVE, INACTIVE])
-        rows = rows.filter(is_active=status == ACTIVE)
+    """Return the phone lists of a short code that are active, or of another `status`."""
+    status = one_of("status", wanted.status or ACTIVE, [ACTIVE, INACTIVE])
+    rows = PhoneList.objects.filter(
+        short_code=found_code(sender_code_id), is_active=status == ACTIVE
+    )
     page = page_of(rows, wanted, request)
     return page.answer(PhoneListOut, (phone_list_out(row) for row in page))
 

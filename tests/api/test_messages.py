@@ -4,7 +4,7 @@ import pytest
 
 from accounts.tenancy import in_account
 from contacts.models import Contact, Subscription
-from messaging.models import Delivery, PhoneSubscription
+from messaging.models import Delivery, PhoneList, PhoneSubscription
 from tests.api.conftest import connect
 from tests.factories import (
     ContactFactory,
@@ -158,7 +158,7 @@ class TestShortCodes:
         ):
             assert email.refused(method, url, {})[0] == 401
 
-    def test_have_phone_lists(self, wire, code_url, phone_list):
+    def test_have_phone_lists(self, wire, code_url, phone_list, acme):
         url = f"/conductor{code_url.removeprefix('/sms')}/PhoneList"
         made = wire.post(url, {"phoneListName": "News", "smsListType": "marketing"})
         with_cursor = wire.page(f"{code_url}/PhoneList", count=1)
@@ -179,6 +179,10 @@ class TestShortCodes:
             }
         ]
         assert wire.get(f"{code_url}/PhoneList", status="inactive") == []
+        with in_account(acme.pk):
+            PhoneList.objects.filter(name="News").update(is_active=False)
+        assert len(wire.get(f"{code_url}/PhoneList")) == 1
+        assert len(wire.get(f"{code_url}/PhoneList", status="inactive")) == 1
         assert wire.refused("POST", url, {"phoneListName": "News"}) == invalid("phoneListName")
         bad = {"phoneListName": "More", "smsListType": "Rude"}
         assert wire.refused("POST", url, bad) == invalid("smsListType")
@@ -286,6 +290,8 @@ class TestPhoneContacts:
         )
         left = wire.get(one)
         assert left["optedOut"] is True
+        assert wire.get(f"{list_url}/Contact") == []
+        assert len(wire.get(f"{list_url}/Contact", optedOut=True)) == 1
         assert left["unsubscribeDate"] is not None
         # Body-less and without a content type, as the tag template sends it.
         back = wire.call("POST", f"{one}/PhoneList/{phone_list.pk}", content_type="")
