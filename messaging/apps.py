@@ -12,17 +12,19 @@ class MessagingConfig(AppConfig):
         """
         Say how files of codes and addresses are taken, people forgotten, orders followed.
 
-        And that a list with short codes or deliveries is kept.
+        And that a list with short codes or deliveries is kept, a suppressed address kept off it.
         """
         from accounts.lists import KEEPERS
         from contacts.actions.erasure import ERASERS, Eraser
         from contacts.actions.orders import FOLLOWERS
+        from contacts.actions.suppressed import SUPPRESSED
         from contacts.imports.running import TAKERS
         from contacts.models.imports import ImportKind
         from messaging.actions import erasure
         from messaging.actions.address_files import take_addresses, take_deactivations
         from messaging.actions.conversions import ascribe
         from messaging.actions.coupon_codes import take_codes
+        from messaging.actions.suppressions import is_suppressed
         from messaging.uses import keeps_list
 
         TAKERS[ImportKind.COUPONS.value] = take_codes
@@ -30,4 +32,5 @@ class MessagingConfig(AppConfig):
         TAKERS[ImportKind.DEACTIVATIONS.value] = take_deactivations
         FOLLOWERS["messaging"] = lambda order_ids, now: ascribe(order_ids=order_ids, now=now)
         KEEPERS["messaging"] = keeps_list
+        SUPPRESSED["messaging"] = is_suppressed
         ERASERS["messaging"] = Eraser(clear=erasure.forget)

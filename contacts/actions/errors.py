@@ -23,6 +23,35 @@ class UnsubscribedAddressError(RefusedError):
     sentence = "The emailAddress has already been unsubscribed from the list."
 
 
+class UpdateUnsubscribedWithEventsError(RefusedError):
+    """Events of somebody who left the list are not raised by an update: they start conversations."""
+
+    code = "ERROR_UPDATE_UNSUBSCRIBE_WITH_EVENTS"
+    sentence = "Events may not be raised when updating a contact that is unsubscribed."
+
+
+class PendingAddressError(RefusedError):
+    """Whoever waits for a double opt-in is subscribed by it alone."""
+
+    code = "ERROR_PENDING_EMAIL_ADDRESS"
+    sentence = "The emailAddress is already pending subscription through double opt-in."
+
+
+class SuppressedAddressError(RefusedError):
+    """An address that is not written to is put on no list."""
+
+    code = "ERROR_SUPPRESSED_EMAIL"
+    sentence = "The emailAddress has been suppressed."
+
+
+class SuppressedNewAddressError(RefusedError):
+    """An address that is not written to takes nobody's place."""
+
+    code = "ERROR_SUPPRESSED_NEW_EMAIL"
+    about = "newEmailAddress"
+    sentence = "The newEmailAddress has been suppressed."
+
+
 class NotSubscribedAddressError(RefusedError):
     """The address never was on the list."""
 

@@ -102,7 +102,7 @@ def change_contact(
     email_norm = normalise_email(email) if email.strip() else ""
     if email_norm and email_norm != locked.email_norm:
         _refuse_address(locked, email_norm)
-        kept.update(email=email.strip(), email_norm=email_norm)
+        kept.update(email=typed_email(email, email_norm), email_norm=email_norm)
     try:
         with transaction.atomic():
             changed = _keep(locked, kept, now)

@@ -53,8 +53,11 @@ def merge_profile(
 
     Update sets what is given and keeps the rest; an empty value clears its field. Append
     adds text to text, after a comma, unless it is among the parts already; other types
-    are set, and empty values are passed over. Overwrite keeps only what is given.
+    are set, and empty values are passed over. Overwrite keeps only what is given; where
+    nothing is given there is nothing to write over.
     """
+    if not given:
+        return dict(stored)
     merged: Profile = {} if update_type == "Overwrite" else dict(stored)
     for field, value in given.items():
         key = str(field.pk)

@@ -52,13 +52,14 @@ def subscribe(
     """
     Put a contact on a list, or change how it stands there; one request of page or API.
 
-    `state` is Subscribed, Pending, or None: a new one is Subscribed, an existing one
-    stays as it is. `profile` maps ids of fields to raw values. The events are raised last.
+    `state` is Subscribed, Pending, or None: a new one is Subscribed, and who left is with
+    `override_unsubscribe`; any other stays as it is. `profile` maps ids of fields to raw values. The events are raised last.
     `quiet` starts no conversation by `subscribed`, `resubscribed` or `profile_updated`
     (the events always do); those who are inside one are asked again all the same.
 
     :raises UnsubscribedAddressError: for one who left the list, unless
         `override_unsubscribe`.
+    :raises UpdateUnsubscribedWithEventsError: for events of one who left and stays away.
     :raises NoAddressError: for a contact without an email address.
     :raises InvalidValueError: for a bad address, field, value, event or update type.
     """
@@ -74,6 +75,8 @@ def subscribe(
     subscription, created = _take(list, contact, now)
     before = _Standing(subscription)
     wanted = _wanted(state, subscription, created=created, override=override_unsubscribe)
+    if events and wanted == UNSUBSCRIBED:
+        raise errors.UpdateUnsubscribedWithEventsError
     _move(subscription, wanted, now, method)
     subscription.profile = merge_profile(before.profile, given, update_type)
     if external_contact_id is not None:
@@ -279,7 +282,8 @@ def _wanted(state: str | None, subscription: Subscription, *, created: bool, ove
     """Return the state to come; refuse to put back one who left, unless `override`."""
     if state not in {None, SUBSCRIBED, SubscriptionState.PENDING.value}:
         raise InvalidValueError("subscriptionState", f"{state!r} is no state to subscribe to.")
-    wanted = state or (SUBSCRIBED if created or override else subscription.state)
+    comes_back = override and subscription.state == UNSUBSCRIBED
+    wanted = state or (SUBSCRIBED if created or comes_back else subscription.state)
     if subscription.state == UNSUBSCRIBED != wanted and not override:
         raise errors.UnsubscribedAddressError
     # A double opt-in that is asked for again takes nobody off the list.

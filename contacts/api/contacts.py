@@ -32,6 +32,8 @@ from accounts.wire import (
     updated,
 )
 from contacts import actions
+from contacts.actions import errors
+from contacts.actions.suppressed import is_suppressed
 from contacts.api.reading import one_of, read_ids, read_time
 from contacts.identity import normalise_email
 from contacts.models import DataType, ProfileField, Subscription, SubscriptionState
@@ -44,6 +46,7 @@ MOST_FIELDS = 30
 # What an act through the API counts as, and what it is if the contact itself began it.
 ADMINISTRATOR, BY_CONTACT = "Administrator", "Contact"
 SUBSCRIBED, UNSUBSCRIBED = SubscriptionState.SUBSCRIBED.value, SubscriptionState.UNSUBSCRIBED.value
+PENDING = SubscriptionState.PENDING.value
 # The wire shows milliseconds: an end that is sent back includes all of its millisecond.
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -264,8 +267,10 @@ def save_contact(
     """
     Create a contact (201) or change it (200).
 
-    Subscribing one who left needs `overrideUnsubscribe`. `newEmailAddress` changes the
-    address, alone; unsubscribing carries neither events nor profile data.
+    Subscribing one who left needs `overrideUnsubscribe`, as do events of one; who waits for a
+    double opt-in is subscribed by it alone; a suppressed address is put on no list.
+    `newEmailAddress` changes the address, alone; unsubscribing carries neither events nor
+    profile data, and is refused to who has left.
     """
     shown = found_list(list_id)
     event_ids = read_ids("eventIds", options.event_ids)
@@ -276,14 +281,18 @@ def save_contact(
     state = subscription_state(body.subscription_state)
     if state == UNSUBSCRIBED:
         refuse_company("ERROR_UNSUBSCRIBE", "unsubscribing", event_ids, body)
-        actions.unsubscribe(
+        left = actions.unsubscribe(
             list=shown, email=body.email_address, method=options.method, now=request.now
         )
+        if not left.changed:
+            raise errors.UnsubscribedAddressError
         return updated(body.email_address)
+    stands = standing(shown, body.email_address)
+    refuse_to_join(shown, body, options, state, stands)
     result = actions.subscribe(
         list=shown,
         email=body.email_address,
-        state=SubscriptionState.PENDING if waits_for_opt_in(shown, body, options) else state,
+        state=PENDING if options.send_double_opt_in and stands is None else state,
         profile=body.profile,
         update_type=options.update_type,
         external_contact_id=body.external_contact_id,
@@ -319,7 +328,17 @@ def refuse_company(code: str, act: str, event_ids: list[int], body: ContactIn) -
 def change_address(
     request: WireRequest, shown: List, body: ContactIn, options: ContactOptions
 ) -> None:
-    """Move a contact to its new address."""
+    """
+    Move a contact to its new address.
+
+    :raises SuppressedNewAddressError: for one that is not written to.
+    """
+    try:
+        new_norm = normalise_email(options.new_email_address)
+    except InvalidValueError as unreadable:
+        raise InvalidParameterError("newEmailAddress") from unreadable
+    if is_suppressed(list=shown, email_norm=new_norm):
+        raise errors.SuppressedNewAddressError
     actions.change_address(
         list=shown,
         email=body.email_address,
@@ -329,9 +348,23 @@ def change_address(
     )
 
 
-def waits_for_opt_in(shown: List, body: ContactIn, options: ContactOptions) -> bool:
-    """Tell whether a double opt-in is asked for somebody who is not on the list yet."""
-    if not options.send_double_opt_in:
-        return False
-    email_norm = normalise_email(body.email_address)
-    return not Subscription.objects.filter(list=shown, contact__email_norm=email_norm).exists()
+def standing(shown: List, email: str) -> str | None:
+    """Return the state of an address on a list, None for one that never was there."""
+    rows = Subscription.objects.filter(list=shown, contact__email_norm=normalise_email(email))
+    return rows.values_list("state", flat=True).first()
+
+
+def refuse_to_join(
+    shown: List, body: ContactIn, options: ContactOptions, state: str | None, stands: str | None
+) -> None:
+    """
+    Refuse what puts somebody on a list who may not be; who is Subscribed is only updated.
+
+    :raises PendingAddressError: for `Subscribed` of one who waits for a double opt-in.
+    :raises SuppressedAddressError: for one that comes, or comes back, and is not written to.
+    """
+    if stands == PENDING and state == SUBSCRIBED:
+        raise errors.PendingAddressError
+    comes = stands is None or (stands == UNSUBSCRIBED and options.override_unsubscribe)
+    if comes and is_suppressed(list=shown, email_norm=normalise_email(body.email_address)):
+        raise errors.SuppressedAddressError

@@ -9,6 +9,8 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.db.models import Q
+
 from accounts.actions import InvalidValueError, record, record_many
 from accounts.models import ApiClient, List, User
 from accounts.tenancy import sql
@@ -90,6 +92,15 @@ def release(*, suppressions: Sequence[Suppression], now: datetime, by: By = None
         by=by,
     )
     return len(rows)
+
+
+def is_suppressed(list: List, email_norm: str) -> bool:
+    """Say whether a normalised address is not written to, in the account or on a list."""
+    return Suppression.objects.filter(
+        Q(list=None) | Q(list=list),
+        channel=Channel.EMAIL,
+        address__in=[email_norm, hashed_address(email_norm)],
+    ).exists()
 
 
 def hashed_address(address: str) -> str:
