@@ -100,6 +100,28 @@ class Acts(Hands):
 
     # --- segments
 
+    def erase(self, person: Person, now: datetime) -> None:
+        """Forget somebody: what is under way ends, figures stay, nothing more is heard."""
+        for conversation in self.conversations.values():
+            conversation.queue = [one for one in conversation.queue if one.person is not person]
+            conversation.refusals = [
+                one for one in conversation.refusals if one.person != person.name
+            ]
+            for one in conversation.of(person):
+                for sent in one.deliveries:
+                    sent.address = ""
+                    if sent.state in {"queued", "deferred"}:
+                        sent.state, sent.reason = "skipped", "contact deleted"
+            # Heard of whatever lists the person was on.
+            gone = Fact("deleted", person, conversation.in_list, now, now, told_at=now)
+            conversation.queue += [gone.for_watching() for _ in range(conversation.wakes(gone))]
+        for segment in self.segments.values():
+            segment.members.discard(person.name)
+        self.calls = [call for call in self.calls if call.one.person is not person]
+        self.phones.pop(person.phone, None)
+        person.is_erased, person.phone = True, ""
+        person.lists, person.orders, person.events, person.receipts = {}, {}, [], []
+
     def add_member(self, person: Person, name: str, now: datetime, **told: Any) -> None:
         """Put a person into a segment kept by hand."""
         segment = self.segments[name]

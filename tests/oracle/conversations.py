@@ -13,6 +13,10 @@ KINDS = {
 }  # fmt: skip
 
 
+# Those inside are asked again at every fact.
+WHATEVER = ("any", "")
+
+
 @dataclass
 class Step:
     """A step, and the step that follows it in its thread ("" at the end)."""
@@ -96,15 +100,11 @@ class Version:
         if self.setting("on_unsubscribe") == "end":
             found |= {("unsubscribed", ""), ("stopped", ""), ("bounced", "")}
         if self.setting("exit_when") or self.setting("goal"):
-            found.add(("any", ""))
+            found.add(WHATEVER)
         for step in self.steps.values():
             if step.kind == "wait_for":
                 found |= waited_for(step.config, segments)
-        return found
-
-    def watches_for(self, fact: Fact) -> bool:
-        """Whether those inside are asked again at a fact."""
-        return bool({(fact.kind, ""), (fact.kind, fact.name), ("any", "")} & self.watches)
+        return {WHATEVER} if WHATEVER in found else found
 
     def has_loop_without_wait(self) -> bool:
         """Whether somebody could go round without being held for a time."""
@@ -140,7 +140,7 @@ def waited_for(config: dict[str, Any], segments: Any) -> set[tuple[str, str]]:
         "segment" in leaf and segments[leaf["segment"]].rule is not None for leaf in leaves(rule)
     ):
         # Somebody may change the segment's rule meanwhile.
-        return {("any", "")}
+        return {WHATEVER}
     return heard(rule, segments)
 
 
@@ -198,6 +198,11 @@ class Enrollment:
     visits_of_tick: int = 0
     # What somebody decided by hand: "!end", or the exit to leave by.
     told: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Which conversation, who, for the n-th time."""
+        return (self.conversation.name, self.person.name, self.number)
 
     @property
     def is_active(self) -> bool:
@@ -273,6 +278,13 @@ class Conversation:
         inside = [one.version for one in self.enrollments if one.is_active]
         self.watched = [one for one in self.versions[:-1] if one in inside] + [self.live]
 
-    def watches_for(self, fact: Fact) -> bool:
-        """Whether those inside are asked again at a fact."""
-        return any(version.watches_for(fact) for version in self.watched)
+    def wakes(self, fact: Fact) -> int:
+        """
+        Say how often those inside are asked again at a fact: for itself, and for being one.
+
+        Twice does no harm; it is once unless an older version asks for more than the live one.
+        """
+        watches = set[tuple[str, str]]().union(*(version.watches for version in self.watched))
+        if WHATEVER in self.live.watches:
+            return 1
+        return bool({(fact.kind, ""), (fact.kind, fact.name)} & watches) + (WHATEVER in watches)

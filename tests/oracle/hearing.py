@@ -22,6 +22,8 @@ class Hearing:
         self.conversations: dict[str, Conversation] = {}
         self.segments: dict[str, Segment] = {}
         self.phones: dict[str, str] = {}
+        # Addresses that bounced, by the list that they are written to from no more.
+        self.suppressed: set[tuple[str, str]] = set()
         self.pools: dict[str, Pool] = {}
         self.calls: list[Call] = []
         self.products: dict[str, dict[str, Any]] = {}
@@ -46,9 +48,8 @@ class Hearing:
             if conversation.in_list != in_list or not conversation.versions:
                 continue
             fact = Fact(kind, person, in_list, counts_from, occurred_at, told_at=now, **more)
-            watching = in_list in person.lists and conversation.watches_for(fact)
-            if "watch" in roles and watching:
-                conversation.queue.append(fact.for_watching())
+            if "watch" in roles and in_list in person.lists:
+                conversation.queue += [fact.for_watching() for _ in range(conversation.wakes(fact))]
             if "trigger" in roles and any(
                 self.hears(step, fact) for step in conversation.live.triggers
             ):

@@ -87,6 +87,7 @@ class Lists(Hearing):
         before.state, before.unsubscribed_at = UNSUBSCRIBED, now
         before.unsubscribe_method = "AddressChange"
         self.tell("address_changed", old, in_list, now, roles=WATCH)
+        self.tell("unsubscribed", old, in_list, now, roles=WATCH)
         self.tell("added", new, in_list, now, roles=WATCH)
         self.tell("address_changed", new, in_list, now, roles=TRIGGER, method=method)
 
@@ -100,9 +101,10 @@ class Lists(Hearing):
                 self.tell("contact_updated", person, in_list, now, roles=WATCH)
 
     def stop(self, number: str, now: datetime) -> None:
-        """Take a number off the phone list, by its owner's STOP."""
-        if self.phones.get(number) not in {None, UNSUBSCRIBED}:
-            self.phones[number] = UNSUBSCRIBED
+        """Take a number off the phone list, by its owner's STOP; it stays off."""
+        before = self.phones.get(number)
+        self.phones[number] = UNSUBSCRIBED
+        if before not in {None, UNSUBSCRIBED}:
             for person in self.people.values():
                 if person.phone == number:
                     for in_list in person.lists:

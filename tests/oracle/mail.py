@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.oracle.conversations import Conversation, Delivery
+from tests.oracle.conversations import Conversation, Delivery, Enrollment
 from tests.oracle.hearing import BOTH, WATCH
 from tests.oracle.lists import Lists
 from tests.oracle.people import Order, Person, money
@@ -24,10 +24,28 @@ class Mail(Lists):
                         self._note(conversation, one.person, sent, "sent", now, {})
                         self.tell("delivery", one.person, conversation.in_list, now, roles=WATCH)
 
-    def receipt(self, one: Any, sent: Delivery, did: str, now: datetime, **detail: Any) -> None:
+    def receipt(
+        self, one: Enrollment, sent: Delivery, did: str, now: datetime, **detail: Any
+    ) -> None:
         """Let something come back of a message."""
         self._note(one.conversation, one.person, sent, did, now, detail)
         self.tell("receipt", one.person, one.conversation.in_list, now, roles=WATCH)
+
+    def bounce(self, one: Enrollment, sent: Delivery, now: datetime) -> None:
+        """Let an email come back for good: its list writes to that address no more."""
+        person, in_list = one.person, one.conversation.in_list
+        self.receipt(one, sent, "bounced", now, bounce="hard")
+        for known in person.lists:
+            self.tell("bounced", person, known, now, roles=WATCH)
+        self.suppressed.add((in_list, sent.address))
+        self.unsubscribe(person, in_list, now, method="Bounce")
+
+    def reply(
+        self, one: Enrollment | None, sent: Delivery | None, text: str, now: datetime
+    ) -> None:
+        """Let somebody answer the latest text that the number got, if it got one."""
+        if one is not None and sent is not None:
+            self.receipt(one, sent, "replied", now, text=text)
 
     def _note(
         self, conversation: Conversation, person: Person, sent: Delivery, did: str,

@@ -88,6 +88,7 @@ class Person:
     receipts: list[Any] = field(default_factory=list)
     # How deep in a chain the facts were since segments were last asked.
     touched_depth: int = 0
+    is_erased: bool = False
 
     def columns(self) -> dict[str, Any]:
         """Return what rules ask of the person."""

@@ -143,6 +143,8 @@ def run_message(at: At) -> Outcome:
         reason = "suppressed"
     elif standing.state != SUBSCRIBED:
         reason = "pending double opt-in"
+    elif (at.one.conversation.in_list, at.one.person.email) in at.world.suppressed:
+        reason = "suppressed"
     send(at.one, "email", at.one.person.email, reason, at.now)
     return Leave("next")
 

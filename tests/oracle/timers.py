@@ -122,6 +122,11 @@ class Timers(Acts):
 
     # --- yearly dates
 
+    def erase(self, person: Person, now: datetime) -> None:
+        """Forget somebody's dates, too."""
+        super().erase(person, now)
+        self.alarms = {key: one for key, one in self.alarms.items() if one.person is not person}
+
     def tell(self, kind: str, person: Person, in_list: str, now: datetime, **more: Any) -> None:
         """Set alarms anew when their date changes."""
         super().tell(kind, person, in_list, now, **more)

@@ -15,15 +15,18 @@ from conductor.conversations.actions.by_hand import (
 )
 from conductor.conversations.actions.held import end_held, retry_held
 from conductor.conversations.document import parse_document
-from conductor.conversations.models import Conversation
+from conductor.conversations.models import Conversation, Enrollment
 from contacts import actions
 from contacts.actions.editing import update_contact
+from contacts.actions.erasure import erase
 from contacts.actions.products import NewProduct, save_products
 from contacts.actions.segments import add_members, remove_members
 from contacts.models import Contact, Subscription
 from messaging.actions import record_receipts
 from messaging.actions.phones import unsubscribe_phone
+from messaging.actions.provider_events import ProviderEvent, record_provider_events
 from messaging.actions.receipts import tell_of_deliveries
+from messaging.actions.replies import take_inbound
 from messaging.models import Delivery
 from tests.factories import PhoneSubscriptionFactory
 from tests.oracle import conversations as told
@@ -161,7 +164,7 @@ class Acts:
 
     def act_send(self) -> None:
         """Let the queued messages go, without a provider."""
-        queued = Delivery.objects.filter(state="queued").order_by("id")
+        queued = Delivery.objects.filter(state="queued", enrollment_id__isnull=False).order_by("id")
         ids = list(queued.values_list("id", flat=True))
         Delivery.objects.filter(pk__in=ids).update(state="sent", sent_at=self.now)
         tell_of_deliveries(ids=ids, now=self.now)
@@ -175,15 +178,51 @@ class Acts:
         ).last()
         if found is None:
             return
-        record_receipts(delivery=found, kind=did, now=self.now)
-        told_of = self.oracle.conversations[title]
-        one, sent = next(
+        one, sent = self._told_of(found)
+        if did == "bounced":
+            bounce = ProviderEvent(
+                "sandbox", "", "bounced", self.now, detail={"bounce": "hard"}, delivery_id=found.pk
+            )
+            assert record_provider_events([bounce], now=self.now)
+            self.oracle.bounce(one, sent, self.now)
+        else:
+            record_receipts(delivery=found, kind=did, now=self.now)
+            self.oracle.receipt(one, sent, did, self.now)
+
+    def act_reply(self, who: str, text: str) -> None:
+        """Let somebody answer by text, whatever was sent to the number."""
+        number = self.oracle.people[who].phone
+        if not number:
+            return
+        found = Delivery.objects.filter(
+            contact=self.contacts[who], channel="sms", address=number, state="sent",
+            enrollment_id__isnull=False,
+        ).last()  # fmt: skip
+        take_inbound(
+            short_code=self.ground.phone_list.short_code, phone_e164=number, text=text,
+            provider="sandbox", provider_message_id="", now=self.now,
+        )  # fmt: skip
+        one, sent = self._told_of(found) if found is not None else (None, None)
+        self.oracle.reply(one, sent, text, self.now)
+        if text == "stop":
+            self.oracle.stop(number, self.now)
+
+    def _told_of(self, found: Delivery) -> tuple[told.Enrollment, told.Delivery]:
+        """Return a delivery as the oracle knows it."""
+        row = Enrollment.objects.select_related("conversation").get(pk=found.enrollment_id)
+        (name,) = [name for name, one in self.contacts.items() if one.pk == row.contact_id]
+        return next(
             (one, sent)
-            for one in reversed(told_of.of(self.oracle.people[who]))
-            for sent in reversed(one.deliveries)
-            if sent.step == step and sent.state == "sent"
+            for one in self.oracle.conversations[row.conversation.name].enrollments
+            if (one.person.name, one.number) == (name, row.entry_number)
+            for sent in one.deliveries
+            if (sent.step, sent.visit) == (found.step_key, found.visit_number)
         )
-        self.oracle.receipt(one, sent, did, self.now)
+
+    def act_erase(self, who: str) -> None:
+        """Forget somebody, who is heard of no more."""
+        erase(contacts=[self.contacts[who].pk], now=self.now, source="api")
+        self.oracle.erase(self.oracle.people[who], self.now)
 
     def act_member(self, who: str, name: str) -> None:
         self._move_member(add_members, who, name)

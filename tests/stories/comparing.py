@@ -62,7 +62,7 @@ def _real(ground: Ground, oracle: Oracle, conversations: Mapping[str, Conversati
             visit.step_key, visit.visit_number, visit.arrived_at, visit.due_at,
             visit.left_at, visit.exit,
         ))  # fmt: skip
-    for sent in Delivery.objects.order_by("id"):
+    for sent in Delivery.objects.filter(enrollment_id__isnull=False).order_by("id"):
         deliveries.setdefault(names[sent.enrollment_id], []).append((
             sent.step_key, sent.visit_number, sent.channel, sent.state, sent.reason,
             sent.address, sent.queued_at,

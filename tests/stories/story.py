@@ -29,6 +29,7 @@ POOLS: dict[str, dict[str, Any]] = {
     "Season": {"kind": "static", "lasts": (date(2026, 11, 1), date(2027, 1, 31))},
 }
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
+MUCH = 1000
 
 
 @dataclass
@@ -49,6 +50,8 @@ class Story:
         ("import", who, {field: value}, "starts" | "")    ("product", sku, {quantity | price})
         ("enter" | "end" | "move on" | "skip", who, conversation): by hand
         ("retry" | "end held", conversation): those who are held    ("stop", who)
+        ("send",)    ("receipt", who, conversation, step, kind)    ("reply", who, text)
+        ("erase", who): from then on nothing befalls them
         ("clock", duration)    ("through", duration): from due time to due time
     """
 
@@ -58,6 +61,8 @@ class Story:
     segments: dict[str, Any] = field(default_factory=dict)
     zone: str = "America/New_York"
     starts: datetime = NOON
+    # How much a tick takes up at most: little is cut in the middle.
+    limit: int = MUCH
 
     def __repr__(self) -> str:
         """Write it as a person reads it."""
@@ -68,7 +73,7 @@ class Story:
         later = "".join(f"later:\n{_file(act[1])}" for act in self.acts if act[0] == "publish")
         segments = yaml.safe_dump(self.segments, **flow) if self.segments else ""
         return (
-            f"\nzone {self.zone}, from {self.starts}\n{segments}people:\n{people}{files}"
+            f"\nzone {self.zone}, from {self.starts}, {self.limit} a tick\n{segments}people:\n{people}{files}"
             f"acts:\n{acts}{later}"
         )
 

@@ -14,7 +14,9 @@ from tests.stories.drawing.basics import NUMBERS, PROFILE, SEGMENTS, STARTS, ZON
 from tests.stories.drawing.conversations import conversations
 from tests.stories.drawing.happenings import happenings
 from tests.stories.drawing.triggers import knocks
-from tests.stories.story import Story
+from tests.stories.story import MUCH, Story
+
+CONSENTS = [[], ["Subscribed"], ["Subscribed"], ["Subscribed"], ["Pending"], ["Unsubscribed"]]
 
 
 @st.composite
@@ -55,7 +57,7 @@ def stories(draw: Draw) -> Story:
     consents = [
         ("consent", NUMBERS[name], state)
         for name in sorted(who)
-        for state in draw(st.sampled_from([[], ["Subscribed"], ["Pending"], ["Unsubscribed"]]))
+        for state in draw(st.sampled_from(CONSENTS))
     ]
     begins = [
         knock
@@ -73,6 +75,7 @@ def stories(draw: Draw) -> Story:
         acts=[*consents, *begins, *happens, *last],
         zone=draw(st.sampled_from(ZONES)),
         starts=draw(st.sampled_from(STARTS)),
+        limit=draw(st.sampled_from([MUCH, MUCH, MUCH, MUCH, 1, 2, 3])),
     )
 
 

@@ -21,13 +21,7 @@ def happenings(people: list[str], files: list[dict[str, Any]]) -> Any:
     """Draw one thing that happens."""
     who = st.sampled_from(people)
     titles = [file["conversation"] for file in files]
-    mails = [
-        (file["conversation"], step["key"])
-        for file in files
-        for thread in file["threads"]
-        for step in thread["steps"]
-        if "message" in step
-    ]
+    mails, texts = sent_by(files, "message"), sent_by(files, "mobile_message")
     events = st.tuples(
         st.just("event"), who, st.sampled_from(EVENTS), st.sampled_from(PROPERTIES)
     ).map(lambda act: act if act[3] else act[:3])
@@ -65,6 +59,7 @@ def happenings(people: list[str], files: list[dict[str, Any]]) -> Any:
         ),
         st.tuples(st.sampled_from(["retry", "end held"]), st.sampled_from(titles)),
         who.map(lambda person: ("stop", person)),
+        who.map(lambda person: ("erase", person)),
         st.tuples(
             st.just("import"), who, st.sampled_from([{}, {"Profile.Note": "new"}]),
             st.sampled_from(["starts", ""]),
@@ -76,9 +71,32 @@ def happenings(people: list[str], files: list[dict[str, Any]]) -> Any:
         conversations("C1").map(lambda file: ("publish", file)),
     ]  # fmt: skip
     if mails:
-        receipts = st.builds(
-            lambda person, mail, did: ("receipt", person, *mail, did),
-            who, st.sampled_from(mails), st.sampled_from(["opened", "clicked"]),
-        )  # fmt: skip
-        found += [receipts, receipts]
+        came_back = receipts(
+            who, mails, ["opened", "clicked", "opened", "clicked", "read", "bounced"]
+        )
+        found += [came_back, came_back]
+    if texts:
+        replies = st.tuples(st.just("reply"), who, st.sampled_from(["Where is it?", "stop"]))
+        found += [receipts(who, texts, ["clicked"]), replies]
     return pick(*found)
+
+
+def sent_by(files: list[dict[str, Any]], kind: str) -> list[tuple[str, str]]:
+    """Return the steps of a kind: their conversations and keys."""
+    return [
+        (file["conversation"], step["key"])
+        for file in files
+        for thread in file["threads"]
+        for step in thread["steps"]
+        if kind in step
+    ]
+
+
+def receipts(who: Any, steps: list[tuple[str, str]], kinds: list[str]) -> Any:
+    """Draw what comes back of a message."""
+    return st.builds(
+        lambda person, step, did: ("receipt", person, *step, did),
+        who,
+        st.sampled_from(steps),
+        st.sampled_from(kinds),
+    )

@@ -71,7 +71,8 @@ def actions() -> Any:
 def messages(draw: Draw) -> dict[str, Any]:
     """Draw a message."""
     if draw(st.booleans()):
-        return {"message": {"saved_message": MESSAGE}}
+        transactional = {"transactional": True} if draw(st.integers(0, 2)) == 2 else {}
+        return {"message": {"saved_message": MESSAGE, **transactional}}
     config = {"short_code": CODE, "phone_list": PHONE_LIST, "text": "Hi"}
     if draw(st.booleans()):
         config["phone_field"] = "Profile.Mobile"

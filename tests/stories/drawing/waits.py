@@ -70,11 +70,20 @@ def waits(draw: Draw) -> dict[str, Any]:
     return {"wait": wait}
 
 
+DID = ["opened", "sent", "clicked", "bounced", "read", "converted"]
+TEXT_WAITS: list[dict[str, Any]] = [
+    {"sms": {"did": "replied"}},
+    {"sms": {"did": "replied"}, "where": {"name": "text", "is": "stop"}},
+    {"sms": {"did": "clicked"}},
+]
+
+
 @st.composite
 def wait_fors(draw: Draw) -> dict[str, Any]:
     """Draw a wait for something."""
     timeout = draw(st.sampled_from(["PT1H", "P1D", "P3D", "P1M"]))
-    way = draw(st.sampled_from(["event", "event", "order", "message", "filter", "filter"]))
+    ways = ["event", "event", "order", "message", "sms", "filter", "filter"]
+    way = draw(st.sampled_from(ways))
     config: dict[str, Any]
     if way == "filter":
         return {"wait_for": {"filter": draw(TIMELESS), "timeout": timeout}}
@@ -82,10 +91,12 @@ def wait_fors(draw: Draw) -> dict[str, Any]:
         config = {"event": draw(st.sampled_from(EVENTS))}
     elif way == "order":
         config = {"order": draw(st.sampled_from([{}, {"status": "Shipped"}]))}
+    elif way == "sms":
+        config = draw(st.sampled_from(TEXT_WAITS))
     else:
-        config = {"message": {"did": draw(st.sampled_from(["opened", "sent"]))}}
+        config = {"message": {"did": draw(st.sampled_from(DID))}}
         if draw(st.booleans()):
             config["message"]["step"] = "s0"
-    if way != "message" and draw(st.integers(0, 2)) == 2:
+    if way in {"event", "order"} and draw(st.integers(0, 2)) == 2:
         config["where"] = {"name": "total", "at_least": 50}
     return {"wait_for": {**config, "timeout": timeout}}
