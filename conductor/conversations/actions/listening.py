@@ -12,6 +12,8 @@ from conductor.conversations.program import Hearing, listeners
 from contacts import segments
 from contacts.models import Listener, Segment
 
+WHATEVER = Hearing("watch", "any")
+
 
 def listen(*, conversation: Conversation, version: Version, now: datetime) -> None:
     """
@@ -95,12 +97,13 @@ def _stale(conversation_id: int, *, live: Version | None) -> list[int]:
     """
     Return the ids of what a conversation listens to and neither new contacts need nor others.
 
-    New contacts enter the version `live`; who is inside an older one needs what that watches for.
+    New contacts enter the version `live`; who is inside an older one needs what that watches for,
+    unless everything is heard of anyway.
     """
     needed = set(listeners(live.program)) if live else set()
     rows = Listener.objects.filter(conversation_id=conversation_id)
     stale = [row for row in rows if _hearing(row) not in needed]
-    if any(row.role == "watch" for row in stale):
+    if WHATEVER not in needed and any(row.role == "watch" for row in stale):
         older = _heard_by(_with_somebody_inside(conversation_id))
         stale = [row for row in stale if row.role != "watch" or _hearing(row) not in older]
     return [row.pk for row in stale]
