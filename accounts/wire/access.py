@@ -122,9 +122,14 @@ def address_of(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR") or "")
 
 
+def is_use_to_note(client: ApiClient, *, now: datetime) -> bool:
+    """Tell whether it was not noted within the last minute that an integration called."""
+    return client.last_used_at is None or client.last_used_at <= now - MINUTE
+
+
 def note_use(client: ApiClient, *, now: datetime) -> None:
     """Keep when an integration last called, to the minute; never wait for another call."""
-    if client.last_used_at is not None and client.last_used_at > now - MINUTE:
+    if not is_use_to_note(client, now=now):
         return
     sql.execute(
         """

@@ -200,9 +200,28 @@ def _run(
             _admit(request, demands, token_id)
     # ninja asks only whether there is one; it is read by the parser.
     request._body = b"kept" if receive(request).size else b""  # noqa: SLF001
-    response = _until_done(operation, parameters, request, account_id, token_id)
+    try:
+        response = _until_done(operation, parameters, request, account_id, token_id)
+    except Exception:
+        _note_refused(request)
+        raise
     METER.tell(request.client, now=request.now)
     return finished(response)
+
+
+def _note_refused(request: WireRequest) -> None:
+    """Let a call count, and be its integration's last one, though its transaction is rolled back."""
+    client = getattr(request, "client", None)
+    if client is None:  # not let in
+        return
+    METER.tell(client, now=request.now)
+    try:
+        if access.is_use_to_note(client, now=request.now):
+            with in_account(client.account.pk):
+                access.note_use(client, now=request.now)
+    except DatabaseError:
+        # The call is answered; that it is not noted is no reason to answer otherwise.
+        log.exception("The last use could not be noted.")
 
 
 def _until_done(
@@ -217,6 +236,11 @@ def _until_done(
         try:
             return _try(operation, parameters, request, account_id, token_id)
         except AgainError:
+            request.tries_left -= 1
+        except DatabaseError as late:
+            # References are checked at the end of the transaction.
+            if not (_is_at_once(late) and request.tries_left):
+                raise
             request.tries_left -= 1
 
 
@@ -325,10 +349,13 @@ def on_database_error(request: HttpRequest, problem: DatabaseError) -> HttpRespo
 
     :raises AgainError: while there are tries left.
     """
-    state = getattr(problem.__cause__, "sqlstate", "") or ""
-    if state in AT_ONCE and getattr(request, "tries_left", 0):
+    if _is_at_once(problem) and getattr(request, "tries_left", 0):
         raise AgainError from problem
     return on_crash(request, problem)
+
+
+def _is_at_once(problem: DatabaseError) -> bool:
+    return getattr(problem.__cause__, "sqlstate", "") in AT_ONCE
 
 
 def on_crash(request: HttpRequest, crash: Exception) -> HttpResponse:

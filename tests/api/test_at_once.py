@@ -11,7 +11,8 @@ from django.db import connection, connections
 from django.test import Client
 
 from accounts import api
-from accounts.models import KeptAnswer
+from accounts.folders import create_folder
+from accounts.models import KeptAnswer, List
 from accounts.tenancy import in_account, sql
 from accounts.wire.limits import COUNT
 from contacts.models import Event, Subscription
@@ -168,3 +169,20 @@ class TestTokens:
             assert not any(one.done() for one in crowd)
             cursor.execute("COMMIT")
         assert [one.result(PATIENCE) for one in crowd] == [200] * 4
+
+
+class TestReference:
+    def test_that_is_gone_at_the_end_is_refused(self, wire, people, acme, now):
+        """Whether there is such a folder is asked again when all is written."""
+        with in_account(acme.pk):
+            folder = create_folder(name="A", now=now)
+        body = {"listName": "Spring", "folderId": folder.pk}
+
+        with in_account(acme.pk):
+            folder.delete()
+            answer = people(wire.refused, "POST", "/email/v1/List", body)
+            wait_for(1)
+
+        assert answer.result(PATIENCE)[::2] == (400, "An invalid value was supplied for folderId.")
+        with in_account(acme.pk):
+            assert not List.objects.exists()

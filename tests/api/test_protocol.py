@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from accounts.models import ApiUse, KeptAnswer, List
+from accounts import api as accounts_api
+from accounts.models import ApiClient, ApiUse, KeptAnswer, List
 from accounts.tenancy import in_account
+from accounts.wire import metering
 from accounts.wire.idempotency import forget_answers
 from tests.api.conftest import ask_token, connect
 
@@ -70,6 +72,28 @@ class TestRateLimit:
 
         with in_account(acme.pk):
             assert ApiUse.objects.get(client__client_id=wire.client_id).calls == 1
+
+    def test_counts_what_is_refused_and_what_crashes(self, wire, acme, shop, monkeypatch):
+        monkeypatch.setattr(metering, "TELL_AFTER", timedelta(0))
+        wire.refused("GET", f"{LISTS}/999999")
+        wire.refused("POST", LISTS, {})
+        monkeypatch.setattr(accounts_api, "list_out", None)
+        assert wire.refused("GET", f"{LISTS}/{shop.pk}")[0] == 500
+
+        with in_account(acme.pk):
+            client = ApiClient.objects.get()
+            assert client.last_used_at is not None
+            assert ApiUse.objects.get(client=client).calls == 3
+
+    def test_counts_nobody_who_is_not_let_in(self, wire, acme):
+        with in_account(acme.pk):
+            ApiClient.objects.update(levels=[])
+
+        assert wire.refused("GET", LISTS)[0] == 401
+
+        with in_account(acme.pk):
+            assert ApiClient.objects.get().last_used_at is None
+            assert not ApiUse.objects.exists()
 
 
 class TestIdempotencyKey:
