@@ -175,7 +175,9 @@ def _run_part(
 
 def _do_chores(now: datetime, limit: int) -> int:
     """Keep segments and ring alarms: what they write is recorded `now`, this tick takes it in."""
-    keeps, rings = (sql.fetch_one(_kept("look"), now=now) or (True, True))[:2]
+    keeps, rings, misjudged = (sql.fetch_one(_kept("look"), now=now) or (True, True, []))[:3]
+    if misjudged:
+        sql.execute("SELECT refresh_statistics(%(tables)s)", tables=list(misjudged))
     if not keeps and not rings:
         return 0
     _plan_for_many(allowed=True)
