@@ -131,6 +131,12 @@ class IdempotencyKeyReusedError(WireError):
     message = "The Idempotency-Key was used for a different request."
 
 
+class AnswerForgottenError(IdempotencyKeyReusedError):
+    """The call was done; what it was answered held what is kept no longer."""
+
+    message = "The call with this Idempotency-Key was made; its answer is no longer kept."
+
+
 class CrashError(WireError):
     """A bug of ours; the log has its place, the answer nothing of it."""
 

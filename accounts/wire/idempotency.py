@@ -4,6 +4,9 @@
 A key is the integration's own for 24 hours. It is written in the call's transaction, so a
 second call that comes while the first is under way waits for it; what was refused keeps
 nothing and may be tried again. The header's draft: draft-ietf-httpapi-idempotency-key-header.
+
+An answer that says more than a number (a secret, an address) is kept encrypted, and goes when
+somebody is forgotten: whoever sends that call again then hears that it was done, not what of.
 """
 
 import hashlib
@@ -13,15 +16,22 @@ from datetime import datetime, timedelta
 from django.http import HttpRequest, HttpResponse
 
 from accounts.models import ApiClient
+from accounts.secrets import UnreadableSecretError, seal, unseal
 from accounts.tenancy import in_account, lookups, sql
 from accounts.wire.bodies import receive
-from accounts.wire.errors import IdempotencyKeyReusedError, InvalidParameterError
+from accounts.wire.errors import (
+    AnswerForgottenError,
+    IdempotencyKeyReusedError,
+    InvalidParameterError,
+)
 from accounts.wire.rendering import CONTENT_TYPE
 
 HEADER = "Idempotency-Key"
 KEPT_FOR = timedelta(hours=24)
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 KEY = re.compile(r"[!-~]{1,255}")
+# As `rendering.as_json` writes it. Longer numbers may be somebody's telephone number.
+PLAIN = re.compile(r'\{"status":\d{3}(?:,"resourceId":(?:null|"\d{0,7}"))?\}')
 
 RESERVE = """
     INSERT INTO accounts_keptanswer AS kept (client_id, key, fingerprint, status, body, kept_at)
@@ -41,6 +51,17 @@ KEEP = """
     UPDATE accounts_keptanswer
     SET status = %(status)s, body = %(body)s
     WHERE client_id = %(client_id)s AND key = %(key)s
+"""
+# Those that are locked are about to be written anew.
+FORGET_SEALED = """
+    UPDATE accounts_keptanswer
+    SET status = 0, body = ''
+    WHERE id IN (
+        SELECT kept.id
+        FROM accounts_keptanswer AS kept
+        WHERE kept.body <> '' AND kept.body NOT LIKE '{%%'
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
 """
 FORGET = "DELETE FROM accounts_keptanswer WHERE kept_at <= %(expired)s"
 
@@ -69,6 +90,7 @@ def answered_before(
     In the call's transaction; the first call then hands its answer to `keep`.
 
     :raises IdempotencyKeyReusedError: if that call was another one.
+    :raises AnswerForgottenError: if it was this one, and its answer is kept no longer.
     """
     fingerprint = _fingerprint(request)
     named = {"client_id": client.pk, "key": key}
@@ -80,20 +102,39 @@ def answered_before(
     kept = sql.fetch_one(FIND, **named)
     if kept is None or kept[0] != fingerprint:
         raise IdempotencyKeyReusedError
-    response = HttpResponse(kept[2], status=kept[1], content_type=CONTENT_TYPE)
+    status, body = kept[1:]
+    if not status:
+        raise AnswerForgottenError
+    response = HttpResponse(_opened(body), status=status, content_type=CONTENT_TYPE)
     response["Idempotency-Replayed"] = "true"
     return response
 
 
 def keep(response: HttpResponse, *, key: str, client: ApiClient) -> None:
     """Keep the answer of the key's first call."""
+    body = response.content.decode()
+    is_plain = not body or PLAIN.fullmatch(body)
     sql.execute(
         KEEP,
         client_id=client.pk,
         key=key,
         status=response.status_code,
-        body=response.content.decode(),
+        body=body if is_plain else seal(body),
     )
+
+
+def _opened(body: str) -> str:
+    if not body or body.startswith("{"):
+        return body
+    try:
+        return unseal(body)
+    except UnreadableSecretError as other_key:
+        raise AnswerForgottenError from other_key
+
+
+def forget_sealed_answers() -> None:
+    """Remove, in the current account, what was answered beyond numbers; inside a transaction."""
+    sql.execute(FORGET_SEALED)
 
 
 def forget_answers(now: datetime) -> None:

@@ -124,6 +124,37 @@ class TestIdempotencyKey:
         assert other.status_code == 409
         assert json.loads(other.content)["error"] == "ERROR_IDEMPOTENCY_KEY_REUSED"
 
+    def test_keeps_secrets_and_addresses_encrypted(self, wire, acme, shop):
+        hook = {"name": "A", "url": "https://shop.example/x", "kinds": ["sent"]}
+        person = {"emailAddress": "grace@mail.example"}
+        calls = (("/conductor/v1/Webhook", hook), (f"{LISTS}/{shop.pk}/Contact", person))
+
+        for path, given in calls:
+            first = call(wire, "POST", path, given, Idempotency_Key=path[-7:])
+            again = call(wire, "POST", path, given, Idempotency_Key=path[-7:])
+            assert again.content == first.content
+
+        with in_account(acme.pk):
+            kept = " ".join(KeptAnswer.objects.values_list("body", flat=True))
+        assert "grace" not in kept
+        assert "secret" not in kept
+
+    def test_forgets_what_was_said_of_people_with_them(self, wire, shop, body):
+        person = {"emailAddress": "grace@mail.example"}
+        contacts = f"{LISTS}/{shop.pk}/Contact"
+        call(wire, "POST", LISTS, body, Idempotency_Key="k-1")
+        call(wire, "POST", contacts, person, Idempotency_Key="k-2")
+
+        wire.post("/privacy/v1/Forget", person)
+
+        assert call(wire, "POST", LISTS, body, Idempotency_Key="k-1").status_code == 201
+        again = call(wire, "POST", contacts, person, Idempotency_Key="k-2")
+        assert again.status_code == 409
+        assert again.json()["message"] == (
+            "The call with this Idempotency-Key was made; its answer is no longer kept."
+        )
+        assert wire.get(contacts) == []
+
     def test_is_each_integrations_own(self, wire, acme, now, body):
         other = connect(acme, now, types=["email"])
 
