@@ -43,6 +43,7 @@ PORT = 5432
 # Replaying the log of a large import after a crash takes minutes, not seconds.
 RECOVERY_SECONDS = 600.0
 STOP_SECONDS = 10.0
+LEFT_OVER_SECONDS = 120.0
 
 
 @dataclass
@@ -250,7 +251,7 @@ class Cluster:
 
     def _launch(self) -> None:
         """Start the server, again for a while if backends of a killed one are still going."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + LEFT_OVER_SECONDS
         while True:
             with self.start_log.open("wb") as log:
                 self._child = subprocess.Popen(

@@ -23,15 +23,26 @@ PREFIX = "conductor-test-"
 def temporary_cluster(programs: Path | None = None) -> Iterator[Cluster]:
     """Start a cluster that no other process knows of, and remove it at the end."""
     _sweep()
-    place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=TEMPORARY))
-    with (place / "owner.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _own_place() as place:
         cluster = _cluster(place, programs)
         try:
             cluster.start()
             yield cluster
         finally:
             _remove(cluster, place)
+
+
+@contextmanager
+def _own_place() -> Iterator[Path]:
+    """Make a directory and hold its lock."""
+    while True:
+        place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=TEMPORARY))
+        with (place / "owner.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # Another run may have swept it before it was held.
+            if place.exists():
+                yield place
+                return
 
 
 def _cluster(place: Path, programs: Path | None = None) -> Cluster:

@@ -1,4 +1,4 @@
-"""A running Conductor: how soon it moves a contact, and what kill -9 amid 10,000 leaves."""
+"""A running Conductor, and what kill -9 amid 5,000 contacts leaves."""
 
 import os
 import shutil
@@ -17,8 +17,10 @@ from tests.platform.installation import Installation, make_ready, manage, up
 
 pytestmark = pytest.mark.slow
 
-PEOPLE = 10_000
-PREPARE = """
+PEOPLE = 5_000
+# Where the machine let all be over before there was anything to kill, it is done anew.
+ATTEMPTS = 5
+BEGIN = """
 from django.utils import timezone
 from accounts.actions import create_account
 from accounts.tenancy import in_account
@@ -32,33 +34,9 @@ ground = ground_of.prepare(account, now=now, size={size}, seed=1)
 with in_account(account.pk):
     steps = ground_of.WINBACK.replace("P3D", "PT2S")
     conversation = ground_of.publish(ground, "Winback", steps=steps)
-"""
-START_ALL = """
     ground_of.raise_for_all(ground, conversation)
     wake("advance")
 print(account.pk)
-"""
-# The first contact finds everything cold; the quickest of the others tells.
-RAISE_ONE_BY_ONE = """
-import time
-from contacts.actions import raise_event
-from contacts.models import Contact
-from messaging.models import Delivery
-latencies = []
-with in_account(account.pk):
-    people = list(Contact.objects.order_by("id"))
-for person in people:
-    with in_account(account.pk):
-        raise_event(external_event=ground.event, contact=person, now=timezone.now(), source="api")
-    committed = time.monotonic()
-    queued = False
-    while not queued and time.monotonic() < committed + 120:
-        time.sleep(0.02)
-        with in_account(account.pk):
-            queued = Delivery.objects.filter(contact=person).exists()
-    latencies.append(time.monotonic() - committed)
-    time.sleep(1.5)
-print(min(latencies[1:]))
 """
 SECONDS = 240
 
@@ -85,7 +63,7 @@ def run(data: Path, program: str) -> str:
 def count(data: Path, account_id: int, statement: LiteralString) -> int:
     """Return what a statement counts in an account, as the plain role; -1 if it cannot."""
     try:
-        with psycopg.connect(embedded_cluster(data).app_url, connect_timeout=2) as connection:
+        with psycopg.connect(embedded_cluster(data).app_url, connect_timeout=30) as connection:
             connection.execute("SELECT set_config('app.account_id', %s, true)", [str(account_id)])
             row = connection.execute(statement).fetchone()
     except psycopg.OperationalError:
@@ -106,25 +84,22 @@ def wait_for(data: Path, account_id: int, statement: LiteralString, least: int) 
     raise AssertionError(f"{found} of {least} after {SECONDS} s: {statement}")
 
 
-class TestLatency:
-    def test_queues_the_first_message_at_once(self, installation: Installation) -> None:
-        """Long before the minute of the schedule; how soon, `benchmark` measures."""
-        installation.wait_until_ok()
-
-        seconds = float(run(installation.data, PREPARE.format(size=4) + RAISE_ONE_BY_ONE))
-
-        assert seconds < 20
-
-
 class TestKill:
     def test_loses_and_doubles_nothing(self, installation: Installation) -> None:
-        data = installation.data
-        account = int(run(data, PREPARE.format(size=PEOPLE) + START_ALL))
+        for _ in range(ATTEMPTS):
+            account = int(run(installation.data, BEGIN.format(size=PEOPLE)))
+            was_amid = self.kill_amid(installation, account)
+            self.look_at(installation.data, account)
+            if was_amid:
+                return
+        raise AssertionError("It was always over before anything was killed.")
 
+    def kill_amid(self, installation: Installation, account: int) -> bool:
+        """Kill the worker, then the database; say whether there was work left for both."""
+        data = installation.data
         entered = wait_for(data, account, "SELECT count(*) FROM conversations_enrollment", 1)
         worker = installation.run["children"]["worker"]
         os.killpg(os.getpgid(worker), signal.SIGKILL)
-        assert entered < PEOPLE, "It was over before the worker was killed."
 
         mailed = wait_for(
             data, account, "SELECT count(*) FROM messaging_delivery WHERE channel = 'email'", 1
@@ -132,8 +107,10 @@ class TestKill:
         database = embedded_cluster(data).pid()
         assert database is not None
         os.kill(database, signal.SIGKILL)
-        assert mailed < PEOPLE, "It was over before the database was killed."
+        return entered < PEOPLE and mailed < PEOPLE
 
+    def look_at(self, data: Path, account: int) -> None:
+        """Wait until all have come to the end; count what there is of each."""
         wait_for(
             data,
             account,
@@ -142,7 +119,7 @@ class TestKill:
         )
 
         def total(statement: LiteralString) -> int:
-            return count(data, account, statement)
+            return wait_for(data, account, statement, 0)
 
         assert total("SELECT count(*) FROM conversations_enrollment") == PEOPLE
         assert total("SELECT count(*) FROM contacts_intake") == 0

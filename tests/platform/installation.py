@@ -21,10 +21,17 @@ from conductor.data_directory import CODE, locked
 from conductor.postgres.embedded import embedded_cluster
 from conductor.postgres.temporary import PREFIX
 
+# What waits here waits for a machine that does other things as well.
+STOP_SECONDS = 120.0
 
-def clean_environment(data: Path | None) -> dict[str, str]:
-    """Return our environment without what bin/test put into it."""
-    ours = ("DATABASE_", "CONDUCTOR_", "DJANGO_", "PYTEST_")
+
+def clean_environment(data: Path | None, *, measured: bool = False) -> dict[str, str]:
+    """
+    Return our environment without what bin/test put into it.
+
+    `measured` where coverage is to hear of what runs there too: it takes twice as long.
+    """
+    ours = ("DATABASE_", "CONDUCTOR_", "DJANGO_", "PYTEST_", *(() if measured else ("COVERAGE_",)))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     if data is not None:
         environment["CONDUCTOR_DATA"] = str(data)
@@ -32,12 +39,16 @@ def clean_environment(data: Path | None) -> dict[str, str]:
 
 
 def manage(
-    data: Path, *arguments: str, code: Path = CODE, program: str = "manage.py"
+    data: Path,
+    *arguments: str,
+    code: Path = CODE,
+    program: str = "manage.py",
+    measured: bool = False,
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command of manage.py on a data directory."""
     return subprocess.run(
         [code / ".venv/bin/python", code / program, *arguments],
-        env={**clean_environment(data), "PYTHONPATH": str(code)},
+        env={**clean_environment(data, measured=measured), "PYTHONPATH": str(code)},
         cwd="/",
         capture_output=True,
         text=True,
@@ -63,6 +74,10 @@ def make_ready(data: Path) -> None:
             shutil.rmtree(unfinished, ignore_errors=True)
             done = manage(unfinished, "migrate", "-v", "0", program="tests/migrating.py")
             assert done.returncode == 0, done.stderr
+            # What these tests end are processes, never the machine: nothing waits for the
+            # disk, which the rest of the run keeps busy.
+            own_settings = unfinished / "postgres/data/conf.d/zz-own.conf"
+            own_settings.write_text("fsync = off\n")
             unfinished.rename(ready)
     data.mkdir(parents=True, exist_ok=True)
     # The server's user owns its part of it.
@@ -103,7 +118,7 @@ class Installation:
         found: dict[str, Any] = json.loads((self.data / "run.json").read_text())
         return found
 
-    def wait_until_ok(self, seconds: float = 180) -> dict[str, Any]:
+    def wait_until_ok(self, seconds: float = 300) -> dict[str, Any]:
         """Return the first good answer of /healthz."""
         deadline = time.monotonic() + seconds
         found: Any = None
@@ -120,17 +135,22 @@ class Installation:
         """Return status and body of /healthz, asked under any Host; None if no answer."""
         try:
             request = urllib.request.Request(f"{self.run['url']}/healthz", headers={"Host": host})
-            with urllib.request.urlopen(request, timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as answer:
             return answer.code, json.load(answer)
         except (OSError, ValueError):
             return None
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 20) -> int:
+    def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and return the exit code."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=seconds)
+        try:
+            return self.process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            said = self.log.read_text()
+            self.process.kill()
+            raise AssertionError(f"not stopped after {STOP_SECONDS} s:\n{said}") from None
 
 
 @contextmanager
@@ -152,13 +172,21 @@ def up(
             stderr=output,
             text=True,
         )
+    installation = Installation(process, data, log)
     try:
-        yield Installation(process, data, log)
+        yield installation
     finally:
         if process.poll() is None:
-            process.terminate()
-            process.wait(timeout=30)
+            installation.stop()
         log.unlink(missing_ok=True)
+
+
+def left_of(data: Path) -> list[str]:
+    """Return what is left of a data directory's processes once they had the time to end."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while (left := processes_of(data)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
 
 
 def processes_of(data: Path) -> list[str]:

@@ -54,7 +54,7 @@ def manage(cluster: Cluster, data: Path, *arguments: str) -> "subprocess.Complet
     addresses = {"DATABASE_URL": cluster.app_url, "DATABASE_OWNER_URL": cluster.owner_url}
     return subprocess.run(
         [CODE / ".venv/bin/python", CODE / "manage.py", *arguments],
-        env=clean_environment(data) | addresses,
+        env=clean_environment(data, measured=True) | addresses,
         capture_output=True,
         text=True,
         timeout=300,

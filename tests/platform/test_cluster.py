@@ -147,7 +147,7 @@ class TestJoinedCluster:
         ]
 
         with joined_cluster(data) as cluster:
-            printed = {user.communicate(timeout=60)[0].strip() for user in users}
+            printed = {user.communicate(timeout=180)[0].strip() for user in users}
             # They came and went while we were in: all saw a server, none stopped ours.
             assert all(user.returncode == 0 for user in users)
             assert "" not in printed

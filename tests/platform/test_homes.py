@@ -13,7 +13,7 @@ import pytest
 
 from conductor.data_directory import CODE
 from conductor.postgres.binaries import SYSTEM_DIRECTORY, ServerUser, identity, system_directory
-from tests.platform.installation import clean_environment, processes_of, up
+from tests.platform.installation import clean_environment, left_of, up
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else")
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache")
@@ -57,7 +57,7 @@ class TestPrivateHome:
                 socket = Path(installation.run["socket"])
                 assert mode(socket) == 0o700
                 assert installation.stop() == 0
-            assert processes_of(clone / "var") == []
+            assert left_of(clone / "var") == []
         finally:
             shutil.rmtree(place)
 

@@ -12,6 +12,7 @@ from conductor.data_directory import CODE
 from tests.platform.installation import (
     Installation,
     clean_environment,
+    left_of,
     manage,
     processes_of,
     query,
@@ -29,7 +30,7 @@ COUNT = "SELECT count(*) FROM accounts_heartbeat WHERE part LIKE 'kept %'"
 
 class TestUp:
     def test_starts_continues_survives_and_stops(self, data: Path) -> None:
-        with up(data) as first:
+        with up(data, environment=clean_environment(data, measured=True)) as first:
             self.is_well(first)
             keys = (data / "secrets.json").read_text()
             assert stat.S_IMODE((data / "secrets.json").stat().st_mode) == 0o600
@@ -39,10 +40,8 @@ class TestUp:
             query(data, INSERT)
             assert first.health() is not None
             self.brings_back_a_killed_worker(first)
-            began = time.monotonic()
             assert first.stop(signal.SIGINT) == 0
-            assert time.monotonic() - began < 20
-        assert processes_of(data) == []
+        assert left_of(data) == []
         assert not (data / "run.json").exists()
 
         with up(data) as second:
@@ -61,7 +60,7 @@ class TestUp:
             # The parent, the sentinel, the monitor, the pusher and the workers of ours.
             assert len(workers) <= 4 + int(os.environ.get("CONDUCTOR_WORKERS", "2"))
             assert third.stop(signal.SIGTERM) == 0
-        assert processes_of(data) == []
+        assert left_of(data) == []
 
     def is_well(self, first: Installation) -> None:
         health = first.wait_until_ok()
@@ -79,7 +78,7 @@ class TestUp:
     def refuses_a_second_beside(self, data: Path, first: Installation) -> None:
         beside = subprocess.run(
             [CODE / "bin/up", "--port", "0", "--no-demo"],
-            env=clean_environment(data),
+            env=clean_environment(data, measured=True),
             capture_output=True,
             text=True,
             timeout=180,
@@ -92,7 +91,7 @@ class TestUp:
         port = str(first.run["ports"]["web"])
         done = subprocess.run(
             [CODE / "bin/up", "--no-demo", "--port", port],
-            env=clean_environment(data.with_name("other")),
+            env=clean_environment(data.with_name("other"), measured=True),
             capture_output=True,
             text=True,
             timeout=180,
@@ -104,7 +103,7 @@ class TestUp:
     def brings_back_a_killed_worker(self, installation: Installation) -> None:
         worker = installation.run["children"]["worker"]
         os.kill(worker, signal.SIGKILL)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while installation.run["children"]["worker"] == worker:
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -129,7 +128,7 @@ class TestUp:
 class TestManage:
     def test_runs_the_database_for_its_own_duration(self, data: Path) -> None:
         assert query(data, "SELECT current_user") == [["conductor_app"]]
-        assert processes_of(data) == []
+        assert left_of(data) == []
 
     def test_keeps_the_owner_from_other_commands(self, data: Path) -> None:
         program = "import os; print('DATABASE_OWNER_URL' in os.environ)"
@@ -138,7 +137,8 @@ class TestManage:
         assert done.stdout.strip() == "False"
 
     def test_wants_the_plain_address_too(self, data: Path) -> None:
-        environment = clean_environment(data) | {"DATABASE_OWNER_URL": "postgresql:///x"}
+        environment = clean_environment(data, measured=True)
+        environment |= {"DATABASE_OWNER_URL": "postgresql:///x"}
         done = subprocess.run(
             [CODE / ".venv/bin/python", CODE / "manage.py", "showmigrations"],
             env=environment,
@@ -153,7 +153,7 @@ class TestManage:
     def test_says_what_is_wrong_with_damaged_keys(self, data: Path) -> None:
         (data / "secrets.json").write_text(json.dumps({"secret_key": "x"}))
 
-        done = manage(data, "showmigrations")
+        done = manage(data, "showmigrations", measured=True)
 
         assert done.returncode == 1
         assert "is damaged" in done.stderr

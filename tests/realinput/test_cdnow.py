@@ -63,7 +63,7 @@ messages:
 """
 # Over HTTP a number is subscribed by a request of its own: every so many-th customer.
 TEXTED = 25
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 def winback(pause: str) -> str:
