@@ -7,6 +7,8 @@ is known by a UUID that is made of its id, so that it needs no column and surviv
 
 import json
 import uuid
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -174,8 +176,9 @@ def raise_channel_events(request: WireRequest, event_uid: str, body: ChannelEven
     """
     Raise an event of many people, each with a status of its own.
 
-    Of an event's identifiers the first address counts, without one the first number. It is
-    raised of people that the account knows: of others nobody is made, and 404 says so.
+    Of an event's identifiers the first address counts; the first number without one, or where
+    nobody has the address. It is raised of people that the account knows: of others nobody is
+    made, and 404 says so.
     """
     external = found_event(event_uid)
     if external.status == ExternalEventStatus.BLOCKED:
@@ -188,8 +191,8 @@ def raise_channel_events(request: WireRequest, event_uid: str, body: ChannelEven
         except InvalidValueError as bad:
             problem = Problem(error_type="InvalidValue", error_message=bad.message)
             problems[place] = (400, problem)
-    raised = raise_events(list=external.list, events=events, now=request.now, source="crosschannel")
-    for place in raised.unknown:
+    unknown_places = raise_of_known(external, events, numbers_of(body), request.now)
+    for place in unknown_places:
         unknown = Problem(error_type="NotFound", error_message="Nobody has these identifiers.")
         problems[place] = (404, unknown)
     return Recipients(
@@ -198,6 +201,42 @@ def raise_channel_events(request: WireRequest, event_uid: str, body: ChannelEven
             for place, given in enumerate(body.events)
         ]
     )
+
+
+def raise_of_known(
+    external: ExternalEvent, events: list[NewEvent], numbers: dict[int, str], now: datetime
+) -> frozenset[int]:
+    """
+    Raise events of whom their addresses name, then of whom `numbers` name; return the others.
+
+    `numbers` are E.164 by place: of those events that have one beside an address.
+    """
+    raised = raise_events(list=external.list, events=events, now=now, source="crosschannel")
+    again = [
+        replace(event, email="", email_norm="", phone_e164=numbers[event.place])
+        for event in events
+        if event.place in raised.unknown and event.place in numbers
+    ]
+    found = raise_events(list=external.list, events=again, now=now, source="crosschannel")
+    return raised.unknown - found.stored
+
+
+def numbers_of(body: ChannelEventsIn) -> dict[int, str]:
+    """Return the first number of each event that can be read, in E.164, by the event's place."""
+    numbers: dict[int, str] = {}
+    for place, given in enumerate(body.events):
+        written = named(given).get("phonenumber", "")
+        with suppress(InvalidValueError):
+            numbers[place] = normalise_phone(written)
+    return numbers
+
+
+def named(given: ChannelEventIn) -> dict[str, str]:
+    """Return an event's identifiers by their type in small letters, the first of each."""
+    return {
+        one.identifier_type.strip().lower(): one.identifier_value
+        for one in reversed(given.identifiers)
+    }
 
 
 def recipient(given: ChannelEventIn, status: int, problem: Problem | None) -> Recipient:
@@ -232,15 +271,12 @@ def read_event(
         sku=event_sku(given.data_fields),
         creates_contact=False,
     )
-    named = {
-        one.identifier_type.strip().lower(): one.identifier_value
-        for one in reversed(given.identifiers)
-    }
-    if "emailaddress" in named:
-        event.email = named["emailaddress"]
+    identifiers = named(given)
+    if "emailaddress" in identifiers:
+        event.email = identifiers["emailaddress"]
         event.email_norm = normalise_email(event.email)
-    elif "phonenumber" in named:
-        event.phone_e164 = normalise_phone(named["phonenumber"])
+    elif "phonenumber" in identifiers:
+        event.phone_e164 = normalise_phone(identifiers["phonenumber"])
     else:
         raise InvalidValueError(
             "identifiers", "One identifier at least is an EmailAddress or a PhoneNumber."

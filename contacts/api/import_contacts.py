@@ -4,12 +4,16 @@ ListImport/{importFileId}/Contact: who was in a file, and what became of each.
 The file itself is read, page by page; the cursor is the place in it. What became of an
 address is said by its subscription, as it stands: whether that came to be, or changed, since
 the import began. Lines that were not taken are known by their number.
+
+The file outlives an erasure, so an address is shown only while something else knows it: a
+contact, or what was kept of a line that was not taken. Any other is "".
 """
 
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import islice
 
+from django.db.models import Q
 from ninja import Query
 
 from accounts.actions import InvalidValueError
@@ -22,7 +26,7 @@ from contacts.imports.columns import CONTACTS
 from contacts.imports.faults import RowFaultError
 from contacts.imports.reading import Records
 from contacts.imports.running import BAD_ADDRESS, layout_of
-from contacts.models import Import, ImportReject, Subscription, SubscriptionState
+from contacts.models import Contact, Import, ImportReject, Subscription, SubscriptionState
 
 import_contacts = Frame("/email/v1", integration="email", tag="ListImport")
 
@@ -85,13 +89,19 @@ def read_lines(imported: Import, *, after: int, count: int) -> tuple[list[tuple[
 
 
 def results(imported: Import, lines: list[tuple[int, str]]) -> Iterable[ImportContactOut]:
-    """Say what became of each address: one query for those that were not taken, one for the rest."""
-    rejects = dict(
-        ImportReject.objects.filter(
+    """Say what became of each address: a query for what was not taken, one for people, one for the rest."""
+    rejects = {
+        line: (code, is_kept)
+        for line, code, is_kept in ImportReject.objects.filter(
             imported=imported, severity="reject", line__in=[line for line, _ in lines]
-        ).values_list("line", "code")
-    )
+        ).values_list("line", "code", ~Q(raw=""))
+    }
     norms = {address: norm(address) for _, address in lines}
+    known = set(
+        Contact.objects.filter(email_norm__in={one for one in norms.values() if one}).values_list(
+            "email_norm", flat=True
+        )
+    )
     subscriptions = {
         row.contact.email_norm: row
         for row in Subscription.objects.filter(
@@ -100,9 +110,10 @@ def results(imported: Import, lines: list[tuple[int, str]]) -> Iterable[ImportCo
         ).select_related("contact")
     }
     for line, address in lines:
+        reject, is_kept = rejects.get(line, (None, False))
         yield ImportContactOut(
-            email_address=address,
-            import_result=result(imported, rejects.get(line), subscriptions.get(norms[address])),
+            email_address=address if is_kept or norms[address] in known else "",
+            import_result=result(imported, reject, subscriptions.get(norms[address])),
         )
 
 

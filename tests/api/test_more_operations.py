@@ -122,6 +122,27 @@ class TestListImport:
         ]
         assert second["data"] == [{"emailAddress": "nobody", "importResult": "Invalid"}]
 
+    def test_names_nobody_who_was_forgotten(self, wire, acme, shop):
+        body = {
+            "fileDelimiter": ",",
+            "fileMappings": [{"fileColumn": 0, "fileColumnType": "Email"}],
+            "fileName": "some.csv",
+            "fileStream": base64.b64encode(b"ada@mail.example\ngrace@mail.example\n").decode(),
+            "importType": "AddSubscribers",
+            "segmentationImportType": "Update",
+        }
+        url = f"/email/v1/List/{shop.pk}/ListImport"
+        import_id = wire.post(url, body)["resourceId"]
+        run_import(int(import_id), clock(), account_id=acme.pk)
+        wire.post("/privacy/v1/Forget", {"emailAddress": "ada@mail.example"})
+
+        shown = wire.get(f"{url}/{import_id}/Contact")
+
+        assert [(row["emailAddress"], row["importResult"]) for row in shown] == [
+            ("", "Skipped"),
+            ("grace@mail.example", "Subscribed"),
+        ]
+
 
 REVIEW = {
     "featured": True,
@@ -187,6 +208,7 @@ class TestCrossChannel:
         with in_account(acme.pk):
             event = ExternalEventFactory.create(list=shop, name="Back in stock")
             SubscriptionFactory.create(list=shop, contact__email="grace@mail.example")
+            ada = ContactFactory.create(email="", phone_e164="+12125552368")
         base = "/crosschannel/v1/eventConfigurations"
         (shown,) = wire.get(base)
         assert shown["eventName"] == "Back in stock"
@@ -201,15 +223,29 @@ class TestCrossChannel:
             of("EmailAddress", "grace@mail.example"),
             of("EmailAddress", "nobody@mail.example"),
             of("MobileContactUid", "x"),
+            {
+                "identifiers": [
+                    *of("EmailAddress", "nobody@mail.example")["identifiers"],
+                    *of("PhoneNumber", "12125552368")["identifiers"],
+                ],
+                "dataFields": {"sku": "coat"},
+            },
+            {
+                "identifiers": [
+                    *of("EmailAddress", "nobody@mail.example")["identifiers"],
+                    *of("PhoneNumber", "12")["identifiers"],
+                ]
+            },
         ]
         answer = wire.call("POST", f"{base}/{shown['eventUID']}/events", {"events": given})
 
         data = answer.json()["data"]
-        assert [row["statusCode"] for row in data] == [200, 404, 400]
+        assert [row["statusCode"] for row in data] == [200, 404, 400, 200, 404]
         assert data[0]["identifiers"] == given[0]["identifiers"]
         with in_account(acme.pk):
-            raised = Event.objects.get()
+            raised, by_number = Event.objects.order_by("pk")
             assert (raised.external_event_id, raised.properties) == (event.pk, {"sku": "hat"})
+            assert (by_number.contact_id, by_number.properties) == (ada.pk, {"sku": "coat"})
         wrong = f"{base}/00000000-0000-0000-0000-{event.pk:012x}"
         assert wire.refused("GET", wrong)[0] == 404
 
