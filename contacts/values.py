@@ -31,6 +31,10 @@ TEXT_TYPES = frozenset(
 )
 
 
+class TooLongValueError(InvalidValueError):
+    """A text that is longer than its field."""
+
+
 def clean_value(field: ProfileField, raw: Any) -> Value | None:
     """
     Return a value as the profile holds it; None for an empty one.
@@ -89,7 +93,7 @@ def _text(name: str, max_length: int, raw: Any) -> Value | None:
     if "\0" in text:
         raise InvalidValueError("value", f"{name} holds a NUL byte.")
     if max_length and len(text) > max_length:
-        raise InvalidValueError(
+        raise TooLongValueError(
             "value", f"{name} takes {max_length} characters at most, not {len(text)}."
         )
     return text or None

@@ -37,6 +37,7 @@ from contacts.api.contacts import FieldValueIn, value_out
 from contacts.api.reading import read_time
 from contacts.identity import normalise_email, normalise_phone, read_date
 from contacts.models import Contact, ProfileField, Subscription
+from contacts.values import TooLongValueError
 from messaging import actions
 from messaging.api.short_codes import CODE, LISTS, found_code, found_phone_list
 from messaging.models import PhoneList, PhoneSubscription, ShortCode
@@ -369,7 +370,8 @@ def keep_profile(
     """
     Keep profile values on the email list that a short code is paired with.
 
-    :raises Refused: ERROR_INVALID_SEGMENTATION_FIELD_ID for a field that the list has not.
+    :raises Refused: ERROR_INVALID_SEGMENTATION_FIELD_ID for a field that the list has not,
+        ERROR_SEGMENTATION_MAX_LENGTH for a value that is too long for its field.
     """
     given = {each.segmentation_field_id: each.value for each in values}
     known = ProfileField.objects.filter(list=code.email_list, pk__in=given)
@@ -379,6 +381,10 @@ def keep_profile(
             message="An invalid value was supplied for segmentationFieldId.",
         )
     subscription = Subscription.objects.filter(list=code.email_list, contact=contact).first()
+    try:
+        people.clean_profile(list=code.email_list, values=given)
+    except TooLongValueError as long:
+        raise Refused(code="ERROR_SEGMENTATION_MAX_LENGTH", message=long.message) from long
     if subscription and given:
         people.set_profile(subscription=subscription, profile=given, now=request.now)
 

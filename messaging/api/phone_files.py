@@ -231,6 +231,8 @@ def broadcast_now(request: WireRequest, sender_code_id: Id, body: BroadcastIn) -
         raise Refused(
             code="ERROR_INVALID_LIST_ID", message="An invalid value was supplied for phoneListId."
         )
+    if not phone_list.is_active:
+        raise Refused(code="ERROR_LIST_INACTIVE", message="The list is inactive.")
     made = broadcast_text(
         message=actions.commit_sms(
             sms_message=None, phone_list=phone_list, text=body.message_content, now=request.now

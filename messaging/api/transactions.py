@@ -257,7 +257,8 @@ def resend_transactional(
 
 @texts.post(
     "/ShortCode/{sender_code_id}/PhoneList/{phone_list_id}"
-    "/TransactionalMessage/{transactional_message_id}/Message"
+    "/TransactionalMessage/{transactional_message_id}/Message",
+    names={"text": "messageContent"},
 )
 def send_text(
     request: WireRequest,

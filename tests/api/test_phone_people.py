@@ -4,8 +4,14 @@ import pytest
 
 from accounts.tenancy import in_account
 from contacts.models import Contact
-from messaging.models import PhoneSubscription
-from tests.factories import ContactFactory, PhoneListFactory, SubscriptionFactory
+from messaging.models import PhoneList, PhoneSubscription
+from tests.factories import (
+    ContactFactory,
+    PhoneListFactory,
+    ProfileFieldFactory,
+    SmsMessageFactory,
+    SubscriptionFactory,
+)
 
 PHONE = "12125552368"
 OLD, NEW, OTHER = "old@mail.example", "new@mail.example", "other@mail.example"
@@ -138,3 +144,37 @@ class TestNumberThatIsCreated:
         assert shown() == (OTHER, "Ada")
         with in_account(acme.pk):
             assert people() == {(OTHER, f"+{PHONE}", "Ada")}
+
+
+class TestWordsOfRefusals:
+    def test_name_the_list_that_is_inactive(self, wire, acme, code_url, phone_list):
+        with in_account(acme.pk):
+            PhoneList.objects.update(is_active=False)
+        body = {"phoneListId": phone_list.pk, "messageContent": "hi", "messageTitle": "t"}
+
+        refusal = wire.refused("POST", f"{code_url}/Broadcast/Immediate", body)
+
+        assert refusal == (400, "ERROR_LIST_INACTIVE", "The list is inactive.")
+
+    def test_name_the_value_that_is_too_long(self, wire, acme, shop, code_url, create):
+        with in_account(acme.pk):
+            field = ProfileFieldFactory.create(group__list=shop, max_length=3)
+        values = [{"segmentationFieldId": field.pk, "value": "Blue"}]
+
+        refusal = create(status=400, segmentationFieldValues=values)
+
+        assert refusal["error"] == "ERROR_SEGMENTATION_MAX_LENGTH"
+        with in_account(acme.pk):
+            assert not Contact.objects.exists()
+
+    def test_name_the_content_that_is_too_long(self, wire, acme, code_url, phone_list, create):
+        create()
+        with in_account(acme.pk):
+            message = SmsMessageFactory.create(phone_list=phone_list)
+        url = f"{code_url}/PhoneList/{phone_list.pk}/TransactionalMessage/{message.pk}/Message"
+        body = {"phoneNumber": PHONE, "messageContent": "x" * 2000}
+
+        refusal = wire.refused("POST", url, body)
+
+        assert refusal[:2] == (400, "ERROR_INVALID_PARAMETER")
+        assert refusal[2].startswith("An invalid value was supplied for messageContent.")
