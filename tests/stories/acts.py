@@ -171,7 +171,8 @@ class Acts:
         self.oracle.send_all(self.now)
 
     def act_receipt(self, who: str, title: str, step: str, did: str) -> None:
-        """Let something come back of the latest such message, if it was sent."""
+        """Let what is queued go, and something come back of the latest such message."""
+        self.act_send()
         conversation = self.conversations[title]
         found = Delivery.objects.filter(
             conversation_id=conversation.pk, contact=self.contacts[who], step_key=step, state="sent"
@@ -190,7 +191,8 @@ class Acts:
             self.oracle.receipt(one, sent, did, self.now)
 
     def act_reply(self, who: str, text: str) -> None:
-        """Let somebody answer by text, whatever was sent to the number."""
+        """Let what is queued go, and somebody answer by text, whatever was sent to the number."""
+        self.act_send()
         number = self.oracle.people[who].phone
         if not number:
             return

@@ -1,5 +1,7 @@
 """Stories in which ticks that had not room for all once did something else than the oracle."""
 
+from typing import Any
+
 from tests.stories.player import Ground, play
 from tests.stories.story import Story
 from tests.stories.test_found import conversation
@@ -31,6 +33,89 @@ class TestSmallTick:
                     ("event", "bob", "Order Imported"),
                     ("resume", "C1"),
                     ("clock", "PT0S"),
+                ],
+                limit=1,
+            ),
+        )
+
+    def test_hears_of_a_changed_address_that_the_old_one_left(self, ground: Ground) -> None:
+        # The oracle knew it for unsubscribed, and told nobody.
+        waiting = conversation(
+            """
+            {key: start, trigger: {external_event: Cart}}
+            {key: pause, wait: {for: P3D}}
+            {key: end, terminate: {}}
+            """,
+            goal={"contact": "first_name", "is": "Grace"},
+        )
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}, "bob": {}},
+                conversations=[waiting],
+                acts=[
+                    ("event", "ann", "Cart"),
+                    ("event", "bob", "Cart"),
+                    ("address", "ann", "ann2"),
+                    ("clock", "P1D"),
+                ],
+                limit=1,
+            ),
+        )
+
+    def test_hears_of_an_erasure_whatever_lists_somebody_was_on(self, ground: Ground) -> None:
+        # The oracle told it to the lists that the person was on.
+        waiting = conversation("""
+            {key: start, trigger: {external_event: Cart}}
+            {key: pause, wait: {for: P3D}}
+            {key: end, terminate: {}}
+        """)
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}, "bob": {"lists": {}}},
+                conversations=[waiting],
+                acts=[
+                    ("event", "ann", "Cart"),
+                    ("event", "bob", "Cart"),
+                    ("clock", "PT0S"),
+                    ("erase", "bob"),
+                    ("erase", "ann"),
+                    ("clock", "P1D"),
+                ],
+                limit=1,
+            ),
+        )
+
+    def test_asks_twice_where_an_older_version_asks_for_more(self, ground: Ground) -> None:
+        # The oracle asked once, the product for the fact and for its being one.
+        def waiting(**heading: Any) -> dict[str, Any]:
+            return conversation(
+                """
+                {key: start, trigger: {external_event: Cart}}
+                {key: bought, wait_for: {event: Order Imported, timeout: P3D}}
+                {key: end, terminate: {}}
+                """,
+                reentry="unlimited",
+                **heading,
+            )
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}, "bob": {}},
+                conversations=[waiting(goal={"field": "Profile.Points", "at_least": 5})],
+                acts=[
+                    ("event", "ann", "Cart"),
+                    ("event", "bob", "Cart"),
+                    ("clock", "PT0S"),
+                    ("publish", waiting()),
+                    ("profile", "ann", {"Profile.Points": 7}),
+                    ("event", "bob", "Order Imported"),
+                    ("erase", "ann"),
+                    ("clock", "P1D"),
                 ],
                 limit=1,
             ),
