@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.actions import InvalidValueError
 from accounts.forms import show_refusal
+from accounts.models import List
 from accounts.permissions import AccountRequest, requires
 from accounts.shown_once import forget_shown, secret_to_show, show_secret_once
 from conductor.webhooks import actions
@@ -90,6 +91,7 @@ def endpoint_page(
             ],
             "endpoint": shown,
             "kinds": [Kind(kind).label for kind in shown.kinds if kind in Kind.values],
+            "lists_heard": List.objects.filter(pk__in=shown.lists).order_by("name", "pk"),
             "calls": rows[:PAGE],
             "first_url": address if before else "",
             "next_url": f"{address}?before={rows[PAGE - 1].pk}" if len(rows) > PAGE else "",

@@ -1,13 +1,14 @@
 """Signing in, choosing an account, and integrations."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
 from django.urls import reverse
 
 from accounts import actions
-from accounts.models import ApiClient, Role, User
+from accounts.models import ApiClient, ApiUse, Role, User
 from accounts.tenancy import in_account
 from tests.factories import NOON, ListFactory
 
@@ -201,6 +202,29 @@ class TestIntegrations:
         assert not self.reread(acme, shop).is_active
         client.post(page("integration_resume", shop.pk))
         assert self.reread(acme, shop).is_active
+
+    def test_says_and_draws_how_often_it_called(self, client, ada, acme, shop, time_machine):
+        time_machine.move_to(NOON, tick=False)
+        with in_account(acme.pk):
+            for ago, calls in ((0, 7), (2, 1200), (29, 30), (30, 5000)):
+                day = NOON.date() - timedelta(days=ago)
+                ApiUse.objects.create(client=shop, day=day, calls=calls)
+        client.force_login(ada)
+
+        text = client.get(page("integration", shop.pk)).text
+        listed = client.get(page("integrations")).text
+
+        assert re.findall(r"<dd>([\d,]+)", text) == ["1,237", "7", "1,200"]
+        assert "in all, at most 1,200 on a day" in text
+        heights = re.findall(r'<rect class="chart-bar"[^>]* height="([\d.]+)"', text)
+        assert len(heights) == 30
+        assert (heights[0], heights[27], heights[28], heights[29]) == ("2.0", "80.0", "0.0", "1.5")
+        assert "1,237" in listed
+
+    def test_says_that_nothing_called(self, client, ada, acme, shop):
+        client.force_login(ada)
+
+        assert "Nothing called with it" in client.get(page("integration", shop.pk)).text
 
     @pytest.mark.parametrize(
         ("method", "view"),

@@ -42,30 +42,6 @@ def customers(live: LiveServer, acme: Account) -> List:
     return customers
 
 
-def test_an_audience_field_is_made_and_its_ids_found(
-    live: LiveServer, page: Page, mia: User, acme: Account, customers: List, sign_in: SignIn
-) -> None:
-    sign_in(mia)
-    page.goto(f"{live.url}/a/acme-shoes/")
-
-    page.get_by_role("link", name="Profile Fields").click()
-    page.get_by_role("button", name="Create Field Group").click()
-    expect(page.get_by_label("Name", exact=True)).to_be_focused()
-    page.keyboard.type("Engage Audiences")
-    page.get_by_role("button", name="Save").click()
-    page.get_by_label("Field Name").fill("VIP")
-    page.get_by_label("Data Type").select_option("Check Box")
-    page.get_by_role("button", name="Update").click()
-    expect(page.get_by_role("rowheader", name="VIP")).to_be_visible()
-    expect(page.get_by_text("Field Engage Audiences.VIP added.")).to_be_visible()
-
-    page.get_by_role("link", name="API ID Information").click()
-    with in_account(acme.pk):
-        field = ProfileField.objects.get(name="VIP")
-    row = page.get_by_role("row").filter(has_text="Engage Audiences.VIP")
-    expect(row).to_contain_text(str(field.pk))
-
-
 def test_the_search_finds_a_contact_by_keyboard_alone(
     live: LiveServer, page: Page, mia: User, customers: List, sign_in: SignIn
 ) -> None:

@@ -33,6 +33,7 @@ KINDS = [
 ]
 # Segment takes 500 KB a batch; one change of subscription makes two calls.
 BATCH = 100
+NO_KEY = "Paste the write key of the source in Segment."
 LONGEST_KEY = 200
 HINT_LETTERS = 4
 
@@ -112,7 +113,7 @@ def save_source(
         settings["sealed_authorization"] = seal(_authorization(key))
         options["hint"] = key[-HINT_LETTERS:] if len(key) > 2 * HINT_LETTERS else ""
     elif source is None:
-        raise InvalidValueError("write_key", "Paste the write key of the source in Segment.")
+        raise InvalidValueError("write_key", NO_KEY)
     if source is None:
         source = Endpoint(
             name=NAME,

@@ -6,7 +6,7 @@ from django import forms
 
 from accounts.models import List
 from conductor.webhooks.models import Endpoint
-from conductor.webhooks.segment_source.actions import LONGEST_KEY, SEGMENT_URL
+from conductor.webhooks.segment_source.actions import LONGEST_KEY, NO_KEY, SEGMENT_URL
 from contacts.models import ProfileField
 
 USER_ID = "user_id_"
@@ -19,6 +19,7 @@ class SourceForm(forms.Form):
         max_length=LONGEST_KEY,
         required=False,
         label="Segment write key",
+        error_messages={"required": NO_KEY},
         help_text="It is encrypted, and never shown again.",
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )
@@ -42,7 +43,10 @@ class SourceForm(forms.Form):
         lists = [*List.objects.order_by("name", "pk")]
         self.fields["lists"].choices = [(one.pk, one.name) for one in lists]  # type: ignore[attr-defined]
         hint = source.options.get("hint", "") if source else ""
-        if source:
+        if source is None:
+            # Else the one that is kept stays.
+            self.fields["write_key"].required = True
+        else:
             kept = f"Empty: the key that ends in {hint} stays." if hint else "Empty: it stays."
             self.fields["write_key"].help_text = f"It is encrypted. {kept}"
         self._add_user_ids(lists)
