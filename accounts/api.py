@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from pydantic import Field, field_validator
 from accounts import actions, folders
 from accounts import secrets as vault
 from accounts.lists import delete_list
-from accounts.models import ApiClient, BounceHandling, Folder, List, Secret
+from accounts.models import ApiClient, BounceHandling, Folder, IpPool, List, Secret
 from accounts.tenancy import in_account, lookups
 from accounts.wire import (
     Collection,
@@ -23,6 +24,7 @@ from accounts.wire import (
     Id,
     InvalidParameterError,
     NotFoundError,
+    Refused,
     Resource,
     Updated,
     WireIn,
@@ -134,6 +136,11 @@ def _token_answer(data: dict[str, Any], *, status: int) -> HttpResponse:
 
 lists = Frame("/email/v1", integration="email", tag="List")
 
+# As pages take it: labels of letters, digits and hyphens; others in their IDNA form.
+HOST = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]", re.IGNORECASE
+)
+ALIASES = ("bounce_domain_alias", "link_domain_alias", "media_domain_alias")
 Domain = Annotated[str, Field(max_length=253)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -265,13 +272,19 @@ def create_list(request: WireRequest, body: ListIn) -> Created:
     return created(made.pk)
 
 
-def list_settings(body: ListIn) -> dict[str, Any]:
+def list_settings(body: ListIn, *, pool_id: int = 0) -> dict[str, Any]:
     """
-    Return a list's settings as the model has them.
+    Return a list's settings as the model has them; `pool_id` is the one it has.
 
-    :raises InvalidParameterError: for a folder that is not there.
+    :raises InvalidParameterError: for a folder or a pool that is not there.
+    :raises Refused: for an alias that is no domain.
     """
     settings = body.model_dump(exclude={"list_name", "folder_id"})
+    for name in ALIASES:
+        settings[name] = checked_alias(name, settings[name])
+    is_known = body.ip_pool_id in {0, pool_id}
+    if not (is_known or IpPool.objects.filter(pk=body.ip_pool_id).exists()):
+        raise InvalidParameterError("ipPoolId")
     settings["folder"] = None
     if body.folder_id:
         try:
@@ -279,6 +292,19 @@ def list_settings(body: ListIn) -> dict[str, Any]:
         except NotFoundError as unknown:
             raise InvalidParameterError("folderId") from unknown
     return settings
+
+
+def checked_alias(name: str, given: str) -> str:
+    """
+    Return a domain, "" for none.
+
+    :raises Refused: for what is no domain.
+    """
+    alias = given.strip()
+    if alias and HOST.fullmatch(alias) is None:
+        invalid = InvalidParameterError(name)
+        raise Refused(code="ERROR_DOMAIN_ALIAS_INVALID", message=invalid.message)
+    return alias
 
 
 @lists.get("/List/{list_id}", answer=Resource[ListOut], levels=["List"])
@@ -290,12 +316,13 @@ def one_list(request: WireRequest, list_id: Id) -> Resource[ListOut]:
 @lists.put("/List/{list_id}", answer=Updated, levels=["List"], names={"name": "listName"})
 def replace_list(request: WireRequest, list_id: Id, body: ListIn) -> Updated:
     """Change a list; a setting that is left out goes back to its default."""
+    changed = found_list(list_id)
     actions.update_list(
-        changed=found_list(list_id),
+        changed=changed,
         name=body.list_name,
         now=request.now,
         by=request.client,
-        **list_settings(body),
+        **list_settings(body, pool_id=changed.ip_pool_id),
     )
     return updated(list_id)
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from accounts import actions
-from accounts.models import ApiClient, ApiToken, List
+from accounts.models import ApiClient, ApiToken, IpPool, List
 from accounts.tenancy import in_account
 from tests.api.conftest import connect
 from tests.factories import ListFactory
@@ -259,6 +259,35 @@ class TestList:
             "ERROR_INVALID_PARAMETER",
             "An invalid value was supplied for listName.",
         )
+
+    @pytest.mark.parametrize("alias", ["linkDomainAlias", "bounceDomainAlias", "mediaDomainAlias"])
+    def test_takes_domains_alone_for_aliases(self, wire, alias):
+        for given in ("no domain/at all?", "localhost", "a..example", "-a.example", "a.example:80"):
+            assert wire.refused("POST", f"{BASE}/List", {"listName": "A", alias: given}) == (
+                400,
+                "ERROR_DOMAIN_ALIAS_INVALID",
+                f"An invalid value was supplied for {alias}.",
+            )
+        made = wire.post(f"{BASE}/List", {"listName": "A", alias: " links.acme.example "})
+        shown = wire.get(f"{BASE}/List/{made['resourceId']}")
+        assert shown[alias] == "links.acme.example"
+
+    def test_takes_pools_that_are_there(self, wire, acme, shop):
+        url = f"{BASE}/List/{shop.pk}"
+        with in_account(acme.pk):
+            pool = IpPool.objects.create(description="Shared")
+            List.objects.filter(pk=shop.pk).update(ip_pool_id=4712)
+
+        for method, path in (("POST", f"{BASE}/List"), ("PUT", url)):
+            assert wire.refused(method, path, {"listName": "A", "ipPoolId": 4711}) == (
+                400,
+                "ERROR_INVALID_PARAMETER",
+                "An invalid value was supplied for ipPoolId.",
+            )
+        # Its own it may keep.
+        for known in (4712, pool.pk, 0):
+            assert wire.call("PUT", url, {"listName": "A", "ipPoolId": known}).status_code == 200
+            assert wire.get(url)["ipPoolId"] == known
 
 
 class TestDocs:
