@@ -64,7 +64,7 @@ ACTIVITY = """
         coalesce(subscription.external_contact_id, '') AS external_contact_id,
         coalesce(came.kinds, '{{}}') AS kinds,
         coalesce(came.clicks, 0) AS clicks,
-        came.latest,
+        came.first_at,
         came.bounce,
         coalesce((
             SELECT sum(conversion.amount)
@@ -78,7 +78,7 @@ ACTIVITY = """
         SELECT
             array_agg(DISTINCT receipt.kind::text) AS kinds,
             count(*) FILTER (WHERE receipt.kind = 'clicked') AS clicks,
-            max(receipt.occurred_at) FILTER (WHERE receipt.kind = ANY(%(shown)s::text[])) AS latest,
+            min(receipt.occurred_at) FILTER (WHERE receipt.kind = ANY(%(shown)s::text[])) AS first_at,
             max(coalesce(receipt.detail ->> 'text', receipt.detail ->> 'bounce'))
                 FILTER (WHERE receipt.kind = 'bounced') AS bounce
         FROM messaging_receipt AS receipt
@@ -218,7 +218,7 @@ def recipients(scope: Scope, wanted: Activity, *, after: int, most: int) -> list
     """
     Return up to `most` recipients behind a delivery's id, with what each did.
 
-    Keys: id, email_address, send_date, external_contact_id, kinds, clicks, latest, bounce,
+    Keys: id, email_address, send_date, external_contact_id, kinds, clicks, first_at, bounce,
     order_total.
     """
     narrow, params = _narrow(wanted)
@@ -276,6 +276,24 @@ def links_of(scope: Scope, message: CommittedMessage) -> list[Link]:
     if "" in targets or clicks:
         fixed.append(Link(len(targets) + 1, "", sum(clicks.values()), DIFFERS))
     return fixed
+
+
+def link_named(scope: Scope, message: CommittedMessage, number: int) -> Link | None:
+    """
+    Return a link of an email by its number, None if there is none; its clicks are not counted.
+
+    Deliveries are asked only whether somebody went elsewhere, and only for the last link.
+    """
+    targets = targets_of(message)
+    if 1 <= number <= len(targets):
+        url = targets[number - 1]
+        return Link(number, url, 0) if url and url not in targets[: number - 1] else None
+    if number != len(targets) + 1:
+        return None
+    last = Link(number, "", 0, DIFFERS)
+    if "" in targets or clickers(scope, last, message=message, after=0, most=1):
+        return last
+    return None
 
 
 def targets_of(message: CommittedMessage) -> tuple[str, ...]:

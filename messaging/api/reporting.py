@@ -176,7 +176,7 @@ def activity_fields(row: dict[str, Any]) -> dict[str, Any]:
     bounced = ReceiptKind.BOUNCED.value in kinds
     return {
         "abuse": ReceiptKind.COMPLAINED.value in kinds,
-        "activity_date": row["latest"],
+        "activity_date": row["first_at"],
         "bounce": bounced,
         "bounce_reason": (row["bounce"] or "") if bounced else None,
         "click": ReceiptKind.CLICKED.value in kinds,
@@ -231,10 +231,17 @@ def link_out(link: Link) -> LinkOut:
 def clickers_page(
     scope: Scope, message: CommittedMessage, number: int, wanted: DatesQuery, request: WireRequest
 ) -> Page[ClickerOut]:
-    """Answer with a page of clicks on a link."""
+    """
+    Answer with a page of clicks on a link.
+
+    :raises NotFoundError: if the message has no link of that number.
+    """
+    link = reports.link_named(scope, message, number)
+    if link is None:
+        raise NotFoundError
     rows = reports.clickers(
         scope,
-        one_link(scope, message, number),
+        link,
         message=message,
         after=wanted.after,
         most=wanted.count + 1,

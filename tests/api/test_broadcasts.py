@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account
 from accounts.tenancy import in_account
+from accounts.wire.times import wire_time
 from contacts.actions.segments import add_members, create_segment
 from contacts.models import Subscription
 from messaging import tasks
@@ -335,14 +336,14 @@ class TestMessage:
     def test_tells_what_came_of_it(self, wire, messages, acme, people):
         message_id = wire.post(messages, HELLO)["resourceId"]
         send_all(acme)
-        later = clock() + timedelta(hours=1)
+        opened = clock() + timedelta(hours=1)
         with in_account(acme.pk):
             sent = Delivery.objects.get(address="grace@mail.example")
-            for kind in ("opened", "clicked", "clicked"):
+            for hours, kind in enumerate(("opened", "clicked", "clicked"), start=1):
                 record_receipts(
                     delivery=sent,
                     kind=kind,
-                    now=later,
+                    now=opened + timedelta(hours=hours - 1),
                     detail={"url": "https://shop.example/sale"} if kind == "clicked" else {},
                 )
         url = f"{messages}/{message_id}"
@@ -356,6 +357,7 @@ class TestMessage:
         grace = by_address["grace@mail.example"]
         assert (grace["open"], grace["click"], grace["clickCount"]) == (True, True, 2)
         assert (grace["bounce"], grace["bounceReason"]) == (False, None)
+        assert grace["activityDate"] == wire_time(opened, acme.zone)
         assert by_address["alan@mail.example"]["activityDate"] is None
         assert len(wire.get(f"{url}/Activity", activityType="click")) == 1
         assert len(wire.get(f"{url}/Activity", emailAddress="Alan@mail.example")) == 1
@@ -368,7 +370,26 @@ class TestMessage:
         clicks = wire.get(f"{url}/Link/{link['linkId']}/Clicker")
         assert [click["emailAddress"] for click in clicks] == ["grace@mail.example"] * 2
         assert wire.refused("GET", f"{url}/Activity?activityType=Dance")[0] == 400
-        assert wire.refused("GET", f"{url}/Link/9")[0] == 404
+        for number in (0, link["linkId"] + 1, 9):
+            assert wire.refused("GET", f"{url}/Link/{number}")[0] == 404
+            assert wire.refused("GET", f"{url}/Link/{number}/Clicker")[0] == 404
+
+    def test_tells_who_went_where_no_link_leads(self, wire, messages, acme, people):
+        """Links that differ by recipient are one, the last; it is there once somebody followed one."""
+        message_id = wire.post(messages, HELLO)["resourceId"]
+        send_all(acme)
+        url = f"{messages}/{message_id}"
+        (fixed,) = wire.get(f"{url}/Link")
+        with in_account(acme.pk):
+            sent = Delivery.objects.get(address="grace@mail.example")
+            elsewhere = {"url": "https://shop.example/cart/7"}
+            record_receipts(delivery=sent, kind="clicked", now=clock(), detail=elsewhere)
+
+        last = wire.get(f"{url}/Link")[-1]
+
+        assert wire.get(f"{url}/Link/{fixed['linkId']}/Clicker") == []
+        (click,) = wire.get(f"{url}/Link/{last['linkId']}/Clicker")
+        assert click["emailAddress"] == "grace@mail.example"
 
     def test_is_paged_by_recipient(self, wire, messages, acme, people):
         message_id = wire.post(messages, HELLO)["resourceId"]
