@@ -37,7 +37,8 @@ CHOOSE = f"""
 CONTACT = "INNER JOIN contacts_contact AS contact ON contact.id = subscription.contact_id"
 
 
-# With each enrollment's latest arrival at every step, those of this tick included.
+# With each enrollment's latest arrival at every step, those of this tick included. Visits are
+# parted by when they ended: of months before the first of these entered none is read.
 ENROLLMENT_AND_ARRIVALS = """
     CROSS JOIN (
         SELECT
@@ -51,7 +52,9 @@ ENROLLMENT_AND_ARRIVALS = """
             FROM (
                 SELECT past.enrollment_id, past.step_key, past.arrived_at
                 FROM conversations_visit AS past
-                WHERE past.enrollment_id = any(array(SELECT known.id FROM enrolled AS known))
+                WHERE
+                    past.enrollment_id = any(array(SELECT known.id FROM enrolled AS known))
+                    AND past.left_at >= (SELECT min(first.entered_at) FROM enrolled AS first)
                 UNION ALL
                 SELECT lately.enrollment_id, lately.step_key, lately.arrived_at
                 FROM arrivals AS lately
