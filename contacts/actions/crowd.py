@@ -8,9 +8,11 @@ row-level security). `resolve` finds or makes up each row's contact in one join;
 turns, in the order of their lines.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
 from accounts.tenancy import sql
 from contacts.actions import facts
@@ -29,6 +31,7 @@ CREATE TEMP TABLE IF NOT EXISTS contacts_stage (
     locale text NOT NULL DEFAULT '',
     postal_code text NOT NULL DEFAULT '',
     birthday date,
+    extra jsonb,
     external_contact_id text NOT NULL DEFAULT '',
     profile jsonb NOT NULL DEFAULT '{}',
     event_ids bigint[] NOT NULL DEFAULT '{}',
@@ -154,12 +157,12 @@ WORTH_SETTLING = 1000  # rows
 CREATE_MISSING = """
 INSERT INTO contacts_contact (
     id, email, email_norm, external_id, phone_e164, first_name, last_name, time_zone,
-    locale, postal_code, birthday, created_at, updated_at
+    locale, postal_code, birthday, extra, created_at, updated_at
 )
 SELECT
     found.contact_id, stage.email, stage.email_norm, found.external_id, found.phone_e164,
     stage.first_name, stage.last_name, stage.time_zone, stage.locale, stage.postal_code,
-    stage.birthday, %(now)s, %(now)s
+    stage.birthday, coalesce(stage.extra, '{}'), %(now)s, %(now)s
 FROM contacts_found AS found
 JOIN contacts_stage AS stage ON stage.line = found.line
 WHERE found.contact_is_new
@@ -204,7 +207,11 @@ class ConcurrentChangeError(RuntimeError):
 
 @dataclass(slots=True)
 class Person:
-    """A row of the stage: identifiers are normalised, "" is not given, dates are ISO."""
+    """
+    A row of the stage: identifiers are normalised, "" is not given, dates are ISO.
+
+    `extra` holds further values by the wire's names, each in place of the one that is there.
+    """
 
     line: int
     email: str = ""
@@ -217,6 +224,7 @@ class Person:
     locale: str = ""
     postal_code: str = ""
     birthday: str | None = None
+    extra: dict[str, Any] | None = None
 
     @property
     def identity(self) -> str:
@@ -229,6 +237,7 @@ class Person:
 
 
 PERSON_COLUMNS = tuple(field.name for field in fields(Person))
+EXTRA = PERSON_COLUMNS.index("extra")
 
 
 class Claims:
@@ -280,9 +289,11 @@ class Registry:
             self.crossed.append(person.line)
         known = self.people.setdefault(person.identity, person)
         if known is not person:
+            extra = {**(known.extra or {}), **(person.extra or {})}
             for column in PERSON_COLUMNS[2:]:
                 if getattr(person, column):
                     setattr(known, column, getattr(person, column))
+            known.extra = extra or None
         return known.line
 
 
@@ -297,7 +308,9 @@ def stage_people(people: Iterable[Person]) -> None:
     count = 0
     with sql.copy_into(f"COPY contacts_stage ({columns}) FROM STDIN") as copy:
         for person in people:
-            copy.write_row([getattr(person, column) for column in PERSON_COLUMNS])
+            row = [getattr(person, column) for column in PERSON_COLUMNS]
+            row[EXTRA] = person.extra and json.dumps(person.extra)
+            copy.write_row(row)
             count += 1
     settle("contacts_stage", count)
 
@@ -368,6 +381,9 @@ def update_known(*, columns: Iterable[str], turn: int, now: datetime) -> set[int
     if "birthday" in set(columns):
         settings.append("birthday = coalesce(stage.birthday, contact.birthday)")
         differences.append("stage.birthday <> coalesce(contact.birthday, '-infinity')")
+    if "extra" in set(columns):
+        settings.append("extra = contact.extra || coalesce(stage.extra, '{}')")
+        differences.append("contact.extra || stage.extra <> contact.extra")
     if not settings:
         return set()
     statement = UPDATE_KNOWN.format(

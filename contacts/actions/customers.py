@@ -1,9 +1,9 @@
 """Customers as the data API sends them: people with an email or a customer number."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.utils import IntegrityError, OperationalError
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Customer:
-    """What is known of a customer, as it was written; "" is not given."""
+    """What is known of a customer, as it was written; "" is not given. `extra` can be stored."""
 
     email: str = ""
     customer_number: str = ""
@@ -37,6 +37,7 @@ class Customer:
     postal_code: str = ""
     time_zone: str = ""
     locale: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def read_person(customer: Customer, line: int, region: str, warnings: list[Remar
     person.last_name = _text("lastName", customer.last_name, LENGTHS["last_name"])
     person.postal_code = _text("zipCode", customer.postal_code, LENGTHS["postal_code"])
     person.locale = _text("locale", customer.locale, LENGTHS["locale"])
+    person.extra = dict(customer.extra) or None
     _add_birthday_and_zone(person, customer, warnings)
     if not person.identity:
         raise InvalidValueError("email", "A customer needs an email or a customer number.")

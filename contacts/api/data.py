@@ -33,6 +33,9 @@ AMOUNTS = {
     "handling_total": "handlingTotal",
     "discount_total": "discountTotal",
 }
+CUSTOMER_KEYS = (
+    *("email", "customerNumber", "mobilePhone", "firstName", "lastName", "birthday", "zipCode"),
+)
 ORDER_KEYS = (
     *("orderNumber", "customer", "customerNumber", "email", "dateEntered", "shipDate", "status"),
     *("items", "couponCode", "source", "storeNumber", *AMOUNTS.values()),
@@ -129,6 +132,7 @@ def read_customer(row: Loose) -> Customer:
         last_name=row.text("lastName"),
         birthday=row.text("birthday"),
         postal_code=row.text("zipCode"),
+        extra=row.rest(*CUSTOMER_KEYS),
     )
 
 
@@ -148,6 +152,7 @@ def read_order(row: Loose, request: WireRequest, numbered: dict[str, datetime]) 
         last_name=inside.last_name,
         birthday=inside.birthday,
         postal_code=inside.postal_code,
+        extra=inside.extra,
     )
     ordered_at = row.moment("dateEntered", request.zone)
     return NewOrder(

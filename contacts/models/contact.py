@@ -13,6 +13,10 @@ class Contact(TenantModel):
 
     Found by `email_norm`, without an email by `external_id`, without both by
     `phone_e164`; each names one contact at most. Empty is "", never null.
+
+    `extra` is what the data API says of a customer beside these columns, under the wire's
+    names. `profile` holds values of profile fields, as a subscription's does, of lists that
+    the contact is not on: those that came with its number.
     """
 
     email = models.CharField(max_length=254, blank=True, default="")  # as it was typed
@@ -25,6 +29,8 @@ class Contact(TenantModel):
     postal_code = models.CharField(max_length=20, blank=True, default="")
     time_zone = models.CharField(max_length=64, blank=True, default="")
     locale = models.CharField(max_length=20, blank=True, default="")
+    extra = models.JSONField(default=dict, db_default={})
+    profile = models.JSONField(default=dict, db_default={})
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 

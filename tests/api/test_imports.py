@@ -312,6 +312,38 @@ class TestCustomers:
             assert Contact.objects.count() == 2
             assert not Import.objects.exists()
 
+    def test_keep_what_has_no_column_of_its_own(self, wire, acme):
+        first = {
+            "email": "grace@mail.example",
+            "address": {"city": "Arlington", "country": "US"},
+            "gender": "F",
+            "homePhone": "2125550000",
+            "loyalty": {"availablePoints": 7},
+            "Meta1": "early",
+            "registered": True,
+            "workPhone": None,
+        }
+        again = {"email": "Grace@mail.example", "gender": "", "loyalty": {"availablePoints": 9}}
+        wire.post("/data/v1/Customer", [first, {"email": "ada@mail.example", "meta5": "a"}])
+
+        wire.post("/data/v1/Customer", [again, {"email": "grace@mail.example", "meta2": "late"}])
+        order = {"orderNumber": "1", "customer": {"email": "ada@mail.example", "meta4": "b"}}
+        wire.post("/data/v1/Order", [order])
+
+        with in_account(acme.pk):
+            grace = Contact.objects.get(email_norm="grace@mail.example")
+            assert grace.extra == {
+                "address": {"city": "Arlington", "country": "US"},
+                "gender": "F",
+                "homePhone": "2125550000",
+                "loyalty": {"availablePoints": 9},
+                "meta1": "early",
+                "meta2": "late",
+                "registered": True,
+            }
+            ada = Contact.objects.get(email_norm="ada@mail.example")
+            assert ada.extra == {"meta5": "a", "meta4": "b"}
+
     def test_leave_rejects_where_they_are_seen(self, wire, acme):
         body: list[Any] = [
             {"firstName": "Nobody"},
