@@ -15,7 +15,7 @@ from contacts.actions.people import find_contact, save_contact
 from contacts.actions.profile import changed_fields, clean_profile, merge_profile, read_update_type
 from contacts.actions.texts import clean_text
 from contacts.identity import email_key, normalise_email
-from contacts.models import Contact, Subscription, SubscriptionState
+from contacts.models import Contact, ProfileField, Subscription, SubscriptionState
 
 SUBSCRIBED = SubscriptionState.SUBSCRIBED.value
 UNSUBSCRIBED = SubscriptionState.UNSUBSCRIBED.value
@@ -269,6 +269,7 @@ def _take(list: List, contact: Contact, now: datetime) -> tuple[Subscription, bo
                 list=list,
                 contact=contact,
                 state=SubscriptionState.PENDING,
+                profile=_waiting(list, contact, now),
                 email_key=email_key(list.pk, contact.email_norm),
                 created_at=now,
                 updated_at=now,
@@ -276,6 +277,20 @@ def _take(list: List, contact: Contact, now: datetime) -> tuple[Subscription, bo
             return made, True
     except IntegrityError:
         return locked.get(), False
+
+
+def _waiting(list: List, contact: Contact, now: datetime) -> dict[str, Any]:
+    """Take the values that waited with a contact until it came onto the list."""
+    if not contact.profile:
+        return {}
+    fields = ProfileField.objects.filter(list=list, pk__in=contact.profile)
+    keys = {str(pk) for pk in fields.values_list("pk", flat=True)}
+    taken = {key: value for key, value in contact.profile.items() if key in keys}
+    if taken:
+        contact.profile = {k: value for k, value in contact.profile.items() if k not in keys}
+        contact.updated_at = now
+        contact.save(update_fields=["profile", "updated_at"])
+    return taken
 
 
 def _wanted(state: str | None, subscription: Subscription, *, created: bool, override: bool) -> str:

@@ -25,6 +25,8 @@ from messaging.models.message import Channel
 from messaging.models.sms import MessageType
 
 By = User | ApiClient | None
+# That a check box is on, as a resolved rule, without the box.
+CHECKED = {"leaf": "field", "family": "check", "operators": {"checked": True}}
 
 
 class TooLateError(InvalidValueError):
@@ -235,11 +237,11 @@ def broadcast_text(
     phone_list: PhoneList,
     title: str,
     now: datetime,
-    rule: Mapping[str, Any] | None = None,
+    box: int | None = None,
     by: By = None,
 ) -> Broadcast:
     """
-    Text a phone list now.
+    Text a phone list now, with a `box` those who have that check box of the email list on.
 
     :raises InvalidValueError: field `phoneListId`, for one that is not active or that the short
         code is not provisioned for; `messageTitle`, for a title that is not 1 to 50 characters.
@@ -254,11 +256,11 @@ def broadcast_text(
         message=message,
         send_at=now,
         now=now,
-        rule=rule,
+        rule=None if box is None else {**CHECKED, "field_id": box},
         by=by,
         name=title,
         phone_list=phone_list,
-        options={"transactional": phone_list.kind == MessageType.TRANSACTIONAL},
+        options={"transactional": phone_list.kind == MessageType.TRANSACTIONAL, "box": box},
     )
 
 

@@ -3,10 +3,10 @@ SMS contacts: numbers on the phone lists of a short code.
 
 A number belongs to a short code as soon as it stands on one of its phone lists. Its
 profile values are those of its contact on the email list that the short code is paired
-with; a contact that is not on that list has none, and none are kept for it.
+with; of a contact that is not on that list they wait with the contact.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -33,6 +33,7 @@ from accounts.wire import (
     page_of,
 )
 from contacts import actions as people
+from contacts.actions.unlisted import set_values
 from contacts.api.contacts import FieldValueIn, value_out
 from contacts.api.reading import read_time
 from contacts.identity import normalise_email, normalise_phone, read_date
@@ -197,20 +198,25 @@ def found_number(code: ShortCode, phone_number: str) -> "QuerySet[PhoneSubscript
 
 
 def profiles_of(
-    code: ShortCode, rows: Iterable[PhoneSubscription]
+    code: ShortCode, rows: Collection[PhoneSubscription]
 ) -> dict[int | None, list[SmsFieldValue]]:
     """Return the profile values of the contacts behind some rows, by contact id."""
     fields = {str(field.pk): field for field in ProfileField.objects.filter(list=code.email_list)}
     subscriptions = Subscription.objects.filter(
         list=code.email_list, contact_id__in=[row.contact_id for row in rows if row.contact_id]
     )
+    profiles: dict[int | None, dict[str, Any]] = {
+        row.contact_id: dict(row.contact.profile) for row in rows if row.contact is not None
+    }
+    for subscription in subscriptions:
+        profiles[subscription.contact_id].update(subscription.profile)
     return {
-        subscription.contact_id: [
+        contact_id: [
             SmsFieldValue(segmentation_field_id=int(key), value=value_out(fields[key], value))
-            for key, value in sorted(subscription.profile.items(), key=lambda item: int(item[0]))
+            for key, value in sorted(profile.items(), key=lambda item: int(item[0]))
             if key in fields
         ]
-        for subscription in subscriptions
+        for contact_id, profile in profiles.items()
     }
 
 
@@ -337,7 +343,7 @@ def kept_contact(
     request: WireRequest, phone_list: PhoneList, body: SmsContactIn, known: Contact | None
 ) -> Contact:
     """
-    Keep what is said of a number's person, and the profile values if it is on the email list.
+    Keep what is said of a number's person, and the values of its profile.
 
     `known` is whose number it is: nobody else is changed, whatever address is given. The
     number of nobody becomes that of whom the address names.
@@ -368,7 +374,7 @@ def keep_profile(
     request: WireRequest, code: ShortCode, contact: Contact, values: list[FieldValueIn]
 ) -> None:
     """
-    Keep profile values on the email list that a short code is paired with.
+    Keep profile values of the email list that a short code is paired with.
 
     :raises Refused: ERROR_INVALID_SEGMENTATION_FIELD_ID for a field that the list has not,
         ERROR_SEGMENTATION_MAX_LENGTH for a value that is too long for its field.
@@ -380,13 +386,10 @@ def keep_profile(
             code="ERROR_INVALID_SEGMENTATION_FIELD_ID",
             message="An invalid value was supplied for segmentationFieldId.",
         )
-    subscription = Subscription.objects.filter(list=code.email_list, contact=contact).first()
     try:
-        people.clean_profile(list=code.email_list, values=given)
+        set_values(list=code.email_list, contact=contact, profile=given, now=request.now)
     except TooLongValueError as long:
         raise Refused(code="ERROR_SEGMENTATION_MAX_LENGTH", message=long.message) from long
-    if subscription and given:
-        people.set_profile(subscription=subscription, profile=given, now=request.now)
 
 
 def give_consent(

@@ -239,16 +239,16 @@ def broadcast_now(request: WireRequest, sender_code_id: Id, body: BroadcastIn) -
         ),
         phone_list=phone_list,
         title=body.message_title,
-        rule=checked_rule(code, body.segmentation_field_id),
+        box=checked_box(code, body.segmentation_field_id),
         now=request.now,
         by=request.client,
     )
     return created(made.pk)
 
 
-def checked_rule(code: ShortCode, field_id: str) -> dict[str, Any] | None:
+def checked_box(code: ShortCode, field_id: str) -> int | None:
     """
-    Return the rule that a check box of the email list is on; None where none is named.
+    Return the check box of the email list that a text asks for; None where none is named.
 
     :raises Refused: for what is no check box of that list.
     """
@@ -263,9 +263,4 @@ def checked_rule(code: ShortCode, field_id: str) -> dict[str, Any] | None:
             code="ERROR_INVALID_SEGMENTATION_FIELD_ID",
             message="An invalid value was supplied for segmentationFieldId.",
         )
-    return {
-        "leaf": "field",
-        "field_id": wanted,
-        "family": "check",
-        "operators": {"checked": True},
-    }
+    return wanted

@@ -272,6 +272,7 @@ class Asked:
             "draw": broadcast.split_test_id or 0,
             "share_from": broadcast.share_from,
             "share_to": broadcast.share_to,
+            "box": str(broadcast.options.get("box") or ""),
         }
 
     @property
@@ -293,7 +294,8 @@ class Asked:
                 time_zone=self.broadcast.account.time_zone,
                 now=self.now,
             )
-            meant, ruled = f"{meant} AND subscription.id IN ({asked.sql})", asked.params
+            meant = f"{meant} AND {self.also_unlisted(f'subscription.id IN ({asked.sql})')}"
+            ruled = asked.params
         audience = (TEXTS if self.by_text else EMAILS).format(joins=self.verdict.joins, meant=meant)
         statement = COUNT.format(
             refusal=self.verdict.refusal,
@@ -303,6 +305,12 @@ class Asked:
         )
         return dict(sql.fetch_all(statement, **{**self.params, **ruled}))
 
+    def also_unlisted(self, asked: str) -> str:
+        """Ask the rule of who is on the list; of others the box that it names, as it waits with them."""
+        if self.broadcast.options.get("box") is None:
+            return asked
+        return f"({asked} OR subscription.id IS NULL AND contact.profile ->> %(box)s = 'on')"
+
     def write(self, *, after: int, most: int) -> tuple[int | None, int]:
         """Hand the batch behind a subscription to the outbox; return the last one, and how many."""
         meant, ruled = self.share, dict[str, Any]()
@@ -310,7 +318,7 @@ class Asked:
             asked = filters.condition(
                 self.broadcast.rule, zone="%(rule_zone)s::text", enrolled=False
             )
-            meant = f"{meant} AND subscription.id IS NOT NULL AND ({asked.sql})"
+            meant = f"{meant} AND {self.also_unlisted(f'subscription.id IS NOT NULL AND ({asked.sql})')}"
             ruled = {**asked.params, "rule_zone": self.broadcast.account.time_zone}
         if self.by_text:
             table, of_list = "messaging_phonesubscription", "phone_list_id = %(phone_list_id)s"

@@ -3,8 +3,9 @@
 import pytest
 
 from accounts.tenancy import in_account
-from contacts.models import Contact
-from messaging.models import PhoneList, PhoneSubscription
+from contacts.models import Contact, Subscription
+from messaging.models import Broadcast, PhoneList, PhoneSubscription
+from tests.api.test_broadcasts import reached, send_all
 from tests.factories import (
     ContactFactory,
     PhoneListFactory,
@@ -144,6 +145,77 @@ class TestNumberThatIsCreated:
         assert shown() == (OTHER, "Ada")
         with in_account(acme.pk):
             assert people() == {(OTHER, f"+{PHONE}", "Ada")}
+
+
+class TestValues:
+    @pytest.fixture
+    def field(self, acme, shop):
+        with in_account(acme.pk):
+            return ProfileFieldFactory.create(group__list=shop)
+
+    @pytest.fixture
+    def box(self, acme, shop):
+        with in_account(acme.pk):
+            return ProfileFieldFactory.create(group__list=shop, data_type="CheckBox")
+
+    @pytest.fixture
+    def values(self, wire, code_url):
+        def read():
+            shown = wire.get(f"{code_url}/Contact/{PHONE}")["segmentationFieldValues"]
+            return {each["segmentationFieldId"]: each["value"] for each in shown}
+
+        return read
+
+    def test_are_kept_of_who_is_not_on_the_email_list(
+        self, wire, code_url, phone_list, create, values, field, box
+    ):
+        create(segmentationFieldValues=[{"segmentationFieldId": field.pk, "value": "Blue"}])
+        change = [{"segmentationFieldId": box.pk, "value": "on"}]
+
+        wire.call(
+            "PUT",
+            f"{code_url}/Contact",
+            {"phoneNumber": PHONE, "segmentationFieldValues": change},
+        )
+
+        assert values() == {field.pk: "Blue", box.pk: "on"}
+        (shown,) = wire.get(f"{code_url}/PhoneList/{phone_list.pk}/Contact")
+        assert len(shown["segmentationFieldValues"]) == 2
+        clear = [{"segmentationFieldId": field.pk, "value": ""}]
+        body = {"phoneNumber": PHONE, "segmentationFieldValues": clear}
+        wire.call("PUT", f"{code_url}/Contact", body)
+        assert values() == {box.pk: "on"}
+
+    def test_come_onto_the_list_with_the_contact(
+        self, wire, acme, shop, code_url, create, values, field
+    ):
+        given = [{"segmentationFieldId": field.pk, "value": "Blue"}]
+        create(emailAddress=NEW, segmentationFieldValues=given)
+
+        wire.post(f"/email/v1/List/{shop.pk}/Contact", {"emailAddress": NEW})
+
+        with in_account(acme.pk):
+            assert Subscription.objects.get().profile == {str(field.pk): "Blue"}
+            assert Contact.objects.get().profile == {}
+        clear = [{"segmentationFieldId": field.pk, "value": None}]
+        body = {"phoneNumber": PHONE, "segmentationFieldValues": clear}
+        wire.call("PUT", f"{code_url}/Contact", body)
+        assert values() == {}
+
+    def test_say_who_gets_a_broadcast(self, wire, acme, code_url, phone_list, create, box):
+        for number, value in (("12125550101", "on"), ("12125550102", "off")):
+            checked = [{"segmentationFieldId": box.pk, "value": value}]
+            create(phoneNumber=number, segmentationFieldValues=checked)
+        create(phoneNumber="12125550103")
+        body = {"phoneListId": phone_list.pk, "messageContent": "hi", "messageTitle": "t"}
+
+        wire.post(f"{code_url}/Broadcast/Immediate", {**body, "segmentationFieldId": str(box.pk)})
+        send_all(acme)
+
+        assert reached(acme) == ["+12125550101"]
+        with in_account(acme.pk):
+            counted = Broadcast.objects.get()
+            assert (counted.status, counted.counts["eligible"]) == ("Sent", 1)
 
 
 class TestWordsOfRefusals:
