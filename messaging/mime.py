@@ -115,6 +115,7 @@ def part(kind: str, content: str) -> bytes:
     return b"".join([head.encode(), b"\r\n".join(BASE64_LINE.findall(encoded)), b"\r\n"])
 
 
+@lru_cache(maxsize=1024)
 def unstructured(value: str) -> str:
     """Return a header's text, as encoded words where it is not short plain ASCII."""
     text = one_line(value)
@@ -129,6 +130,7 @@ def date_of(at: datetime) -> str:
     return format_datetime(at)
 
 
+@lru_cache(maxsize=1024)
 def mailbox(name: str, address: str) -> str:
     """Return `Name <address>`, the name quoted or encoded as it needs."""
     name = one_line(name)
@@ -139,6 +141,7 @@ def mailbox(name: str, address: str) -> str:
     return shown_mailbox(name, address)
 
 
+@lru_cache(maxsize=1024)
 def shown_mailbox(name: str, address: str) -> str:
     """Return `Name <address>` for people and for those who encode it themselves."""
     name = one_line(name)
@@ -191,7 +194,12 @@ def with_preheader(html: str, preheader: str) -> str:
     """Put the preheader, hidden, where mail programs look for it: first in the body."""
     if not preheader.strip() or not html:
         return html
-    hidden = HIDDEN.format(text=markup.escape(preheader), filler=FILLER)
     body = BODY_TAG.search(html)
     at = body.end() if body else 0
-    return html[:at] + hidden + html[at:]
+    return html[:at] + hidden(preheader) + html[at:]
+
+
+@lru_cache(maxsize=256)
+def hidden(preheader: str) -> str:
+    """Return a preheader as nobody sees it in the open message."""
+    return HIDDEN.format(text=markup.escape(preheader), filler=FILLER)

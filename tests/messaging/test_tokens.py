@@ -1,10 +1,11 @@
 """Signed short paths: what was signed is read, and nothing else."""
 
+import hmac
 import string
 
 import pytest
 
-from messaging.tokens import read, sign
+from messaging.tokens import SEAL_BYTES, Key, read, sign
 
 LETTERS = string.ascii_letters + string.digits + "-_"
 
@@ -18,6 +19,11 @@ class TestToken:
         assert found is not None
         assert (found.account_id, found.numbers) == (7, (123456, 0, 2**62))
         assert found.text == "https://acme.example/ü?a=1"
+
+    def test_is_sealed_by_hmac(self):
+        assert (
+            Key(b"k" * 32).seal(b"body") == hmac.digest(b"k" * 32, b"body", "sha256")[:SEAL_BYTES]
+        )
 
     def test_is_short(self):
         assert len(sign("open", 12, 3_000_000)) <= 24
