@@ -17,6 +17,7 @@ import django
 
 IDLE_SECONDS = 0.01
 BATCH = 500
+# With its MIME as long as one of ours.
 SAME = (
     "<p>Hi Grace, the shoes that you looked at are waiting in Store Customers. We keep them for "
     "you until Sunday, together with the socks.</p>"
@@ -50,7 +51,7 @@ def constant(port: int, number: int) -> None:
     from messaging.providers import Outgoing
     from messaging.providers.smtp import Smtp
 
-    letter = Letter("Still thinking it over?", "Acme", SAME * 9, "Your shoes are waiting.")
+    letter = Letter("Still thinking it over?", "Acme", SAME * 21, "Your shoes are waiting.")
     envelope = Envelope(to="grace@mail.example", message_id="1@acme.example", at=clock())
     message = Outgoing(
         delivery_id=1,
