@@ -16,6 +16,7 @@ from accounts import secrets as vault
 from accounts.lists import delete_list
 from accounts.models import ApiClient, BounceHandling, Folder, IpPool, List, Secret
 from accounts.tenancy import in_account, lookups
+from accounts.tenancy.rows import row_of
 from accounts.wire import (
     Collection,
     Created,
@@ -254,7 +255,10 @@ def found_list(list_id: int) -> List:
 
     :raises NotFoundError: if it has none of that id.
     """
-    return found(List.objects.all(), pk=list_id)
+    row = row_of(List, "id = %(id)s", id=list_id)
+    if row is None:
+        raise NotFoundError
+    return row
 
 
 @lists.get("/List", answer=Collection[ListOut], levels=["List"])

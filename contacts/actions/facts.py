@@ -14,7 +14,7 @@ Acts that start no conversation (`QUIET`) still reach all but the triggers. Noth
 listens: nothing is written. The wake-up is a hint; the pulse finds the rows without it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -188,13 +188,16 @@ def announce(
     properties: Mapping[str, Any] | None = None,
     depth: int = 0,
     roles: Sequence[str] = ROLES,
+    heard: Collection[str] | None = None,
 ) -> int:
     """
     Tell who listens of a fact about a subscription; return how many rows were queued.
 
-    `profile_updated` carries `{"fields": [ids of the changed fields, as text]}`.
+    `profile_updated` carries `{"fields": [ids of the changed fields, as text]}`. Who has several
+    facts to tell asks once for `heard`, the `audience` of the list.
     """
     return _announce(
+        heard=heard,
         kind=kind,
         list_id=subscription.list_id,
         contact_id=subscription.contact_id,
@@ -328,10 +331,15 @@ def _announce(
     roles: Sequence[str],
     external_event_id: int | None = None,
     event_id: int | None = None,
+    heard: Collection[str] | None = None,
     **fact: Any,
 ) -> int:
+    if heard is not None and fact["kind"] not in heard:
+        return 0
     on_list = "TRUE" if list_id is None else "listener.list_id = %(list_id)s"
-    if not sql.fetch_value(HEARD.format(on_list=on_list), list_id=list_id, kind=fact["kind"]):
+    if heard is None and not sql.fetch_value(
+        HEARD.format(on_list=on_list), list_id=list_id, kind=fact["kind"]
+    ):
         return 0
     queued, _ = queue(
         ONE_FACT,

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from accounts.actions import InvalidValueError
+from accounts.tenancy.rows import insert_unless_there, row_of
 from contacts.actions import errors, facts
 from contacts.actions.texts import clean_text
 from contacts.durations import is_zone
@@ -51,7 +52,8 @@ def find_contact(
         ("phone_e164", phone_e164),
     ):
         if value:
-            return Contact.objects.filter(**{field: value}).first()
+            # The indexes leave out who has none.
+            return row_of(Contact, f"{field} = %(value)s AND {field} <> ''", value=value)
     return None
 
 
@@ -76,12 +78,11 @@ def save_contact(
     :raises InvalidValueError: for an unreadable identifier or zone, or none at all.
     """
     given = _given(email, external_id, phone, region, time_zone, birthday, texts)
-    try:
-        # A savepoint: somebody else may create the same person at this moment.
-        with transaction.atomic():
-            return _save(given, now)
-    except IntegrityError:
-        return _save(given, now)
+    while True:
+        saved = _save(given, now)
+        # Somebody else may create the same person at this moment: then it is found.
+        if saved is not None:
+            return saved
 
 
 def change_contact(
@@ -155,7 +156,7 @@ def _details(time_zone: str, birthday: date | None, texts: dict[str, str]) -> di
     return fields
 
 
-def _save(given: dict[str, Any], now: datetime) -> Saved:
+def _save(given: dict[str, Any], now: datetime) -> Saved | None:
     keys = {name: given.get(name, "") for name in ("email_norm", "external_id", "phone_e164")}
     found = find_contact(**keys)
     kept = dict(given)
@@ -166,7 +167,9 @@ def _save(given: dict[str, Any], now: datetime) -> Saved:
             del kept[name]
             warnings = [TWO_CONTACTS]
     if found is None:
-        contact = Contact.objects.create(**kept, created_at=now, updated_at=now)
+        contact = Contact(**kept, created_at=now, updated_at=now)
+        if not insert_unless_there(contact):
+            return None
         return Saved(contact, created=True, changed=True, warnings=tuple(warnings))
     # The address stays as it was first typed.
     kept.pop("email", None)

@@ -5,6 +5,7 @@ from typing import Any
 
 from accounts.actions import InvalidValueError
 from accounts.models import List
+from accounts.tenancy.rows import rows_of
 from contacts.models import ProfileField
 from contacts.values import TEXT_TYPES, Value, clean_value
 
@@ -21,7 +22,13 @@ def clean_profile(*, list: List, values: Mapping[int, Any]) -> dict[ProfileField
     """
     if not values:
         return {}
-    fields = ProfileField.objects.filter(list=list).in_bulk(values.keys())
+    rows = rows_of(
+        ProfileField,
+        "list_id = %(list_id)s AND id = ANY(%(ids)s::bigint[])",
+        list_id=list.pk,
+        ids=[*values],
+    )
+    fields = {row.pk: row for row in rows}
     for field_id in values:
         if field_id not in fields:
             raise InvalidValueError(

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
-
 from accounts.actions import InvalidValueError
 from accounts.models import List
+from accounts.tenancy.rows import insert_unless_there, row_of
 from contacts.actions import errors, facts, happenings
 from contacts.actions.events import find_events, raise_event
 from contacts.actions.people import find_contact, save_contact
@@ -20,6 +19,7 @@ from contacts.models import Contact, ProfileField, Subscription, SubscriptionSta
 SUBSCRIBED = SubscriptionState.SUBSCRIBED.value
 UNSUBSCRIBED = SubscriptionState.UNSUBSCRIBED.value
 ADDRESS_CHANGE = "AddressChange"
+LOCKED = "list_id = %(list_id)s AND contact_id = %(contact_id)s FOR UPDATE"
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,13 @@ def subscribe(
     given = clean_profile(list=list, values=profile or {})
     events = find_events(list=list, event_ids=event_ids)
     warnings: tuple[str, ...] = ()
+    is_new = False
     if contact is None:
         saved = save_contact(email=email, now=now)
-        contact, warnings = saved.contact, saved.warnings
+        contact, warnings, is_new = saved.contact, saved.warnings, saved.created
     if not contact.email_norm:
         raise errors.NoAddressError
-    subscription, created = _take(list, contact, now)
+    subscription, created = _found_or_made(list, contact, now, is_new=is_new)
     before = _Standing(subscription)
     wanted = _wanted(state, subscription, created=created, override=override_unsubscribe)
     if events and wanted == UNSUBSCRIBED:
@@ -83,7 +84,7 @@ def subscribe(
         subscription.external_contact_id = clean_text(
             "externalContactID", external_contact_id, longest=100
         )
-    changed = _store(subscription, before, now)
+    changed = _store(subscription, before, now, created=created)
     roles = facts.QUIET if quiet else facts.ROLES
     _announce(subscription, before, now, depth, roles, created=created)
     for event in events:
@@ -257,26 +258,39 @@ def _existing(list: List, email: str, contact: Contact | None) -> Subscription:
     return subscription
 
 
+def _found_or_made(
+    list: List, contact: Contact, now: datetime, *, is_new: bool
+) -> tuple[Subscription, bool]:
+    """
+    Return the contact's subscription, locked, or one that is still to be stored.
+
+    Whoever is `is_new`, of this very transaction, is on no list.
+    """
+    return (_made(list, contact, now), True) if is_new else _take(list, contact, now)
+
+
+def _made(list: List, contact: Contact, now: datetime) -> Subscription:
+    return Subscription(
+        list=list,
+        contact=contact,
+        state=SubscriptionState.PENDING,
+        profile=_waiting(list, contact, now),
+        email_key=email_key(list.pk, contact.email_norm),
+        created_at=now,
+        updated_at=now,
+    )
+
+
 def _take(list: List, contact: Contact, now: datetime) -> tuple[Subscription, bool]:
     """Return the contact's subscription, locked, and whether it was made just now."""
-    locked = Subscription.objects.select_for_update(of=("self",)).filter(list=list, contact=contact)
-    subscription = locked.first()
-    if subscription is not None:
-        return subscription, False
-    try:
-        with transaction.atomic():
-            made = Subscription.objects.create(
-                list=list,
-                contact=contact,
-                state=SubscriptionState.PENDING,
-                profile=_waiting(list, contact, now),
-                email_key=email_key(list.pk, contact.email_norm),
-                created_at=now,
-                updated_at=now,
-            )
+    while True:
+        subscription = row_of(Subscription, LOCKED, list_id=list.pk, contact_id=contact.pk)
+        if subscription is not None:
+            return subscription, False
+        made = _made(list, contact, now)
+        # Somebody else may put it on the list at this moment.
+        if insert_unless_there(made):
             return made, True
-    except IntegrityError:
-        return locked.get(), False
 
 
 def _waiting(list: List, contact: Contact, now: datetime) -> dict[str, Any]:
@@ -320,8 +334,12 @@ def _move(subscription: Subscription, wanted: str, now: datetime, method: str) -
     subscription.unsubscribed_at, subscription.unsubscribe_method = None, ""
 
 
-def _store(subscription: Subscription, before: _Standing, now: datetime) -> bool:
+def _store(
+    subscription: Subscription, before: _Standing, now: datetime, *, created: bool = False
+) -> bool:
     """Write the subscription if it differs; say whether it did."""
+    if created and subscription.pk is None and insert_unless_there(subscription):
+        return True
     changed = (
         subscription.state != before.state
         or subscription.profile != before.profile
@@ -343,29 +361,25 @@ def _announce(
     created: bool,
 ) -> None:
     """Tell who listens: added, subscribed or resubscribed, then the profile."""
+    heard = facts.audience(list_id=subscription.list_id)
     became_pending = subscription.state == SubscriptionState.PENDING.value != before.state
+    given: dict[str, Any] = {
+        "subscription": subscription,
+        "now": now,
+        "depth": depth,
+        "heard": heard,
+    }
     if created or became_pending:
-        facts.announce(kind=facts.ADDED, subscription=subscription, now=now, depth=depth)
+        facts.announce(kind=facts.ADDED, **given)
     if subscription.state == SUBSCRIBED != before.state:
-        facts.announce(
-            kind=facts.RESUBSCRIBED if before.was_subscribed else facts.SUBSCRIBED,
-            subscription=subscription,
-            now=now,
-            method=subscription.subscribe_method,
-            depth=depth,
-            roles=roles,
-        )
-        _note(happenings.SUBSCRIBED, subscription, now, subscription.subscribe_method)
+        method = subscription.subscribe_method
+        kind = facts.RESUBSCRIBED if before.was_subscribed else facts.SUBSCRIBED
+        facts.announce(kind=kind, method=method, roles=roles, **given)
+        _note(happenings.SUBSCRIBED, subscription, now, method)
     fields = changed_fields(before.profile, subscription.profile)
     if fields:
-        facts.announce(
-            kind=facts.PROFILE_UPDATED,
-            subscription=subscription,
-            now=now,
-            properties={"fields": fields},
-            depth=depth,
-            roles=roles,
-        )
+        properties = {"fields": fields}
+        facts.announce(kind=facts.PROFILE_UPDATED, properties=properties, roles=roles, **given)
 
 
 def _note(kind: str, subscription: Subscription, now: datetime, method: str) -> None:

@@ -13,6 +13,7 @@ from pydantic import Field
 from accounts.actions import InvalidValueError
 from accounts.api import found_list
 from accounts.models import List
+from accounts.tenancy import sql
 from accounts.wire import (
     Created,
     Frame,
@@ -41,6 +42,13 @@ from contacts.models import DataType, ProfileField, Subscription, SubscriptionSt
 contacts = Frame("/email/v1", integration="email", tag="Contact")
 
 CONTACTS = "/List/{list_id}/Contact"
+STANDING = sql.Kept("""
+    SELECT subscription.state
+    FROM contacts_contact AS contact
+    INNER JOIN contacts_subscription AS subscription
+        ON subscription.contact_id = contact.id AND subscription.list_id = %(list_id)s
+    WHERE contact.email_norm = %(email_norm)s AND contact.email_norm <> ''
+""")
 LEVELS = ["Contact"]
 MOST_FIELDS = 30
 # What an act through the API counts as, and what it is if the contact itself began it.
@@ -350,8 +358,10 @@ def change_address(
 
 def standing(shown: List, email: str) -> str | None:
     """Return the state of an address on a list, None for one that never was there."""
-    rows = Subscription.objects.filter(list=shown, contact__email_norm=normalise_email(email))
-    return rows.values_list("state", flat=True).first()
+    state: str | None = sql.fetch_value(
+        STANDING, list_id=shown.pk, email_norm=normalise_email(email)
+    )
+    return state
 
 
 def refuse_to_join(

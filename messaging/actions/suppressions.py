@@ -9,8 +9,6 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Q
-
 from accounts.actions import InvalidValueError, record, record_many
 from accounts.models import ApiClient, List, User
 from accounts.tenancy import sql
@@ -19,6 +17,13 @@ from messaging.models import Suppression, SuppressionReason
 from messaging.models.message import Channel
 
 HASHED = "sha256:"
+IS_SUPPRESSED = sql.Kept("""
+    SELECT EXISTS (
+        SELECT FROM messaging_suppression AS suppression
+        WHERE suppression.channel = %(channel)s AND suppression.address = ANY(%(addresses)s::text[])
+            AND (suppression.list_id IS NULL OR suppression.list_id = %(list_id)s)
+    )
+""")
 By = User | ApiClient | None
 RELEASE = """
     DELETE FROM messaging_suppression AS suppression
@@ -96,11 +101,14 @@ def release(*, suppressions: Sequence[Suppression], now: datetime, by: By = None
 
 def is_suppressed(list: List, email_norm: str) -> bool:
     """Say whether a normalised address is not written to, in the account or on a list."""
-    return Suppression.objects.filter(
-        Q(list=None) | Q(list=list),
-        channel=Channel.EMAIL,
-        address__in=[email_norm, hashed_address(email_norm)],
-    ).exists()
+    return bool(
+        sql.fetch_value(
+            IS_SUPPRESSED,
+            list_id=list.pk,
+            channel=Channel.EMAIL.value,
+            addresses=[email_norm, hashed_address(email_norm)],
+        )
+    )
 
 
 def hashed_address(address: str) -> str:
