@@ -22,6 +22,10 @@ HERE = (
 # a few dozen: it looks up great tables by index and joins small ones by hash.
 THESE = f"(CASE WHEN {HERE} THEN 1 END) = 1"
 
+# The same rows for a statement that writes subscriptions: in the order in which all who write
+# many lock them.
+IN_ORDER = f"(SELECT arrivals.* FROM arrivals WHERE {THESE} ORDER BY arrivals.subscription_id)"
+
 
 # The draw of a visit, 0 to 9,999: known before the enrollment exists, the same whenever it is
 # asked for. Over the aliases `enrolled` and `arrivals`; mod() and no percent sign, which a

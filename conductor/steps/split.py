@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from accounts.actions import InvalidValueError
 from conductor.steps import (
     DRAW,
+    IN_ORDER,
     NEXT,
     THESE,
     Arrivals,
@@ -132,10 +133,9 @@ STORE = f"""
     SET
         profile = subscription.profile || jsonb_build_object(%(field)s::text, arrivals.exit),
         updated_at = %(now)s
-    FROM arrivals
+    FROM {IN_ORDER} AS arrivals
     WHERE
-        {THESE}
-        AND subscription.id = arrivals.subscription_id
+        subscription.id = arrivals.subscription_id
         AND arrivals.exit IS NOT NULL
         AND (subscription.profile ->> %(field)s::text) IS DISTINCT FROM arrivals.exit
     RETURNING subscription.id AS subscription_id

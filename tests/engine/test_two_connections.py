@@ -364,6 +364,29 @@ SOMEBODY_WAITS = """
 """
 
 
+# Among few the planner may read all, in the order of their ids.
+MANY = """
+    WITH people AS (
+        INSERT INTO contacts_contact (
+            email, email_norm, phone_e164, external_id, first_name, last_name, postal_code,
+            time_zone, locale, created_at, updated_at
+        )
+        SELECT 'm' || n || '@mail.example', 'm' || n || '@mail.example', '', '', '', '', '', '', '',
+            %(now)s, %(now)s
+        FROM generate_series(1, 3000) AS n
+        RETURNING id
+    )
+    INSERT INTO contacts_subscription (
+        list_id, contact_id, state, email_key, profile, created_at, updated_at, subscribe_method,
+        unsubscribe_method, external_contact_id
+    )
+    SELECT
+        %(list_id)s, people.id, 'Subscribed', 'M' || lpad(people.id::text, 25, '0'), '{}', %(now)s,
+        %(now)s, '', '', ''
+    FROM people
+"""
+
+
 class TestWriting:
     @pytest.mark.parametrize(
         "step",
@@ -378,6 +401,7 @@ class TestWriting:
     ) -> None:
         with in_account(acme.pk):
             world.live(f"{{key: pause, wait: {{for: P1D}}}}\n{{key: write, {step}}}")
+            sql.execute(MANY, list_id=world.in_list.pk, now=world.now)
             first, second = world.person(), world.person()
             world.happen(second)
         tick(acme, world.now)

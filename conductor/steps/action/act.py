@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 from conductor.clocks import count_fallbacks
 from conductor.steps import (
     FIELD_IS_GONE,
+    IN_ORDER,
     NEXT,
-    THESE,
     Arrivals,
     Names,
     StepProblem,
@@ -22,7 +22,8 @@ from contacts.models import ProfileField
 
 S = TypeVar("S")
 
-# Everybody here gets {value}; NULL clears, and no value is null in a profile.
+# Everybody here gets {value}; NULL clears, and no value is null in a profile. The rows are
+# locked in the order of their ids, as everybody locks them who writes many profiles.
 WRITE_FIELD = f"""
     UPDATE contacts_subscription AS subscription
     SET
@@ -30,12 +31,11 @@ WRITE_FIELD = f"""
             subscription.profile || jsonb_build_object(%(field)s::text, {{value}})
         ),
         updated_at = %(now)s
-    FROM arrivals
+    FROM {IN_ORDER} AS arrivals
     INNER JOIN enrolled ON enrolled.id = arrivals.enrollment_id
     {{joins}}
     WHERE
-        {THESE}
-        AND subscription.id = arrivals.subscription_id
+        subscription.id = arrivals.subscription_id
         AND coalesce(arrivals.held_reason, '') = ''
         AND (subscription.profile -> %(field)s::text) IS DISTINCT FROM {{value}}
     RETURNING subscription.id AS subscription_id

@@ -31,9 +31,10 @@ UNSUBSCRIBE = f"""
         unsubscribed_at = %(now)s,
         unsubscribe_method = 'action',
         updated_at = %(now)s
-    FROM arrivals
-    {{joins}}
-    WHERE {THESE} AND subscription.id = {{id}} AND subscription.state <> 'Unsubscribed'
+    FROM (
+        SELECT {{id}} AS id FROM arrivals {{joins}} WHERE {THESE} ORDER BY {{id}}
+    ) AS leaving
+    WHERE subscription.id = leaving.id AND subscription.state <> 'Unsubscribed'
     RETURNING subscription.id AS subscription_id, subscription.list_id, subscription.contact_id
 """
 # One look-up by both keys for each contact: a list that was filled lately is taken for an empty
