@@ -37,7 +37,7 @@ def serve_later(account, seconds):
     beats = Heartbeat.objects.filter(part__startswith="sender ").values_list("beat_at", flat=True)
     with in_account(account.pk):
         sending = Delivery.objects.filter(state="sending")
-        claims = list(sending.values_list("claimed_at", flat=True))
+        claims = [at for at in sending.values_list("claimed_at", flat=True) if at is not None]
         ends = [end for one in Provider.objects.all() for _, end in one.leases.values()]
     leased = [datetime.fromisoformat(end) - LEASE for end in ends]
     at = max([*beats, *claims, *leased]) + timedelta(seconds=seconds)
