@@ -257,7 +257,7 @@ class TestErase:
     ):
         ids = [SubscriptionFactory().contact_id for _ in range(20)]
 
-        with django_assert_max_num_queries(40):
+        with django_assert_max_num_queries(41):
             erasure = erase(contacts=ids, now=now, source="api")
 
         assert (erasure.contacts, Contact.objects.count()) == (20, 0)
