@@ -1,5 +1,6 @@
 """OptOut, ContactImport and Broadcast of a short code."""
 
+from collections.abc import Container, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -160,7 +161,7 @@ def create_import(request: WireRequest, sender_code_id: Id, body: PhoneImportIn)
             "delimiter": body.file_delimiter,
             "qualifier": body.text_qualifier,
             "has_header": body.has_column_names,
-            "columns": [column(one, code) for one in body.file_mappings],
+            "columns": columns(body.file_mappings, code),
         },
         options={"import_type": UPDATE, "region": code.country},
         now=request.now,
@@ -171,19 +172,27 @@ def create_import(request: WireRequest, sender_code_id: Id, body: PhoneImportIn)
     return created(made.pk)
 
 
-def column(mapping: PhoneMappingIn, code: ShortCode) -> dict[str, Any]:
+def columns(mappings: Sequence[PhoneMappingIn], code: ShortCode) -> list[dict[str, Any]]:
     """
-    Return a mapping in our words.
+    Return mappings in our words.
 
     :raises InvalidParameterError: naming `fileColumnType`, for a type that nobody knows.
     :raises Refused: for a field that the list has not.
     """
+    asked = {mapping.segmentation_field_id for mapping in mappings}
+    fields = ProfileField.objects.filter(list=code.email_list, pk__in=asked)
+    known = set(fields.values_list("pk", flat=True))
+    return [column(mapping, known) for mapping in mappings]
+
+
+def column(mapping: PhoneMappingIn, known: Container[int]) -> dict[str, Any]:
+    """Return a mapping in our words; `known` are the fields of the list."""
     kind = mapping.file_column_type.strip().lower()
     if kind == "phone":
         target = "phone"
     elif kind == "segmentationfield":
         wanted = mapping.segmentation_field_id
-        if not ProfileField.objects.filter(list=code.email_list, pk=wanted).exists():
+        if wanted not in known:
             raise Refused(
                 code="ERROR_INVALID_SEGMENTATION_FIELD_ID",
                 message="An invalid value was supplied for segmentationFieldId.",
