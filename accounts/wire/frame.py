@@ -25,6 +25,7 @@ from accounts.wire.envelopes import (
     Updated,
 )
 from accounts.wire.errors import NotFoundError
+from accounts.wire.limits import Limit
 from accounts.wire.parsing import JSON_TYPES
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -61,6 +62,7 @@ class Demands:
     `names` are the wire's names for the fields that the verb's refusals name. `scheme` is how
     a caller shows who it is: by a bearer token, or by a write key (HTTP basic). `reads` is how
     the body is read (`accounts.wire.bodies`): whole, as rows, or with its long texts in files.
+    `limits` are the account's calls of this route alone.
     """
 
     integration: str | None
@@ -69,6 +71,7 @@ class Demands:
     names: Mapping[str, str]
     scheme: str = BEARER
     reads: str = WHOLE
+    limits: tuple[Limit, ...] = ()
 
 
 class Frame:
@@ -113,6 +116,7 @@ class Frame:
         in_schema: bool = True,
         scheme: str = BEARER,
         reads: str = WHOLE,
+        limits: Sequence[Limit] = (),
     ) -> Callable[[F], F]:
         """
         Declare a route; see the package's docstring.
@@ -130,6 +134,7 @@ class Frame:
                 names=names or {},
                 scheme=scheme,
                 reads=reads,
+                limits=tuple(limits),
             )
             self.router.add_api_operation(
                 path,

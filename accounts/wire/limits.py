@@ -1,6 +1,7 @@
 """Rate limits, counted in PostgreSQL, so that every web process sees the same numbers."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from accounts.tenancy import sql
 from accounts.wire.errors import TooManyRequestsError
@@ -18,6 +19,13 @@ COUNT = """
     RETURNING counted.started_at, counted.count
 """
 FORGET = "DELETE FROM accounts_ratecount WHERE started_at < %(now)s - INTERVAL '1 day'"
+
+
+class Limit(NamedTuple):
+    """How many calls of a route an account may make in a window."""
+
+    calls: int
+    window: timedelta
 
 
 def count_call(key: str, *, limit: int, window: timedelta, now: datetime) -> None:

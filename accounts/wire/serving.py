@@ -34,6 +34,7 @@ from accounts.wire.errors import (
     not_located,
 )
 from accounts.wire.frame import Demands, Frame, WireRequest
+from accounts.wire.limits import count_call
 from accounts.wire.metering import METER
 from accounts.wire.paging import with_query_of_cursor
 from accounts.wire.parsing import WireParser, check_content_type
@@ -194,10 +195,13 @@ def _run(
     account_id, token_id = access.account_and_token(request, scheme=demands.scheme)
     request.names, request.reads = demands.names, demands.reads
     # The body is read outside of the transaction, which a slow sender would hold open; a
-    # long one only from a caller who is let in.
-    if is_long(request):
+    # long one only from a caller who is let in. So are calls counted that have a limit.
+    if is_long(request) or demands.limits:
         with in_account(account_id):
             _admit(request, demands, token_id)
+    for calls, window in demands.limits:
+        key = f"{operation.view_func.__name__} of {account_id} in {window.total_seconds():.0f}"
+        count_call(key, limit=calls, window=window, now=request.now)
     # ninja asks only whether there is one; it is read by the parser.
     request._body = b"kept" if receive(request).size else b""  # noqa: SLF001
     try:

@@ -17,7 +17,7 @@ from accounts.wire import (
     created,
     found,
 )
-from accounts.wire.limits import count_call
+from accounts.wire.limits import Limit
 from contacts.actions.erasure import erase, find_people
 from contacts.identity import normalise_email, normalise_phone
 from contacts.models import Erasure
@@ -26,7 +26,7 @@ erasures = Frame("/conductor/v1", integration="email", tag="Erasure")
 forgets = Frame("/privacy/v1", integration="privacy", tag="Forget")
 
 # The vendor's: 20 in 10 seconds, 60 in a minute.
-LIMITS = ((20, timedelta(seconds=10)), (60, timedelta(minutes=1)))
+LIMITS = (Limit(20, timedelta(seconds=10)), Limit(60, timedelta(minutes=1)))
 PROCESSING, COMPLETE = "PROCESSING", "COMPLETE"
 
 
@@ -101,12 +101,9 @@ def one_erasure(request: WireRequest, erasure_id: Id) -> Resource[ErasureOut]:
     )
 
 
-@forgets.post("/Forget")
+@forgets.post("/Forget", limits=LIMITS)
 def create_forget(request: WireRequest, body: ErasureIn) -> Created:
     """Forget whoever has the address or the number; nobody found is no error."""
-    for limit, window in LIMITS:
-        key = f"forget {request.account.pk} {window.total_seconds():.0f}"
-        count_call(key, limit=limit, window=window, now=request.now)
     return created(forgotten(request, body).pk)
 
 

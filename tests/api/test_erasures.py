@@ -10,6 +10,7 @@ from tests.api.conftest import connect
 from tests.factories import PhoneSubscriptionFactory, SubscriptionFactory
 
 ERASURE = "/conductor/v1/Erasure"
+FORGET = "/privacy/v1/Forget"
 
 
 class TestErasure:
@@ -63,3 +64,23 @@ class TestErasure:
         weak = connect(acme, now, types=[IntegrationType.EMAIL], levels=["Event"])
 
         assert weak.call("POST", ERASURE, {"emailAddress": "a@b.example"}).status_code == 401
+
+
+class TestForget:
+    def test_is_asked_twenty_times_in_ten_seconds(self, wire, globex, now, time_machine):
+        time_machine.move_to(now, tick=False)
+        other = connect(globex, now, types=[IntegrationType.PRIVACY])
+        body = {"emailAddress": "nobody@mail.example"}
+
+        answers = [wire.call("POST", FORGET, body) for _ in range(21)]
+
+        assert [answer.status_code for answer in answers] == [201] * 20 + [429]
+        assert answers[-1].headers["Retry-After"] == "11"
+        assert other.call("POST", FORGET, body).status_code == 201
+
+    def test_counts_nobody_who_is_not_let_in(self, wire, acme, now):
+        weak = connect(acme, now, types=[IntegrationType.EMAIL])
+        for _ in range(21):
+            assert weak.call("POST", FORGET, {}).status_code == 401
+
+        assert wire.call("POST", FORGET, {"emailAddress": "a@b.example"}).status_code == 201
