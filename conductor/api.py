@@ -100,7 +100,10 @@ class ApiMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer."""
         path_info = request.path_info
-        if PREFIXES.match(path_info) and not DOCS.match(path_info):
+        if DOCS.match(path_info):
+            # Found as the routes are: in any case, with or without a slash.
+            request.path_info = path_info.lower().removesuffix("/")
+        elif PREFIXES.match(path_info):
             return front(request)
         response: HttpResponseBase = self.get_response(request)
         return response
@@ -143,6 +146,5 @@ def docs(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("conductor/v1/docs", docs, name="api_docs"),
-    path("conductor/v1/docs/", docs),
     path("conductor/v1/openapi.json", openapi, name="openapi"),
 ]

@@ -28,6 +28,8 @@ LONGEST_NATIONAL = 10
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2199
 
 US_DATE = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})")
+# What is left of 2026-11-20T10:00:00+00:00 where a plus stands for a space.
+LOST_PLUS = re.compile(r"(\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) (\d{2}:?\d{2})")
 US_MOMENT = re.compile(
     r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})[ T,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6})\d*)?)?"
     r"(?:\s*([AaPp])\.?[Mm]\.?)?"
@@ -141,7 +143,7 @@ def _read_iso(text: str) -> datetime | None:
     if "W" in text or len(text) < 8:
         return None
     try:
-        return datetime.fromisoformat(text)
+        return datetime.fromisoformat(LOST_PLUS.sub(r"\1+\2", text))
     except ValueError:
         return None
 

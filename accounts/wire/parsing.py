@@ -58,10 +58,12 @@ def check_content_type(request: HttpRequest, accepts: tuple[str, ...]) -> None:
     """
     Refuse a body that the route does not read; an empty body may be of any type or none.
 
+    Nothing is read of what comes with a GET.
+
     :raises UnsupportedContentTypeError: for another content type, or none.
     """
     kind = (request.content_type or "").lower()
     if kind in accepts or ("application/json" in accepts and kind.endswith("+json")):
         return
-    if bodies.receive(request).size:
+    if request.method != "GET" and bodies.receive(request).size:
         raise UnsupportedContentTypeError

@@ -16,6 +16,7 @@ from accounts.wire.times import wire_time
 CONTENT_TYPE = "application/json; charset=utf-8"
 HEADERS = {"Cache-Control": "no-cache", "Pragma": "no-cache", "Expires": "-1"}
 UTC = ZoneInfo("UTC")
+NO_CONTENT = 204
 
 
 class WireRenderer(BaseRenderer):
@@ -64,8 +65,11 @@ def finished(response: HttpResponse) -> HttpResponse:
     """Add the headers of every answer."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    # CommonMiddleware, which would count the bytes, is not asked.
-    response.headers.setdefault("Content-Length", str(len(response.content)))
+    if response.status_code == NO_CONTENT:
+        response.headers.pop("Content-Type", None)
+    else:
+        # CommonMiddleware, which would count the bytes, is not asked.
+        response.headers.setdefault("Content-Length", str(len(response.content)))
     # Django would log the path of every refusal, and paths hold email addresses.
     response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
     return response

@@ -1,6 +1,7 @@
 """The envelope on every status, the leniencies, access and paging."""
 
 import json
+from datetime import UTC, timedelta
 
 import pytest
 
@@ -8,7 +9,7 @@ from accounts import actions
 from accounts.models import ApiClient, ApiToken, IpPool, List
 from accounts.tenancy import in_account
 from tests.api.conftest import connect
-from tests.factories import ListFactory
+from tests.factories import ListFactory, SubscriptionFactory
 
 BASE = "/email/v1"
 UNAUTHORIZED = (401, "ERROR_UNAUTHORIZED", "Authorization was denied for this request.")
@@ -123,6 +124,21 @@ class TestLeniency:
         kind = "application/vnd.api+json; charset=utf-8"
 
         assert wire.call("POST", "/email/v1/List", data=body, content_type=kind).status_code == 201
+
+    def test_takes_an_offset_whose_plus_was_not_escaped(self, wire, acme, shop):
+        with in_account(acme.pk):
+            row = SubscriptionFactory.create(list=shop)
+        at = row.subscribed_at.astimezone(UTC)
+        asked = f"{at - timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}+00:00"
+        later = f"{at + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}+0000"
+
+        assert len(wire.get(f"{BASE}/List/{shop.pk}/Contact?startDate={asked}")) == 1
+        assert wire.get(f"{BASE}/List/{shop.pk}/Contact?startDate={later}") == []
+
+    def test_passes_over_what_comes_with_a_get(self, wire, shop):
+        for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+            answer = wire.call("GET", f"{BASE}/List/{shop.pk}", data="x=y", content_type=kind)
+            assert answer.status_code == 200
 
     def test_leaves_pages_alone(self, client):
         answer = client.get("/sign-in/login")
@@ -291,6 +307,12 @@ class TestList:
 
 
 class TestDocs:
+    @pytest.mark.parametrize(
+        "path", ["/Conductor/v1/Docs", "/conductor/v1/docs/", "/CONDUCTOR/V1/OpenApi.json/"]
+    )
+    def test_are_found_in_any_case(self, client, path):
+        assert client.get(path).status_code == 200
+
     def test_describe_every_route(self, client, capsys):
         page = client.get("/conductor/v1/docs")
         schema = client.get("/conductor/v1/openapi.json").json()
