@@ -15,6 +15,7 @@ from accounts.wire import (
     Frame,
     Id,
     InvalidParameterError,
+    NotFoundError,
     Page,
     PageQuery,
     Resource,
@@ -117,7 +118,7 @@ def add_suppressions(request: WireRequest, body: SuppressionsIn) -> Resource[Sup
     if not body.addresses:
         raise InvalidParameterError("addresses")
     reason = one_of("reason", body.reason, SuppressionReason.values)
-    in_list = None if body.list_id is None else found_list(body.list_id)
+    in_list = None if body.list_id is None else named_list(body.list_id)
     read: dict[str, list[str]] = {channel: [] for channel in Channel.values}
     problems = []
     for index, written in enumerate(body.addresses):
@@ -136,6 +137,18 @@ def add_suppressions(request: WireRequest, body: SuppressionsIn) -> Resource[Sup
     return Resource[SuppressedOut](
         status=201, data=SuppressedOut(suppressed=added, problems=problems)
     )
+
+
+def named_list(list_id: int) -> List:
+    """
+    Return the list that a body names.
+
+    :raises InvalidParameterError: naming `listId`, if there is none.
+    """
+    try:
+        return found_list(list_id)
+    except NotFoundError as unknown:
+        raise InvalidParameterError("listId") from unknown
 
 
 def _suppress(
