@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from ninja import Body
@@ -18,7 +18,7 @@ from accounts.wire.errors import MalformedBodyError, WireError
 from contacts.actions.errors import BlockedEventError
 from contacts.actions.event_batches import NewEvent, raise_events
 from contacts.actions.events import event_sku
-from contacts.api.events import EVENTS
+from contacts.api.events import EVENTS, FURTHEST
 from contacts.api.loose import Loose
 from contacts.api.reading import read_id
 from contacts.identity import normalise_email, normalise_phone, typed_email
@@ -30,7 +30,6 @@ batches = Frame("/conductor/v1", integration="email", tag="Event")
 MOST = 10_000
 LARGEST_PROPERTIES = 32_768  # bytes of JSON
 LONGEST_KEY = 255
-FURTHEST = timedelta(hours=24)
 STORED, KNOWN_KEY = 201, 200
 
 

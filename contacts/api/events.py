@@ -1,5 +1,6 @@
 """Event: the external events of a list; and, beyond the wire, raising one."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -32,6 +33,8 @@ from contacts.models import Contact, EventGroup, ExternalEvent, Subscription
 
 events = Frame("/email/v1", integration="email", tag="Event")
 raising = Frame("/conductor/v1", integration="email", tag="Event")
+
+FURTHEST = timedelta(hours=24)  # that an event may lie ahead
 
 EVENTS = "/List/{list_id}/Event"
 LEVELS = ["Event", "List"]
@@ -226,6 +229,8 @@ def raise_event(request: WireRequest, list_id: Id, body: RaiseIn) -> Created:
     """
     shown = found_list(list_id)
     occurred_at = read_time("occurredAt", body.occurred_at, request.zone)
+    if occurred_at is not None and occurred_at > request.now + FURTHEST:
+        raise InvalidParameterError("occurredAt")
     event = actions.raise_event(
         external_event=wanted_event(shown, body.event),
         contact=wanted_contact(shown, body, request),

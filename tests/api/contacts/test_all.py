@@ -191,6 +191,14 @@ class TestRaiseEvent:
             assert event.occurred_at == datetime(2026, 11, 1, 17, 0, tzinfo=UTC)
             assert event.properties == {"total": 12.5}
 
+    def test_refuses_what_is_more_than_a_day_ahead(self, wire, url, order_imported):
+        body = {"emailAddress": "grace@mail.example", "event": order_imported.pk}
+        tomorrow = datetime.now(UTC) + timedelta(hours=25)
+
+        refusal = wire.refused("POST", url, {**body, "occurredAt": tomorrow.isoformat()})
+
+        assert refusal[2] == "An invalid value was supplied for occurredAt."
+
     def test_makes_a_contact_without_a_subscription(self, wire, url, acme, order_imported):
         wire.post(url, {"emailAddress": "new@mail.example", "event": order_imported.pk})
 
