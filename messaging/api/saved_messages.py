@@ -81,7 +81,7 @@ class SavedMessageExtended(WireOut):
     create_date: datetime
     last_modified_date: datetime
     enable_passalong: bool = False
-    enable_tracking: bool = False
+    enable_tracking: bool
     external_campaign_id: str = ""
     from_email: str
     from_name: str
@@ -193,6 +193,7 @@ def extended(row: SavedMessage) -> SavedMessageExtended:
         body_text=row.text,
         create_date=row.created_at,
         last_modified_date=row.modified_at,
+        enable_tracking=row.list.track_clicks,
         from_email=row.from_email,
         from_name=row.from_name,
         reply_email=row.reply_to,

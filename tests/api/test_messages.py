@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.models import List
 from accounts.tenancy import in_account
 from contacts.models import Contact, Subscription
 from messaging.models import Delivery, PhoneList, PhoneSubscription
@@ -68,7 +69,15 @@ class TestSavedMessages:
         shown = wire.get(f"{url}/{made['resourceId']}")
         assert shown["bodyHtml"] == self.BODY["bodyHtml"]
         assert (shown["codePage"], shown["campaignId"], shown["toName"]) == (65001, 0, "")
+        assert shown["enableTracking"] is True
         assert None not in shown.values()
+
+    def test_are_tracked_as_their_list_says(self, wire, acme, shop, url):
+        with in_account(acme.pk):
+            List.objects.filter(pk=shop.pk).update(track_clicks=False)
+        made = wire.post(url, self.BODY)["resourceId"]
+
+        assert wire.get(f"{url}/{made}")["enableTracking"] is False
 
     @pytest.mark.parametrize(
         ("change", "name"),
