@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import IntegrationType
 from accounts.tenancy import in_account
@@ -96,9 +98,13 @@ class TestConversation:
         conversation, first, second = drawn
         messages = f"{url}/{conversation.pk}/Message"
 
-        running = wire.page(messages)
+        with CaptureQueriesContext(connections["default"]) as asked:
+            running = wire.page(messages)
         ever = wire.get(messages, includePreviousVersions="True")
 
+        # Of each the subject alone is read, which may stand beside megabytes.
+        assert not any('"messaging_committedmessage"."content",' in one["sql"] for one in asked)
+        assert running["data"][0]["subject"] == "Again"
         assert running["nextPageCursor"] is None
         assert [row["messageId"] for row in running["data"]] == [second.pk]
         assert [(row["messageId"], row["messageStatus"]) for row in ever] == [

@@ -4,6 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import QuerySet
+from django.db.models.fields.json import KeyTextTransform
 from ninja import Query
 
 from accounts.api import found_list
@@ -234,7 +235,10 @@ def conversation_messages(
     row = found(conversations_of(list_id), pk=conversation_id)
     running = committed_of(row, earlier=False)
     campaign_id = campaign_of(row, campaigns_of(list_id))
-    page = page_of(emails(row, earlier=wanted.include_previous_versions), wanted, request)
+    # A message may be megabytes: of each the subject alone is read.
+    rows = emails(row, earlier=wanted.include_previous_versions).defer("content")
+    rows = rows.annotate(subject=KeyTextTransform("subject", "content"))
+    page = page_of(rows, wanted, request)
     return page.answer(
         ConversationMessageOut,
         (
@@ -242,7 +246,7 @@ def conversation_messages(
                 message_id=message.pk,
                 message_status=RUNNING if message.pk in running else OVER,
                 campaign_id=campaign_id,
-                subject=message.content.get("subject", ""),
+                subject=message.subject or "",
             )
             for message in page
         ),
