@@ -6,9 +6,8 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django.db.models import Q
-
 from accounts.actions import InvalidValueError
+from accounts.tenancy import sql
 from contacts.actions.customers import Outcome, Remark
 from contacts.models import RatingSummary, Review
 
@@ -22,6 +21,20 @@ LENGTHS = {
     "reviewer_location": 500,
 }
 MOST_NUMBER = Decimal(9999999999)
+
+
+REMOVE_REVIEWS = """
+    DELETE FROM contacts_review AS review
+    USING unnest(%(providers)s::text[], %(reviews)s::text[]) AS gone (provider, review)
+    WHERE review.provider = gone.provider AND review.provider_review_id = gone.review
+"""
+REMOVE_SUMMARIES = """
+    DELETE FROM contacts_ratingsummary AS summary
+    USING unnest(%(providers)s::text[], %(products)s::text[], %(measures)s::text[])
+        AS gone (provider, product, measure)
+    WHERE summary.provider = gone.provider AND summary.provider_product_id = gone.product
+        AND summary.summary_id = gone.measure
+"""
 
 
 @dataclass(frozen=True)
@@ -89,10 +102,8 @@ def save_reviews(*, reviews: Sequence[NewReview], now: datetime) -> Outcome:
         update_fields=[*updated, *OTHERS],
     )
     if gone:
-        named = Q()
-        for provider, review_id in gone:
-            named |= Q(provider=provider, provider_review_id=review_id)
-        Review.objects.filter(named).delete()
+        providers, numbers = (list(column) for column in zip(*gone, strict=True))
+        sql.execute(REMOVE_REVIEWS, providers=providers, reviews=numbers)
     outcome.updated = len(kept) + len(gone)
     return outcome
 
@@ -163,10 +174,8 @@ def save_summaries(*, summaries: Sequence[NewSummary], now: datetime) -> Outcome
         update_fields=["kind", "display_kind", "rating", "least", "most", "number", "updated_at"],
     )
     if gone:
-        named = Q()
-        for provider, product, summary in gone:
-            named |= Q(provider=provider, provider_product_id=product, summary_id=summary)
-        RatingSummary.objects.filter(named).delete()
+        providers, products, measures = (list(column) for column in zip(*gone, strict=True))
+        sql.execute(REMOVE_SUMMARIES, providers=providers, products=products, measures=measures)
     return Outcome(updated=len(kept) + len(gone))
 
 

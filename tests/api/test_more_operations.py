@@ -1,8 +1,11 @@
 """What is behind the routes of lists, fields, imports, reviews, privacy and the desks' texts."""
 
 import base64
+from typing import Any
 
 import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import List
 from accounts.tenancy import in_account
@@ -179,6 +182,27 @@ class TestReviews:
             summary = RatingSummary.objects.get()
             assert (float(summary.rating), summary.number) == (4.5, 12)
 
+    def test_are_taken_back_by_one_question(self, wire, acme):
+        rows = [{**REVIEW, "providerReviewID": name} for name in ("r1", "r2", "r3")]
+        measures = [
+            {"providerRatingSummaryID": name, "rating": 4.5, "ratingMax": 5} for name in "123"
+        ]
+        body = {"provider": "Stars", "providerProductID": "hat"}
+        wire.post("/data/v1/Review", rows)
+        wire.post("/data/v1/RatingSummary", [{**body, "ratingSummaries": measures}])
+
+        with CaptureQueriesContext(connections["default"]) as asked:
+            wire.post("/data/v1/Review", [{**row, "deleted": True} for row in rows[:2]])
+            gone = [{**measure, "deleted": True} for measure in measures[:2]]
+            wire.post("/data/v1/RatingSummary", [{**body, "ratingSummaries": gone}])
+
+        with in_account(acme.pk):
+            assert Review.objects.get().provider_review_id == "r3"
+            assert RatingSummary.objects.get().summary_id == "3"
+        removals = [one["sql"] for one in asked if one["sql"].strip().startswith("DELETE")]
+        assert len(removals) == 2
+        assert not any(" OR " in removal for removal in removals)
+
     def test_forget_their_writer(self, wire, acme):
         with in_account(acme.pk):
             ContactFactory.create(email="grace@mail.example")
@@ -309,6 +333,35 @@ class TestNumber:
         with in_account(acme.pk):
             assert Subscription.objects.get().profile == {str(field.pk): "Large"}
 
+    def test_names_a_hundred_columns_as_fast_as_two(self, wire, acme, shop, code_url):
+        with in_account(acme.pk):
+            fields = ProfileFieldFactory.create_batch(100, group__list=shop)
+        columns: list[dict[str, Any]] = [{"fileColumnType": "Phone", "fileColumn": 0}]
+        for number, field in enumerate(fields, start=1):
+            kind = {"fileColumnType": "SegmentationField", "segmentationFieldId": field.pk}
+            columns.append({**kind, "fileColumn": number})
+
+        def asked(some):
+            body = {
+                "fileName": "sizes.csv",
+                "fileStream": base64.b64encode(b"12125552368" + b",a" * 100).decode(),
+                "importType": "UpdateSubscribers",
+                "hasColumnNames": False,
+                "textQualifier": "",
+                "fileMappings": some,
+            }
+            with CaptureQueriesContext(connections["default"]) as queries:
+                wire.post(f"{code_url}/ContactImport", body)
+            return len(queries)
+
+        asked(columns[:2])
+        assert asked(columns) == asked(columns[:2])
+        unknown = {**columns[1], "segmentationFieldId": 2**70}
+        assert wire.refused("POST", f"{code_url}/ContactImport", {
+            "fileName": "a.csv", "fileStream": "YQ==", "importType": "UpdateSubscribers",
+            "hasColumnNames": False, "textQualifier": "", "fileMappings": [columns[0], unknown],
+        })[1] == "ERROR_INVALID_SEGMENTATION_FIELD_ID"  # fmt: skip
+
     def test_is_answered_by_a_desk(self, wire, acme, consent, now):
         with in_account(acme.pk):
             InboundText.objects.create(
@@ -348,6 +401,7 @@ class TestNumber:
             headers={"Authorization": f"Bearer {wire.token}"},
         )
         assert (closed.status_code, closed.content) == (204, b"")
+        assert not {"Content-Type", "Content-Length"} & set(closed.headers)
         assert wire.refused("POST", "/twowaysms/send", answer)[0] == 404
 
     def test_that_opted_out_is_not_answered(self, wire, acme, consent):
