@@ -12,10 +12,12 @@ class MessagingConfig(AppConfig):
         """
         Say how files of codes and addresses are taken, people forgotten, orders followed.
 
-        And that a list with short codes or deliveries is kept, a suppressed address kept off it.
+        And that a list with short codes or deliveries is kept, a suppressed address kept off it,
+        a pending one asked to confirm.
         """
         from accounts.lists import KEEPERS
         from contacts.actions.erasure import ERASERS, Eraser
+        from contacts.actions.opt_ins import ASKERS
         from contacts.actions.orders import FOLLOWERS
         from contacts.actions.suppressed import SUPPRESSED
         from contacts.imports.running import TAKERS
@@ -24,6 +26,7 @@ class MessagingConfig(AppConfig):
         from messaging.actions.address_files import take_addresses, take_deactivations
         from messaging.actions.conversions import ascribe
         from messaging.actions.coupon_codes import take_codes
+        from messaging.actions.opt_ins import ask_by_email
         from messaging.actions.suppressions import is_suppressed
         from messaging.uses import keeps_list
 
@@ -33,4 +36,5 @@ class MessagingConfig(AppConfig):
         FOLLOWERS["messaging"] = lambda order_ids, now: ascribe(order_ids=order_ids, now=now)
         KEEPERS["messaging"] = keeps_list
         SUPPRESSED["messaging"] = is_suppressed
+        ASKERS["messaging"] = ask_by_email
         ERASERS["messaging"] = Eraser(clear=erasure.forget)

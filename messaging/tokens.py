@@ -17,7 +17,9 @@ from functools import cache
 from django.conf import settings
 from django.utils.encoding import force_bytes
 
-KINDS = frozenset({"delivery", "open", "click", "unsubscribe", "preferences", "browser", "sms"})
+KINDS = frozenset(
+    {"delivery", "open", "click", "unsubscribe", "preferences", "browser", "confirm", "sms"}
+)
 SEAL_BYTES = 10
 MOST_CHARACTERS = 4000
 MOST_BITS = 63

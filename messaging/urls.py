@@ -40,6 +40,7 @@ urlpatterns = [
     path("m/u/<str:token>", public.leave, name="public_unsubscribe"),
     path("m/p/<str:token>", public.preferences, name="public_preferences"),
     path("m/b/<str:token>", public.in_browser, name="public_message"),
+    path("m/c/<str:token>", public.confirm, name="public_confirm"),
     path(SAVED, saved_messages.saved_messages, name="saved_messages"),
     path(f"{SAVED}new/", saved_messages.new_message, name="new_message"),
     path(f"{SAVED}preview/", saved_messages.preview, name="preview_email"),

@@ -34,6 +34,7 @@ from accounts.wire import (
 )
 from contacts import actions
 from contacts.actions import errors
+from contacts.actions.opt_ins import ask_to_confirm
 from contacts.actions.suppressed import is_suppressed
 from contacts.api.reading import one_of, read_ids, read_time
 from contacts.identity import normalise_email
@@ -276,7 +277,8 @@ def save_contact(
     Create a contact (201) or change it (200).
 
     Subscribing one who left needs `overrideUnsubscribe`, as do events of one; who waits for a
-    double opt-in is subscribed by it alone; a suppressed address is put on no list.
+    double opt-in is subscribed by it alone; a suppressed address is put on no list. With
+    `sendDoubleOptIn` a new contact is Pending and gets an email with a link that confirms.
     `newEmailAddress` changes the address, alone; unsubscribing carries neither events nor
     profile data, and is refused to who has left.
     """
@@ -310,7 +312,11 @@ def save_contact(
         source="api",
         now=request.now,
     )
-    return created(body.email_address) if result.created else updated(body.email_address)
+    if not result.created:
+        return updated(body.email_address)
+    if result.subscription.state == PENDING:
+        ask_to_confirm(subscription=result.subscription, now=request.now)
+    return created(body.email_address)
 
 
 def subscription_state(given: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What recipients do by the links in their messages: leave a list, come back, choose lists."""
+"""What recipients do by the links in their messages: confirm, leave a list, come back, choose lists."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -33,6 +33,12 @@ class Recipient:
         """Say whether they are off the list."""
         gone = SubscriptionState.UNSUBSCRIBED
         return self.subscription is not None and self.subscription.state == gone
+
+    @property
+    def is_pending(self) -> bool:
+        """Say whether they were signed up and have not confirmed it yet."""
+        pending = SubscriptionState.PENDING
+        return self.subscription is not None and self.subscription.state == pending
 
     @property
     def may_return(self) -> bool:
@@ -89,6 +95,18 @@ def come_back(*, recipient: Recipient, now: datetime) -> bool:
         now=now,
     )
     note(recipient, "subscribed", now)
+    return True
+
+
+def confirm(*, recipient: Recipient, now: datetime) -> bool:
+    """Put a recipient who is pending on the list; say whether that changed anything."""
+    if recipient.contact is None or not recipient.is_pending:
+        return False
+    try:
+        subscribe(list=recipient.list, contact=recipient.contact, method=BY_RECIPIENT, now=now)
+    except RefusedError:  # who has left at this very moment
+        return False
+    note(recipient, "confirmed", now)
     return True
 
 

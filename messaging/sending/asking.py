@@ -186,12 +186,16 @@ def apart(policy: Policy, channel: str) -> str:
     Return what is asked of those that no list's consent decides on, as further cases.
 
     Tests and answers are exempt from caps, hours and the list's consent, not from suppression;
-    so are emails that somebody's own act asked for, though not once that person is forgotten.
+    so are emails that somebody's own act asked for, though not once that person is forgotten,
+    and the question of a double opt-in, while it is pending.
     """
     if channel == "email":
         put_down = policy.suppression("email", "delivery.address", in_list="delivery.list_id")
         gone = ("contact.id IS NULL", Reason.CONTACT_DELETED)
+        answered = ("subscription.state = 'Subscribed'", Reason.DUPLICATE)
+        off = ("subscription.state IS DISTINCT FROM 'Pending'", Reason.SUPPRESSED)
         return f"""WHEN delivery.is_test THEN {case(put_down)}
+            WHEN {IS_QUESTION} THEN {case([gone, answered, off, *put_down])}
             WHEN {IS_ASKED_FOR} THEN {case([gone, *put_down])}"""
     put_down = policy.suppression("sms", "delivery.address")
     out = ("phone_subscription.state = 'Unsubscribed'", Reason.SUPPRESSED)

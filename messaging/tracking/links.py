@@ -18,6 +18,7 @@ CLICK = "/t/c/"
 UNSUBSCRIBE = "/m/u/"
 PREFERENCES = "/m/p/"
 BROWSER = "/m/b/"
+CONFIRM = "/m/c/"
 SCHEMES = ("http", "https")
 MOST_URL = 2000
 
@@ -45,11 +46,17 @@ def browser_url(account_id: int, delivery_id: int) -> str:
     return f"{settings.PUBLIC_URL}{BROWSER}{tokens.sign('browser', account_id, delivery_id)}"
 
 
+def confirm_url(account_id: int, delivery_id: int) -> str:
+    """Return where a recipient who is pending joins the list."""
+    return f"{settings.PUBLIC_URL}{CONFIRM}{tokens.sign('confirm', account_id, delivery_id)}"
+
+
 # What a template may call them.
 PAGES = {
     "unsubscribe_url": unsubscribe_url,
     "preferences_url": preferences_url,
     "browser_url": browser_url,
+    "confirm_url": confirm_url,
 }
 
 

@@ -1,5 +1,5 @@
 """
-Pages of recipients: leave a list, choose lists, read a message in the browser.
+Pages of recipients: join a list, leave it, choose lists, read a message in the browser.
 
 No sign-in: the signed path says whose page it is, and only what belongs to that delivery is on
 it. Looking changes nothing, since scanners of mail follow every link; a POST does, and one of a
@@ -110,6 +110,16 @@ def preferences(request: HttpRequest, recipient: Recipient | None) -> HttpRespon
     ]
     context = {**about(recipient), "lists": shown, "is_saved": "saved" in request.GET}
     return show("messaging/public/preferences.html", context)
+
+
+@page_of("confirm", "POST")
+def confirm(request: HttpRequest, recipient: Recipient | None) -> HttpResponse:
+    """Ask whether to join the list that somebody was signed up for; by POST, join it."""
+    if request.method != "POST":
+        return show("messaging/public/confirm.html", about(recipient))
+    if recipient is not None:
+        departures.confirm(recipient=recipient, now=timezone.now())
+    return HttpResponseRedirect(request.path, status=SEE_OTHER)
 
 
 @page_of("browser")
