@@ -7,7 +7,7 @@ from django import forms
 
 from contacts.models import ProfileField
 from messaging.models import PhoneList, SavedMessage, ShortCode, SmsMessage
-from messaging.models.sms import MessageType
+from messaging.models.sms import MessageType, TimeFrame
 
 USUAL_AGE = 18
 CODE = {"class": "code", "spellcheck": "false", "rows": 18}
@@ -181,6 +181,28 @@ class PhoneListForm(forms.Form):
         min_value=13, max_value=99, initial=18, required=False, label="Minimum age"
     )
 
+    message_limit = forms.IntegerField(
+        min_value=0,
+        max_value=1000,
+        initial=0,
+        required=False,
+        label="Most texts to one number",
+        help_text="As many as you promised where people sign up. 0: no limit but the account's.",
+    )
+    message_limit_time_frame = forms.ChoiceField(
+        choices=TimeFrame.choices, initial=TimeFrame.MONTH, required=False, label="In"
+    )
+
+    def clean_message_limit(self) -> int:
+        """Return the limit; none where none is given."""
+        return int(self.cleaned_data["message_limit"] or 0)
+
+    def clean_message_limit_time_frame(self) -> str:
+        """Return the time frame; "" without a limit, a month where none is given."""
+        if not self.cleaned_data.get("message_limit"):
+            return ""
+        return str(self.cleaned_data["message_limit_time_frame"] or TimeFrame.MONTH.value)
+
     def clean_minimum_age(self) -> int:
         """Return the age; the usual one where none is given."""
         return int(self.cleaned_data["minimum_age"] or USUAL_AGE)
@@ -190,7 +212,9 @@ def phone_list_initial(phone_list: PhoneList | None) -> dict[str, Any]:
     """Return what the form shows first."""
     if phone_list is None:
         return {"kind": MessageType.TRANSACTIONAL.value, "is_active": True}
-    return {name: getattr(phone_list, name) for name in PhoneListForm.base_fields}
+    shown = {name: getattr(phone_list, name) for name in PhoneListForm.base_fields}
+    frame = phone_list.message_limit_time_frame or TimeFrame.MONTH.value
+    return {**shown, "message_limit_time_frame": frame}
 
 
 class SubscribePhoneForm(forms.Form):

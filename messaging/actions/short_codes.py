@@ -13,10 +13,11 @@ from contacts.models import ProfileField
 from messaging.actions.ledger import note_changes
 from messaging.actions.messages import checked_name
 from messaging.models import PhoneList, ShortCode
-from messaging.models.sms import MessageType, both_types
+from messaging.models.sms import MessageType, TimeFrame, both_types
 
 # Longer codes are numbers of a country.
 LONGEST_SHORT = 8
+MOST_TEXTS = 1000
 By = User | ApiClient | None
 # While a list is made nobody's STOP is under way: each sees what the other has done.
 NO_STOP_MEANWHILE = """
@@ -131,7 +132,7 @@ def create_phone_list(
     """
     Create a phone list; `settings` are further fields of `PhoneList`.
 
-    :raises InvalidValueError: for a bad or taken name, an unknown kind.
+    :raises InvalidValueError: for a bad or taken name, an unknown kind, a limit of no time frame.
     """
     made = PhoneList(short_code=short_code, created_at=now)
     return write_phone_list(made, name=name, kind=kind, now=now, by=by, **settings)
@@ -158,6 +159,7 @@ def write_phone_list(
     phone_list.kind = kind
     for field, value in settings.items():
         setattr(phone_list, field, value)
+    check_limit(phone_list)
     if is_new:
         sql.fetch_value(NO_STOP_MEANWHILE, short_code_id=phone_list.short_code_id)
     phone_list.save()
@@ -166,6 +168,20 @@ def write_phone_list(
     verb = "created" if is_new else "updated"
     record(verb=verb, noun="phone_list", object_id=phone_list.pk, now=now, by=by)
     return phone_list
+
+
+def check_limit(phone_list: PhoneList) -> None:
+    """
+    Refuse a limit that cannot be kept.
+
+    :raises InvalidValueError: for a negative one, or one of no time frame.
+    """
+    if not 0 <= phone_list.message_limit <= MOST_TEXTS:
+        raise InvalidValueError("message_limit", f"A limit is from 0 (none) to {MOST_TEXTS:,}.")
+    if phone_list.message_limit and phone_list.message_limit_time_frame not in TimeFrame.values:
+        raise InvalidValueError(
+            "message_limit_time_frame", "A limit counts in a Day, a Week or a Month."
+        )
 
 
 def keep_out(phone_list: PhoneList, *, now: datetime) -> None:

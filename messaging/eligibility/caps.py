@@ -130,15 +130,17 @@ def capped(
     before: str,
     conversation: str,
     broadcast: str,
+    limits: str = "",
 ) -> str:
     """
     Return the joins that say until when a contact has had enough; "" without caps.
 
     `ticked` is a relation like `OF_THIS_TICK` or "", `before` a condition like `QUEUED_BEFORE`,
-    `conversation` and `broadcast` what the message is of: all SQL.
+    `conversation` and `broadcast` what the message is of: all SQL. `limits` are the joins of a
+    phone list's own limit (`limited`), or "".
     """
     mine = [(place, cap) for place, cap in enumerate(caps) if cap.counts(channel)]
-    if not mine:
+    if not mine and not limits:
         return ""
     counts, ticks, until = [], [], []
     for place, cap in mine:
@@ -162,11 +164,68 @@ def capped(
             f"CASE WHEN counted.cap_{place}{more} >= {int(cap.most)} AND {applies} "
             f"THEN calendar.{cap.period}_end END"
         )
-    longest = "week" if any(cap.period == "week" for _, cap in mine) else "day"
-    joins = COUNTED.format(counts=", ".join(counts), before=before, since=longest)
-    if ticked:
+    joins = limits
+    if limits:
+        until.append("limited.until")
+    if mine:
+        longest = "week" if any(cap.period == "week" for _, cap in mine) else "day"
+        joins += COUNTED.format(counts=", ".join(counts), before=before, since=longest)
+    if mine and ticked:
         joins += TICKED.format(ticks=", ".join(ticks), ticked=ticked)
     return joins + f"\nCROSS JOIN LATERAL (SELECT greatest({', '.join(until)}) AS until) AS capped"
+
+
+# Until when a number has had enough of its phone list: at most so many texts that are not
+# transactional in a day, a week or a month of the contact's zone. Counted as for caps; of a number
+# that is nobody's nothing is counted.
+LIMITED = """
+LEFT JOIN LATERAL (
+    SELECT allowed.period_end AS until
+    FROM (
+        SELECT
+            own.id,
+            own.most,
+            local_instant(date_trunc(own.period, own.wall), own.zone) AS period_start,
+            local_instant(
+                date_trunc(own.period, own.wall) + ('1 ' || own.period)::interval, own.zone
+            ) AS period_end
+        FROM (
+            SELECT
+                phone_list.id,
+                phone_list.message_limit AS most,
+                lower(phone_list.message_limit_time_frame) AS period,
+                asked.zone,
+                %(now)s::timestamptz AT TIME ZONE asked.zone AS wall
+            FROM messaging_phonelist AS phone_list
+            CROSS JOIN (SELECT zone_or(contact.time_zone, %(account_zone)s) AS zone) AS asked
+            WHERE phone_list.id = phone_subscription.phone_list_id AND phone_list.message_limit > 0
+        ) AS own
+    ) AS allowed
+    WHERE (
+        SELECT count(*)
+        FROM messaging_delivery AS earlier
+        WHERE earlier.contact_id = contact.id
+            AND earlier.phone_list_id = allowed.id
+            AND earlier.address = phone_subscription.phone_e164
+            AND NOT earlier.is_transactional
+            AND NOT earlier.is_test
+            AND (
+                earlier.state IN ('queued', 'sending')
+                OR (
+                    earlier.state IN ('sent', 'unknown')
+                    AND coalesce(earlier.sent_at, greatest(earlier.queued_at, earlier.not_before))
+                        >= allowed.period_start
+                )
+            )
+            AND {before}
+    ) >= allowed.most
+) AS limited ON TRUE
+"""
+
+
+def limited(*, before: str) -> str:
+    """Return the joins of the phone lists' own limits; `before` as for `capped`."""
+    return LIMITED.format(before=before)
 
 
 def campaign_params(caps: Sequence[Cap]) -> dict[str, Any]:

@@ -19,8 +19,8 @@ def load_policy(*, now: datetime) -> Policy:
     row = sql.fetch_one(sql.statement("messaging", "load_policy"))
     if row is None:
         raise LookupError("Eligibility is asked inside an account.")
-    zone, has_rules, *hours, follows_law, holdout, most_a_day, suppressed, erased = row[:-2]
-    caps, some_inactive = row[-2:]
+    zone, has_rules, *hours, follows_law, holdout, most_a_day, suppressed, erased = row[:-3]
+    caps, some_inactive, some_limited = row[-3:]
     email_opens, email_closes, sms_opens, sms_closes = hours
     sent_today = 0
     if most_a_day:
@@ -36,6 +36,7 @@ def load_policy(*, now: datetime) -> Policy:
         suppressed=frozenset(suppressed),
         erased=frozenset(erased),
         some_inactive=some_inactive,
+        some_limited=some_limited,
         most_a_day=most_a_day or 0,
         sent_today=sent_today,
     )

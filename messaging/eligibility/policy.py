@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from messaging.eligibility import refusals
-from messaging.eligibility.caps import Cap, campaign_params, capped
+from messaging.eligibility.caps import Cap, campaign_params, capped, limited
 from messaging.eligibility.hours import QUIET_EMAIL, QUIET_SMS, email_params, sms_params
 from messaging.eligibility.verdict import Case, Verdict, case
 from messaging.law import Hours
@@ -33,13 +33,14 @@ class Policy:
     suppressed: frozenset[str] = frozenset()
     erased: frozenset[str] = frozenset()
     some_inactive: bool = False
+    some_limited: bool = False
     most_a_day: int = 0
     sent_today: int = 0
 
     @property
     def is_serial(self) -> bool:
         """Whether claims of the account must be made one after the other."""
-        return bool(self.caps or self.most_a_day)
+        return bool(self.caps or self.most_a_day or self.some_limited)
 
     @property
     def left_today(self) -> int | None:
@@ -119,6 +120,7 @@ class Policy:
             before=before,
             conversation=conversation,
             broadcast=broadcast,
+            limits=limited(before=before) if self.some_limited else "",
         )
         quiet = QUIET_SMS if self.follows_law or self.sms_hours is not None else ""
         return self._verdict(

@@ -50,8 +50,21 @@ class ShortCode(TenantModel):
         return self.code
 
 
+class TimeFrame(models.TextChoices):
+    """In what time a phone list's limit counts: calendar periods of the contact's zone."""
+
+    DAY = "Day", "a day"
+    WEEK = "Week", "a week"
+    MONTH = "Month", "a month"
+
+
 class PhoneList(TenantModel):
-    """A phone list of a short code, marketing or transactional."""
+    """
+    A phone list of a short code, marketing or transactional.
+
+    `message_limit`: at most so many texts that are not transactional to one number in a
+    `message_limit_time_frame` (of `TimeFrame`); 0 is no limit.
+    """
 
     short_code = TenantForeignKey(ShortCode, on_delete=models.CASCADE, related_name="phone_lists")
     name = models.CharField(max_length=120)

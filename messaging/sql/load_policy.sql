@@ -2,7 +2,8 @@
 --
 -- Returns one row: zone, whether there are rules, hours of emails and texts, follows_law,
 --         holdout_percent, most_a_day, channels with suppressed addresses, channels with erased
---         ones, caps (json: [channel, period, most, campaign], ...), whether a phone list is inactive
+--         ones, caps (json: [channel, period, most, campaign], ...), whether a phone list is inactive,
+--         whether one has a limit of its own
 -- Index   messaging_suppression (account_id, channel, ...): one probe a channel
 SELECT
     account.time_zone,
@@ -40,6 +41,11 @@ SELECT
         SELECT phone_list.id
         FROM messaging_phonelist AS phone_list
         WHERE NOT phone_list.is_active
+    ),
+    EXISTS(
+        SELECT phone_list.id
+        FROM messaging_phonelist AS phone_list
+        WHERE phone_list.message_limit > 0
     )
 FROM accounts_account AS account
 LEFT JOIN messaging_sendingrules AS rules ON TRUE;
