@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.oracle.people import Fact, Person
-from tests.oracle.rules import heard, leaves
+from tests.oracle.rules import heard, heard_of_message, leaves
 
 KINDS = {
     "trigger", "filter", "if", "split", "go_to", "wait", "wait_for", "message",
@@ -134,7 +134,7 @@ def waited_for(config: dict[str, Any], segments: Any) -> set[tuple[str, str]]:
     if "order" in config:
         return {("order", "")}
     if "message" in config or "sms" in config:
-        return {("receipt", ""), ("delivery", "")}
+        return heard_of_message(config.get("message") or config["sms"])
     rule = config.get("filter")
     if any(
         "segment" in leaf and segments[leaf["segment"]].rule is not None for leaf in leaves(rule)

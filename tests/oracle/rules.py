@@ -115,19 +115,25 @@ HEARD = {
         ("added", ""), ("subscribed", ""), ("resubscribed", ""), ("unsubscribed", ""),
     ],
     "purchase": [("order", "")],
-    "message": [("receipt", ""), ("delivery", "")],
-    "sms": [("receipt", ""), ("delivery", "")],
     "entry": [],
 }  # fmt: skip
+ASKED_APART = {"event", "segment", "message", "sms"}
+
+
+def heard_of_message(config: dict[str, Any]) -> set[tuple[str, str]]:
+    """Return the fact that says what became of a message: that it went, or what came back."""
+    return {("delivery" if config["did"] in {"sent", "failed"} else "receipt", "")}
 
 
 def heard(rule: Any, segments: Any) -> set[tuple[str, str]]:
     """Return the facts (kind, name) that a rule is asked again for."""
     found: set[tuple[str, str]] = set()
     for leaf in leaves(rule):
-        kind = next(key for key in leaf if key in {*HEARD, "event", "segment"})
+        kind = next(key for key in leaf if key in {*HEARD, *ASKED_APART})
         if kind == "event":
             found.add(("external_event", leaf["event"]["name"]))
+        elif kind in {"message", "sms"}:
+            found |= heard_of_message(leaf[kind])
         elif kind == "segment":
             segment = segments[leaf["segment"]]
             if segment.rule is None:

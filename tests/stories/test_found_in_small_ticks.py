@@ -120,3 +120,34 @@ class TestSmallTick:
                 limit=1,
             ),
         )
+
+    def test_hears_of_an_answer_and_not_that_the_text_went(self, ground: Ground) -> None:
+        # The oracle kept what was sent for those who wait for an answer.
+        asking = conversation("""
+            {key: start, trigger: {external_event: Cart}}
+            {key: text, mobile_message: {short_code: '54321', phone_list: Transactional, text: Hi}}
+            {key: answer, wait_for: {sms: {did: replied}, where: {name: text, is: stop}, timeout: P3D}}
+            {key: note, action: {set_field: {field: Profile.Note, value: stopped}}}
+            {key: end, terminate: {}}
+        """)
+
+        play(
+            ground,
+            Story(
+                people={"ann": {"phone": "+12125550101"}, "bob": {"phone": "+12125550102"}},
+                conversations=[asking],
+                acts=[
+                    ("consent", "+12125550101", "Subscribed"),
+                    ("consent", "+12125550102", "Subscribed"),
+                    ("event", "ann", "Cart"),
+                    ("event", "bob", "Cart"),
+                    ("clock", "PT0S"),
+                    ("send",),
+                    ("clock", "PT1H"),
+                    ("reply", "ann", "Where is it?"),
+                    ("reply", "bob", "stop"),
+                    ("clock", "P1D"),
+                ],
+                limit=1,
+            ),
+        )
