@@ -9,7 +9,7 @@ from messaging.actions.suppressions import suppress
 from messaging.models import Delivery
 from messaging.sending.claim import GIVEN_UP_AFTER, settle_and_release
 from tests.engine.world import World
-from tests.factories import PhoneSubscriptionFactory
+from tests.factories import PhoneSubscriptionFactory, QueuedTextFactory
 
 MESSAGE = "{key: hello, message: {saved_message: We miss you%s}}"
 TEXT = "{key: text, mobile_message: {short_code: '54321', phone_list: Transactional, text: Hi%s}}"
@@ -103,6 +103,27 @@ class TestCaps:
 
         assert [state for _, state, _ in world.deliveries()] == ["queued", "deferred"]
         assert Delivery.objects.get(state="deferred").not_before == world.now.replace(hour=15)
+
+    def test_of_a_phone_list_bind_its_texts(self, world: World) -> None:
+        set_rules(now=world.now, follows_law=False)
+        phones = world.phone_list
+        phones.kind, phones.message_limit, phones.message_limit_time_frame = "Marketing", 1, "Day"
+        phones.save()
+        world.live(TEXT % ", phone_field: Profile.Mobile")
+        grace = world.person(profile={"Mobile": NUMBER})
+        PhoneSubscriptionFactory.create(phone_list=phones, phone_e164=NUMBER, contact=grace.contact)
+        QueuedTextFactory.create(
+            phone_list=phones,
+            contact=grace.contact,
+            address=NUMBER,
+            state="sent",
+            sent_at=world.now,
+        )
+
+        world.happen(grace)
+        world.tick()
+
+        assert (NUMBER, "skipped", "frequency-cap") in world.deliveries()
 
     def test_of_a_campaign_count_its_conversations_alone(self, world: World) -> None:
         add_cap(channel="email", period="day", most=1, campaign="Winback", now=world.now)
