@@ -21,6 +21,12 @@ CALL = {
     "context": {"traits": {"email": "grace@mail.example"}},
 }
 
+WHERE = [
+    ("Contacts", "Profile Fields"),
+    ("Integrations", "Integrations Management"),
+    ("Help & Support", "API ID Information"),
+]
+
 
 def test_an_audience_of_segment_s_becomes_a_check_box(
     live: LiveServer, page: Page, acme: Account, ada: User, sign_in: SignIn
@@ -30,6 +36,10 @@ def test_an_audience_of_segment_s_becomes_a_check_box(
         SubscriptionFactory.create(list=customers, contact__email="grace@mail.example")
     sign_in(ada)
     page.goto(f"{live.url}/a/acme-shoes/")
+
+    under = page.get_by_role("navigation", name="Conductor").inner_text().splitlines()
+    for heading, label in WHERE:
+        assert under.index(heading) < under.index(label)
 
     # The field that the audience is written into.
     page.get_by_role("link", name="Profile Fields").click()
