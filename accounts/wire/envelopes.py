@@ -1,12 +1,16 @@
 """The shapes of answers and bodies: key for key, null for null, as the contract has them."""
 
-from typing import Any, Generic, TypeVar
+import re
+from functools import cache
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 T = TypeVar("T")
+# NUL, and halves of surrogate pairs.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class WireIn(BaseModel):
@@ -27,23 +31,38 @@ class WireIn(BaseModel):
         """Rename the keys to the declared ones; of two that differ in case the last wins."""
         if not isinstance(data, dict):
             return data
-        names = {(field.alias or name).lower(): name for name, field in cls.model_fields.items()}
+        keys = _keys_of(cls)
         matched: dict[str, Any] = {}
         for key, value in data.items():
-            name = names.get(str(key).lower())
-            if name is None or (value is None and not cls.model_fields[name].is_required()):
+            known = keys.get(str(key).lower())
+            if known is None or (value is None and not known.is_required):
                 continue
-            matched[cls.model_fields[name].alias or name] = value
+            matched[known.alias] = value
         return matched
 
     @model_validator(mode="after")
     def refuse_unstorable_text(self) -> "WireIn":
         """Name the field whose text no database keeps."""
-        for name in type(self).model_fields:
-            value = getattr(self, name)
+        for name, value in self.__dict__.items():
             if isinstance(value, str | list) and not _is_storable(value):
                 raise PydanticCustomError("unstorable", "unstorable text", {"parameter": name})
         return self
+
+
+class _Key(NamedTuple):
+    """A declared key."""
+
+    alias: str
+    is_required: bool
+
+
+@cache
+def _keys_of(kind: type[WireIn]) -> dict[str, _Key]:
+    """Return the declared keys by their small letters."""
+    return {
+        (field.alias or name).lower(): _Key(field.alias or name, field.is_required())
+        for name, field in kind.model_fields.items()
+    }
 
 
 def _is_storable(value: str | list[Any]) -> bool:
@@ -54,7 +73,7 @@ def _is_storable(value: str | list[Any]) -> bool:
 
 def storable(text: str) -> bool:
     """Tell whether PostgreSQL can keep a text."""
-    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+    return UNSTORABLE.search(text) is None
 
 
 class WireOut(BaseModel):

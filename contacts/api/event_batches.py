@@ -31,6 +31,7 @@ MOST = 10_000
 LARGEST_PROPERTIES = 32_768  # bytes of JSON
 LONGEST_KEY = 255
 STORED, KNOWN_KEY = 201, 200
+WRITE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 class UnknownContactError(WireError):
@@ -150,13 +151,13 @@ def read_event(index: int, row: Any, catalog: Catalog, request: WireRequest) -> 
     if not isinstance(row, dict):
         raise MalformedBodyError("An event is a JSON object.")
     item = Loose(row, "event")
-    properties = read_properties(item)
+    properties, written = read_properties(item)
     event = NewEvent(
         place=index,
         external_event_id=catalog.find(item.raw("event")).pk,
         occurred_at=read_occurred_at(item, request),
         key=read_key(item),
-        properties=json.dumps(properties, ensure_ascii=False),
+        properties=written,
         sku=event_sku(properties),
         creates_contact=bool(item.flag("createContact")),
     )
@@ -199,17 +200,17 @@ def read_key(item: Loose) -> str:
     return key
 
 
-def read_properties(item: Loose) -> dict[str, Any]:
-    """Return the properties, as far as PostgreSQL can hold them."""
+def read_properties(item: Loose) -> tuple[dict[str, Any], str]:
+    """Return the properties, as far as PostgreSQL can hold them, and as they are written."""
     properties = item.raw("properties")
     if properties is None or properties == []:  # what PHP writes for an empty object
-        return {}
+        return {}, "{}"
     if not isinstance(properties, dict):
         raise InvalidParameterError("properties")
     try:
-        text = json.dumps(properties, ensure_ascii=False, allow_nan=False)
+        text = WRITE(properties)
     except (ValueError, RecursionError) as unusable:
         raise InvalidParameterError("properties") from unusable
     if not storable(text) or "\\u0000" in text or len(text.encode()) > LARGEST_PROPERTIES:
         raise InvalidParameterError("properties")
-    return properties
+    return properties, text
