@@ -274,7 +274,7 @@ def _made(list: List, contact: Contact, now: datetime) -> Subscription:
         list=list,
         contact=contact,
         state=SubscriptionState.PENDING,
-        profile=_waiting(list, contact, now),
+        profile=_waiting(list, contact),
         email_key=email_key(list.pk, contact.email_norm),
         created_at=now,
         updated_at=now,
@@ -290,21 +290,26 @@ def _take(list: List, contact: Contact, now: datetime) -> tuple[Subscription, bo
         made = _made(list, contact, now)
         # Somebody else may put it on the list at this moment.
         if insert_unless_there(made):
+            _wait_no_more(contact, made.profile, now)
             return made, True
 
 
-def _waiting(list: List, contact: Contact, now: datetime) -> dict[str, Any]:
-    """Take the values that waited with a contact until it came onto the list."""
+def _waiting(list: List, contact: Contact) -> dict[str, Any]:
+    """Return the values that wait with a contact until it comes onto the list."""
     if not contact.profile:
         return {}
     fields = ProfileField.objects.filter(list=list, pk__in=contact.profile)
     keys = {str(pk) for pk in fields.values_list("pk", flat=True)}
-    taken = {key: value for key, value in contact.profile.items() if key in keys}
-    if taken:
-        contact.profile = {k: value for k, value in contact.profile.items() if k not in keys}
-        contact.updated_at = now
-        contact.save(update_fields=["profile", "updated_at"])
-    return taken
+    return {key: value for key, value in contact.profile.items() if key in keys}
+
+
+def _wait_no_more(contact: Contact, taken: Mapping[str, Any], now: datetime) -> None:
+    """Take away from a contact what has come onto the list with it."""
+    if not taken:
+        return
+    contact.profile = {key: kept for key, kept in contact.profile.items() if key not in taken}
+    contact.updated_at = now
+    contact.save(update_fields=["profile", "updated_at"])
 
 
 def _wanted(state: str | None, subscription: Subscription, *, created: bool, override: bool) -> str:

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import islice
 
-from django.db.models import Q
 from ninja import Query
 
 from accounts.actions import InvalidValueError
@@ -91,10 +90,10 @@ def read_lines(imported: Import, *, after: int, count: int) -> tuple[list[tuple[
 def results(imported: Import, lines: list[tuple[int, str]]) -> Iterable[ImportContactOut]:
     """Say what became of each address: a query for what was not taken, one for people, one for the rest."""
     rejects = {
-        line: (code, is_kept)
-        for line, code, is_kept in ImportReject.objects.filter(
+        line: (code, raw != "")
+        for line, code, raw in ImportReject.objects.filter(
             imported=imported, severity="reject", line__in=[line for line, _ in lines]
-        ).values_list("line", "code", ~Q(raw=""))
+        ).values_list("line", "code", "raw")
     }
     norms = {address: norm(address) for _, address in lines}
     known = set(

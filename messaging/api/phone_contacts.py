@@ -6,7 +6,7 @@ profile values are those of its contact on the email list that the short code is
 with; of a contact that is not on that list they wait with the contact.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -198,16 +198,16 @@ def found_number(code: ShortCode, phone_number: str) -> "QuerySet[PhoneSubscript
 
 
 def profiles_of(
-    code: ShortCode, rows: Collection[PhoneSubscription]
+    code: ShortCode, rows: Iterable[PhoneSubscription]
 ) -> dict[int | None, list[SmsFieldValue]]:
     """Return the profile values of the contacts behind some rows, by contact id."""
     fields = {str(field.pk): field for field in ProfileField.objects.filter(list=code.email_list)}
-    subscriptions = Subscription.objects.filter(
-        list=code.email_list, contact_id__in=[row.contact_id for row in rows if row.contact_id]
-    )
     profiles: dict[int | None, dict[str, Any]] = {
         row.contact_id: dict(row.contact.profile) for row in rows if row.contact is not None
     }
+    subscriptions = Subscription.objects.filter(
+        list=code.email_list, contact_id__in=[one for one in profiles if one is not None]
+    )
     for subscription in subscriptions:
         profiles[subscription.contact_id].update(subscription.profile)
     return {
