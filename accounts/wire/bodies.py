@@ -10,6 +10,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from io import BytesIO
+from types import GenericAlias
 from typing import Any, BinaryIO, Generic, TypeVar
 
 from django.conf import settings
@@ -213,10 +214,11 @@ class Rows(Generic[T]):
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Take what the parser made, with the kind of row that the route names."""
         (kind,) = getattr(source, "__args__", (Any,))
-        adapter = None if kind is Any else TypeAdapter(list[kind])
+        rows: Any = GenericAlias(list, (kind,))
+        adapter = None if kind is Any else TypeAdapter(rows)
         return core_schema.no_info_plain_validator_function(
             lambda given: cls(given._raw, adapter),  # noqa: SLF001 (its own)
-            json_schema_input_schema=handler(list[kind]),
+            json_schema_input_schema=handler(rows),
         )
 
 

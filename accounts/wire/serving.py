@@ -353,7 +353,7 @@ def on_database_error(request: HttpRequest, problem: DatabaseError) -> HttpRespo
 
     :raises AgainError: while there are tries left.
     """
-    if _is_at_once(problem) and getattr(request, "tries_left", 0):
+    if _is_at_once(problem) and getattr(request, "tries_left", 0) > 0:
         raise AgainError from problem
     return on_crash(request, problem)
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import QuerySet
 from django.db.models.fields.json import KeyTextTransform
@@ -237,8 +238,8 @@ def conversation_messages(
     campaign_id = campaign_of(row, campaigns_of(list_id))
     # A message may be megabytes: of each the subject alone is read.
     rows = emails(row, earlier=wanted.include_previous_versions).defer("content")
-    rows = rows.annotate(subject=KeyTextTransform("subject", "content"))
-    page = page_of(rows, wanted, request)
+    with_subject: QuerySet[Any] = rows.annotate(subject=KeyTextTransform("subject", "content"))
+    page = page_of(with_subject, wanted, request)
     return page.answer(
         ConversationMessageOut,
         (
