@@ -216,6 +216,8 @@ def _write(plan: Plan, batch: _Stage, turns: int, now: datetime, tally: Tally) -
         for turn in range(1, turns + 1):
             batch.changed_people |= crowd.update_known(columns=batch.columns, turn=turn, now=now)
             changed |= _update(plan, turn, now)
+            if plan.import_type == UPDATE and plan.options.get("short_code_id"):
+                _update_unlisted(turn, now, tally)
         changed |= batch.changed_people
         _count(plan, tally, created)
     if created and changed:
@@ -266,6 +268,15 @@ def _update(plan: Plan, turn: int, now: datetime) -> set[int]:
         limits=json.dumps(limits),
     )
     return {line for (line,) in rows}
+
+
+def _update_unlisted(turn: int, now: datetime, tally: Tally) -> None:
+    """Keep the values of those who are not on the list; of strangers, they would count as skipped."""
+    rows = sql.fetch_all(statements.UPDATE_UNLISTED, turn=turn, now=now)
+    taken = sum(row_count for (row_count,) in rows)
+    tally.skipped -= taken
+    tally.updated += len(rows)
+    tally.unchanged += taken - len(rows)
 
 
 def _count(plan: Plan, tally: Tally, created: int) -> None:

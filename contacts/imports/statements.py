@@ -78,6 +78,16 @@ WHERE subscription.id = found.subscription_id AND found.turn = %(turn)s
         IS DISTINCT FROM ({profile}, {external_contact_id})
 RETURNING found.line
 """
+# Of a known contact that is not on the list: its values wait with it (contacts.actions.unlisted).
+UPDATE_UNLISTED = """
+UPDATE contacts_contact AS contact
+SET profile = contact.profile || stage.profile, updated_at = %(now)s
+FROM contacts_found AS found
+JOIN contacts_stage AS stage ON stage.line = found.line
+WHERE contact.id = found.contact_id AND found.subscription_id IS NULL
+    AND found.turn = %(turn)s AND contact.profile || stage.profile <> contact.profile
+RETURNING stage.row_count
+"""
 EXTERNAL_CONTACT_ID = (
     "coalesce(nullif(stage.external_contact_id, ''), subscription.external_contact_id)"
 )

@@ -147,7 +147,8 @@ def create_import(request: WireRequest, sender_code_id: Id, body: PhoneImportIn)
     """
     Take a file of numbers and start to update the profiles of whose they are.
 
-    It changes contacts that are on the email list of the short code, and nobody's consent.
+    It changes people who are known, and nobody's consent; the values of those who are not on
+    the email list of the short code wait with them.
     """
     code = found_code(sender_code_id)
     if body.import_type.strip().lower() != UPDATE.lower():

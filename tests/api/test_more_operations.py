@@ -309,9 +309,10 @@ class TestNumber:
     def test_gets_values_by_file(self, wire, acme, shop, code_url, consent):
         with in_account(acme.pk):
             field = ProfileFieldFactory.create(group__list=shop)
+            ada = ContactFactory.create(phone_e164="+12125552369")  # on no list
         body = {
             "fileName": "sizes.csv",
-            "fileStream": base64.b64encode(b"12125552368,Large\n").decode(),
+            "fileStream": base64.b64encode(b"12125552368,Large\n12125552369,Small\n").decode(),
             "importType": "UpdateSubscribers",
             "hasColumnNames": False,
             "textQualifier": "",
@@ -332,6 +333,10 @@ class TestNumber:
         assert (shown["status"], shown["fileName"]) == ("ProcessingCompleted", "sizes.csv")
         with in_account(acme.pk):
             assert Subscription.objects.get().profile == {str(field.pk): "Large"}
+            ada.refresh_from_db()
+            assert ada.profile == {str(field.pk): "Small"}
+            counted = Import.objects.get().counts
+            assert (counted["updated"], counted["skipped"]) == (2, 0)
 
     def test_names_a_hundred_columns_as_fast_as_two(self, wire, acme, shop, code_url):
         with in_account(acme.pk):
