@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Protocol
 
 from accounts.tenancy import in_account, sql
@@ -41,6 +42,8 @@ from messaging.sending.pace import PACE
 BATCH_SECONDS = 5.0
 # So many are filled in at a time: a batch of large messages is never in memory as a whole.
 FILLED_IN = 100
+# And so many at first: no connection waits for more of them than it needs to begin.
+FIRST_FILLED_IN = 20
 RETRY_AFTER = timedelta(minutes=1)
 MOST_WAITING = 1_000  # no batch is larger
 
@@ -194,9 +197,8 @@ class FilledIn:
 
     def __iter__(self) -> Iterator[Outgoing]:
         """Yield each message; the next ones are filled in while these are on their way."""
-        some = [
-            self.rows[first : first + FILLED_IN] for first in range(0, len(self.rows), FILLED_IN)
-        ]
+        places = [0, *range(FIRST_FILLED_IN, len(self.rows), FILLED_IN), len(self.rows)]
+        some = [self.rows[first:after] for first, after in pairwise(places) if after > first]
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="filling in") as ahead:
             coming = [ahead.submit(self.fill, rows) for rows in some[:1]]
             for number in range(1, len(some) + 1):
