@@ -97,6 +97,7 @@ class WireAPI(NinjaAPI):
             (HttpError, on_unreadable),
             (InvalidValueError, on_invalid_value),
             (DatabaseError, on_database_error),
+            (RecursionError, on_too_deep),
             (Exception, on_crash),
         ]
         for kind, handler in handlers:
@@ -360,6 +361,16 @@ def on_database_error(request: HttpRequest, problem: DatabaseError) -> HttpRespo
 
 def _is_at_once(problem: DatabaseError) -> bool:
     return getattr(problem.__cause__, "sqlstate", "") in AT_ONCE
+
+
+def on_too_deep(request: HttpRequest, too_deep: RecursionError) -> HttpResponse:
+    """
+    Answer a body that was just shallow enough to be read, and is too deep to be written.
+
+    Logged as a crash is: it may be one.
+    """
+    on_crash(request, too_deep)
+    return on_wire_error(request, MalformedBodyError())
 
 
 def on_crash(request: HttpRequest, crash: Exception) -> HttpResponse:

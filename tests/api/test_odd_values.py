@@ -237,3 +237,16 @@ class TestExponent:
         assert wire.call("POST", "/data/v1/Review", reviews).status_code == 201
         with in_account(acme.pk):
             assert [kept.provider_review_id for kept in Review.objects.all()] == ["2"]
+
+
+class TestDepth:
+    def test_that_can_be_read_and_not_written_is_refused(self, wire, acme, shop, event):
+        """How deep that is depends on who calls: about what Python's stack holds."""
+        body = f'{{"emailAddress": "g@mail.example", "event": {event.pk}, "properties": {{"a": DEEP}}}}'
+        statuses = set()
+        for depth in (100, *range(860, 990, 4)):
+            data = body.replace("DEEP", "[" * depth + "]" * depth).encode()
+            path = f"/conductor/v1/List/{shop.pk}/Event/Raise"
+            statuses.add(wire.call("POST", path, data=data).status_code)
+
+        assert statuses == {201, 400}
