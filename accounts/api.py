@@ -396,7 +396,7 @@ class SecretIn(WireIn):
     value: str
 
 
-class SecretOut(WireOut):
+class KeptSecretOut(WireOut):
     """A secret without its value; `hint` is the end of a long one."""
 
     secret_id: int
@@ -406,12 +406,12 @@ class SecretOut(WireOut):
     last_modified_date: datetime
 
 
-@secrets.get("/Secret", answer=Collection[SecretOut], levels=["Message"])
-def all_secrets(request: WireRequest) -> Collection[SecretOut]:
+@secrets.get("/Secret", answer=Collection[KeptSecretOut], levels=["Message"])
+def all_secrets(request: WireRequest) -> Collection[KeptSecretOut]:
     """Return the names of the account's secrets."""
-    return Collection[SecretOut](
+    return Collection[KeptSecretOut](
         data=[
-            SecretOut(
+            KeptSecretOut(
                 secret_id=kept.pk,
                 name=kept.name,
                 hint=kept.hint,

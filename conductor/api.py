@@ -24,6 +24,7 @@ from accounts.wire import Frame
 from accounts.wire.errors import WireError
 from accounts.wire.serving import WireAPI, on_crash, on_wire_error, serve
 from conductor.conversations import api as conversations_api
+from conductor.describing import describe
 from conductor.webhooks import api as webhooks_api
 from contacts import api as contacts_api
 from messaging import api as messaging_api
@@ -121,6 +122,7 @@ def openapi_schema() -> dict[str, Any]:
         "Token": {"type": "http", "scheme": "bearer"},
         "WriteKey": {"type": "http", "scheme": "basic"},
     }
+    describe(schema)
     return schema
 
 

@@ -147,6 +147,7 @@ class Frame:
                     "security": [{"WriteKey" if scheme == BASIC else "Token": []}],
                     "x-integration-type": integration or self.integration,
                     "x-access-levels": list(levels),
+                    "x-reads": reads,
                     **(openapi_extra or {}),
                 },
             )

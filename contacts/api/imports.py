@@ -54,7 +54,7 @@ COLUMN_TYPES = {word.replace("_", ""): word for word in TARGETS[CONTACTS]} | {
 }
 
 
-class MappingIn(WireIn):
+class ColumnIn(WireIn):
     """What a column of the file is; columns count from 0."""
 
     segmentation_field_id: int = 0
@@ -67,7 +67,7 @@ class ImportIn(WireIn):
     """A file of contacts."""
 
     file_delimiter: str = ","
-    file_mappings: list[MappingIn]
+    file_mappings: list[ColumnIn]
     file_name: str
     file_stream: LongText
     has_column_names: bool = False
@@ -234,7 +234,7 @@ def delimiter(text: str) -> str:
     return character
 
 
-def column(mapping: MappingIn) -> dict[str, Any]:
+def column(mapping: ColumnIn) -> dict[str, Any]:
     """
     Return a mapping in our words.
 

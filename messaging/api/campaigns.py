@@ -91,7 +91,7 @@ class ContentOut(WireOut):
     last_modified_date: datetime
 
 
-class FolderIn(WireIn):
+class ContentFolderIn(WireIn):
     """A folder to be: of the account or of a list, within another or not."""
 
     folder_name: str
@@ -99,7 +99,7 @@ class FolderIn(WireIn):
     parent_folder_id: int = 0
 
 
-class FolderOut(WireOut):
+class ContentFolderOut(WireOut):
     """A folder of the content library; the whole account's has no list."""
 
     content_folder_id: int
@@ -280,12 +280,12 @@ def change_content(
     return Resource[ContentOut](data=content_out(saved))
 
 
-@library.get("/email/v1/ContentFolder", answer=Collection[FolderOut], levels=["Message"])
-def all_folders(request: WireRequest) -> Collection[FolderOut]:
+@library.get("/email/v1/ContentFolder", answer=Collection[ContentFolderOut], levels=["Message"])
+def all_folders(request: WireRequest) -> Collection[ContentFolderOut]:
     """Return the folders of the content library."""
-    return Collection[FolderOut](
+    return Collection[ContentFolderOut](
         data=[
-            FolderOut(
+            ContentFolderOut(
                 content_folder_id=row.pk,
                 list_id=row.list_id,
                 parent_folder_id=row.parent_id,
@@ -297,7 +297,7 @@ def all_folders(request: WireRequest) -> Collection[FolderOut]:
 
 
 @library.post("/conductor/v1/ContentFolder", levels=["Message"], names={"name": "folderName"})
-def create_folder(request: WireRequest, body: FolderIn) -> Created:
+def create_folder(request: WireRequest, body: ContentFolderIn) -> Created:
     """Create a folder of the content library."""
     try:
         in_list = found(List.objects.all(), pk=body.list_id) if body.list_id else None

@@ -21,7 +21,7 @@ class DeliveryQuery(PageQuery):
     conversation_id: int | None = None
 
 
-class DeliveryOut(WireOut):
+class MessageDeliveryOut(WireOut):
     """A delivery; what it has not is null."""
 
     delivery_id: int
@@ -37,10 +37,10 @@ class DeliveryOut(WireOut):
     sent_date: datetime | None
 
 
-def delivery_out(delivery: Delivery) -> DeliveryOut:
+def delivery_out(delivery: Delivery) -> MessageDeliveryOut:
     """Write a delivery."""
     by_mail = delivery.channel == Channel.EMAIL
-    return DeliveryOut(
+    return MessageDeliveryOut(
         delivery_id=delivery.pk,
         channel=delivery.channel,
         email_address=(delivery.address or None) if by_mail else None,
@@ -55,10 +55,10 @@ def delivery_out(delivery: Delivery) -> DeliveryOut:
     )
 
 
-@deliveries.get("/List/{list_id}/Delivery", answer=Page[DeliveryOut], levels=["List"])
+@deliveries.get("/List/{list_id}/Delivery", answer=Page[MessageDeliveryOut], levels=["List"])
 def all_deliveries(
     request: WireRequest, list_id: Id, wanted: Query[DeliveryQuery]
-) -> Page[DeliveryOut]:
+) -> Page[MessageDeliveryOut]:
     """Return the deliveries of a list, refused ones with their reason; tests are left out."""
     rows = Delivery.objects.filter(list=found_list(list_id), is_test=False)
     if wanted.channel:
@@ -68,4 +68,4 @@ def all_deliveries(
     if wanted.conversation_id is not None:
         rows = rows.filter(conversation_id=wanted.conversation_id)
     page = page_of(rows, wanted, request)
-    return page.answer(DeliveryOut, (delivery_out(row) for row in page))
+    return page.answer(MessageDeliveryOut, (delivery_out(row) for row in page))

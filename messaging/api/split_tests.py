@@ -51,7 +51,7 @@ NOT_SENT = {
 }
 
 
-class GroupIn(MessageIn):
+class SplitTestGroupIn(MessageIn):
     """
     A message and its share of the audience, in percent.
 
@@ -62,7 +62,7 @@ class GroupIn(MessageIn):
     percent: int = Field(ge=1, le=100)
 
     @model_validator(mode="after")
-    def refuse_audience(self) -> "GroupIn":
+    def refuse_audience(self) -> "SplitTestGroupIn":
         """Name what would be the audience of one group."""
         for name in AudienceIn.model_fields:
             if getattr(self, name):
@@ -93,7 +93,7 @@ class SplitTestIn(WireIn):
     winner_metric: str = "Opens"
     winner_after_hours: int = Field(default=0, ge=0, le=MOST_HOURS)
     send_date: str = ""
-    groups: list[GroupIn] = Field(min_length=2, max_length=10)
+    groups: list[SplitTestGroupIn] = Field(min_length=2, max_length=10)
     audience: SharedAudienceIn = SharedAudienceIn()
 
 

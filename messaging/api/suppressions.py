@@ -66,7 +66,7 @@ class SuppressionsIn(WireIn):
     source: str = "API"
 
 
-class ProblemOut(WireOut):
+class SuppressionProblemOut(WireOut):
     """An address that was not taken; `index` counts from 0."""
 
     index: int
@@ -77,7 +77,7 @@ class SuppressedOut(WireOut):
     """How many addresses were not suppressed before, and which were not taken."""
 
     suppressed: int
-    problems: list[ProblemOut]
+    problems: list[SuppressionProblemOut]
 
 
 def suppression_out(one: Suppression) -> SuppressionOut:
@@ -128,7 +128,7 @@ def add_suppressions(request: WireRequest, body: SuppressionsIn) -> Resource[Sup
                 raise InvalidValueError("list", "A number is suppressed in the whole account.")
             read[channel].append(address)
         except InvalidValueError as bad:
-            problems.append(ProblemOut(index=index, reason=bad.message))
+            problems.append(SuppressionProblemOut(index=index, reason=bad.message))
     added = sum(
         _suppress(request, channel, addresses, reason, in_list, body.source)
         for channel, addresses in read.items()

@@ -67,7 +67,7 @@ class EndIn(WhoIn):
     step_key: str = ""
 
 
-class CountOut(WireOut):
+class EnrollmentCountOut(WireOut):
     """
     How many it concerns; the next tick carries it out.
 
@@ -80,10 +80,10 @@ class CountOut(WireOut):
 
 @by_hand.post(
     "/Conversation/{conversation_id}/Enrollment/Enter",
-    answer=Resource[CountOut],
+    answer=Resource[EnrollmentCountOut],
     levels=["Contact"],
 )
-def enter(request: WireRequest, conversation_id: Id, body: EnterIn) -> Resource[CountOut]:
+def enter(request: WireRequest, conversation_id: Id, body: EnterIn) -> Resource[EnrollmentCountOut]:
     """
     Let a contact, or a segment, in at the start of a thread.
 
@@ -107,10 +107,10 @@ def enter(request: WireRequest, conversation_id: Id, body: EnterIn) -> Resource[
 
 @by_hand.post(
     "/Conversation/{conversation_id}/Enrollment/Move",
-    answer=Resource[CountOut],
+    answer=Resource[EnrollmentCountOut],
     levels=["Contact"],
 )
-def move(request: WireRequest, conversation_id: Id, body: MoveIn) -> Resource[CountOut]:
+def move(request: WireRequest, conversation_id: Id, body: MoveIn) -> Resource[EnrollmentCountOut]:
     """Let contacts leave the step they are at, without running it; or skip their wait."""
     conversation = _conversation(conversation_id)
     asked = _asked(request, conversation, body)
@@ -121,18 +121,20 @@ def move(request: WireRequest, conversation_id: Id, body: MoveIn) -> Resource[Co
 
 @by_hand.post(
     "/Conversation/{conversation_id}/Enrollment/End",
-    answer=Resource[CountOut],
+    answer=Resource[EnrollmentCountOut],
     levels=["Contact"],
 )
-def end(request: WireRequest, conversation_id: Id, body: EndIn) -> Resource[CountOut]:
+def end(request: WireRequest, conversation_id: Id, body: EndIn) -> Resource[EnrollmentCountOut]:
     """End the conversation for contacts, where they are."""
     conversation = _conversation(conversation_id)
     asked = _asked(request, conversation, body)
     return _count(conversation, end_by_hand(**asked))
 
 
-def _count(conversation: Conversation, count: int) -> Resource[CountOut]:
-    return Resource[CountOut](data=CountOut(count=count, goes_on=is_under_way(conversation)))
+def _count(conversation: Conversation, count: int) -> Resource[EnrollmentCountOut]:
+    return Resource[EnrollmentCountOut](
+        data=EnrollmentCountOut(count=count, goes_on=is_under_way(conversation))
+    )
 
 
 def _conversation(conversation_id: int) -> Conversation:

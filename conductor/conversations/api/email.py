@@ -125,7 +125,7 @@ class ConversationSummaryOut(WireOut):
     visit_count: int
 
 
-class MessagesQuery(PageQuery):
+class ConversationMessagesQuery(PageQuery):
     """Which messages of a conversation to show."""
 
     include_previous_versions: bool = False
@@ -230,7 +230,7 @@ def conversation_summary(
 
 @email_conversations.get(MESSAGES, answer=Page[ConversationMessageOut], levels=LEVELS)
 def conversation_messages(
-    request: WireRequest, list_id: Id, conversation_id: Id, wanted: Query[MessagesQuery]
+    request: WireRequest, list_id: Id, conversation_id: Id, wanted: Query[ConversationMessagesQuery]
 ) -> Page[ConversationMessageOut]:
     """Return the emails that a conversation sends, and if asked those of its earlier versions."""
     row = found(conversations_of(list_id), pk=conversation_id)
