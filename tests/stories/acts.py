@@ -27,14 +27,14 @@ from messaging.actions.phones import unsubscribe_phone
 from messaging.actions.provider_events import ProviderEvent, record_provider_events
 from messaging.actions.receipts import tell_of_deliveries
 from messaging.actions.replies import take_inbound
-from messaging.models import Delivery
+from messaging.models import Delivery, ShortCode
 from tests.factories import PhoneSubscriptionFactory
 from tests.oracle import conversations as told
 from tests.oracle.interpreter import Oracle
 from tests.oracle.people import Person
 from tests.oracle.times import after, span
 from tests.stories.ground import Ground
-from tests.stories.story import FIELDS, LIST, SHOP
+from tests.stories.story import CODE, FIELDS, LIST, SHOP
 
 
 class Acts:
@@ -201,7 +201,7 @@ class Acts:
             enrollment_id__isnull=False,
         ).last()  # fmt: skip
         take_inbound(
-            short_code=self.ground.phone_list.short_code, phone_e164=number, text=text,
+            short_code=ShortCode.objects.get(code=CODE), phone_e164=number, text=text,
             provider="sandbox", provider_message_id="", now=self.now,
         )  # fmt: skip
         one, sent = self._told_of(found) if found is not None else (None, None)
@@ -211,7 +211,7 @@ class Acts:
 
     def _told_of(self, found: Delivery) -> tuple[told.Enrollment, told.Delivery]:
         """Return a delivery as the oracle knows it."""
-        row = Enrollment.objects.select_related("conversation").get(pk=found.enrollment_id)
+        row = Enrollment.objects.select_related("conversation").get(pk=found.enrollment_id or 0)
         (name,) = [name for name, one in self.contacts.items() if one.pk == row.contact_id]
         return next(
             (one, sent)
