@@ -308,5 +308,5 @@ class TestApi:
         assert weak.refused("GET", self.URL)[0] == 401
         assert wire.refused("POST", self.URL, {"addresses": []})[0] == 400
         assert wire.refused("POST", self.URL, {"addresses": [GRACE], "reason": "whim"})[0] == 400
-        assert wire.refused("POST", self.URL, {"addresses": [GRACE], "listId": 999_999})[0] == 404
+        assert wire.refused("POST", self.URL, {"addresses": [GRACE], "listId": 999_999})[0] == 400
         assert wire.refused("GET", self.URL + "?channel=fax")[0] == 400
