@@ -26,7 +26,7 @@ def _select_of(
     fields = list(model._meta.concrete_fields)
     columns = ", ".join(f'"{field.column}"' for field in fields)
     # Of what a column holds only JSON is no Python yet.
-    readers = [
+    readers: list[tuple[int, Reader]] = [
         (place, partial(field.from_db_value, expression=None, connection=connection))
         for place, field in enumerate(fields)
         if hasattr(field, "from_db_value")

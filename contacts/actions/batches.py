@@ -45,7 +45,7 @@ class Remarks:
     def add(self, outcome: Outcome, rows: Sequence[Any]) -> None:
         """Keep what is to be said of the next batch; a row's line is its place in the body."""
         first = self._counts["processed"]
-        if (outcome.rejects or outcome.warnings) and self._import.pk is None:
+        if (outcome.rejects or outcome.warnings) and not self._import.pk:
             self._import.save()
         for severity, remarks in (("reject", outcome.rejects), ("warning", outcome.warnings)):
             if remarks:
@@ -61,7 +61,7 @@ class Remarks:
 
     def end(self) -> Import | None:
         """Write down how many there were; None if there was nothing to remark."""
-        if self._import.pk is None:
+        if not self._import.pk:
             return None
         self._import.counts = dict(self._counts)
         self._import.save(update_fields=["counts"])

@@ -343,7 +343,7 @@ def _store(
     subscription: Subscription, before: _Standing, now: datetime, *, created: bool = False
 ) -> bool:
     """Write the subscription if it differs; say whether it did."""
-    if created and subscription.pk is None and insert_unless_there(subscription):
+    if created and not subscription.pk and insert_unless_there(subscription):
         return True
     changed = (
         subscription.state != before.state

@@ -204,7 +204,7 @@ def decoded(text: LongText) -> BinaryIO:
 
     :raises InvalidParameterError: naming `fileStream`, for anything else.
     """
-    file: BinaryIO = tempfile.TemporaryFile()  # type: ignore[assignment]  # noqa: SIM115
+    file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
     rest, has_ended = b"", False
     try:
         for block in text.blocks():

@@ -254,7 +254,7 @@ MALFORMED = [
     *(b"[" * 200_000, b'{"a":' * 100_000, b"[" * 200_000 + b"]" * 200_000),
     *(b"9" * 5_000, b"[" + b"9" * 5_000 + b"]"),
 ]
-OTHER_KINDS = [None, True, 3, "x", 1.5, [], {}, [[]], [None], {"": None}]
+OTHER_KINDS: list[Any] = [None, True, 3, "x", 1.5, [], {}, [[]], [None], {"": None}]
 VALUES = [[], {}, [1], {"a": 1}, [[[]]], {"emailAddress": {}}]
 UNSTORABLE = ["\0", "a\0b@mail.example", "\ud800"]
 NUMBERS = [

@@ -234,8 +234,8 @@ def rows(field_id):
         row = {"emailAddress": f"nobody{number}@mail.example", "note": "x" * 20_000}
         yield json.dumps(row).encode() + b","
     values = [{"segmentationFieldId": field_id, "value": "often"}]
-    row = {"emailAddress": "grace@mail.example", "segmentationFieldValues": values}
-    yield json.dumps(row).encode() + b"]"
+    grace = {"emailAddress": "grace@mail.example", "segmentationFieldValues": values}
+    yield json.dumps(grace).encode() + b"]"
 
 
 def asked(port, method, path, body=None, headers=None):
