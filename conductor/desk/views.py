@@ -59,6 +59,7 @@ def home(request: AccountRequest) -> HttpResponse:
             "figures": shown,
             "counted": shown.counted,
             "rows": [(one, conversation_url(request, one.conversation)) for one in shown.moving],
+            "paused": sum(one.state == "Paused" for one in shown.moving),
             "deliveries_url": link(request, "messaging:deliveries", in_list.pk),
             "latest": list(latest),
             "steps": next_steps(request, in_list, shown.moving),

@@ -10,7 +10,7 @@ from django_q.models import OrmQ
 
 from accounts.models import Heartbeat
 from accounts.tenancy import counts, in_account
-from conductor.conversations.models import Enrollment, Flow
+from conductor.conversations.models import Conversation, Enrollment, Flow
 from contacts.models import Event, ProfileField
 from tests.factories import (
     NOON,
@@ -150,6 +150,17 @@ class TestHome:
         assert figures.next_due_at == NOON + timedelta(days=3)
         assert "Post Purchase" in answer.text
         assert "grace@mail.example" in answer.text
+
+    def test_says_that_a_conversation_is_paused(self, client, ben, acme, grace):
+        for part in ("worker", "pulse"):
+            Heartbeat.objects.create(part=part, beat_at=NOON + timedelta(hours=1))
+        with in_account(acme.pk):
+            Conversation.objects.update(paused_at=NOON)
+        client.force_login(ben)
+
+        text = client.get(page("home")).text
+
+        assert "Everything is going out, but for 1 paused conversation." in text
 
     def test_counts_failures_of_the_last_day_only_and_no_tests(self, client, ben, acme, customers):
         with in_account(acme.pk):

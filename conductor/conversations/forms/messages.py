@@ -53,6 +53,12 @@ class MessageForm(StepForm):
         field: Any = self.fields["saved_message"]
         field.widget.attrs["form"] = "step-form"
 
+    def clean(self) -> dict[str, Any]:
+        """Refuse to commit what was not chosen."""
+        if self.data.get("commit") == "latest" and not self.cleaned_data.get("saved_message"):
+            self.add_error(None, "Choose a saved message first: there is nothing to commit yet.")
+        return self.cleaned_data
+
     def settings(self) -> Any:
         """Return the message as a file has it; *Commit Message to Conversation* commits it."""
         given = self.cleaned_data

@@ -229,6 +229,14 @@ class TestBuilder:
         assert "Lock screen" in text
         assert "Message screen" in text
 
+    def test_a_message_is_chosen_before_it_is_committed(self, drawer):
+        key = drawer.add("message", drawer.key("trigger"))
+
+        refused = drawer.update(key, saved_message="", commit="latest")
+
+        assert refused.status_code == 422
+        assert "Choose a saved message first" in refused.text
+
     def test_a_mail_shows_in_a_frame_of_its_own(self, drawer):
         key = drawer.add("message", drawer.key("trigger"))
         drawer.update(key, saved_message="We miss you", commit="latest")
