@@ -308,6 +308,7 @@ class TestValue:
             for text in UNSTORABLE:
                 send(changed(filled(route.body, ids), place, text))
 
+    @pytest.mark.parametrize("route", ["email", "data", "conductor"], indirect=True)
     def test_of_10_mb(self, send, ids, route):
         send(changed(filled(route.body, ids), route.texts[-1], "x" * 10 * MB))
 

@@ -39,6 +39,7 @@ PAGE, PAGES = 5_000, 5
 SINGLE_FLOOR = 0.5
 ACCEPTED, APPLIED, STORED = 20_000, 10_000, 20_000
 LAST_PAGE, MOST_MB = 2.0, 300
+FILE_MB = 100
 PING = "/ping/v1/Ping"
 APPLIED_VALUES = """
     SELECT count(*)
@@ -105,6 +106,7 @@ def measure(
             pid=pid,
             token=token,
             path=f"/email/v1/List/{ground.in_list.pk}/ListImport",
+            megabytes=FILE_MB,
         ) | {"most_mb": MOST_MB}
 
 

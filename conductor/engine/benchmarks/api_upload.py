@@ -15,11 +15,10 @@ from accounts.models import Account
 from accounts.tenancy import in_account
 from contacts.models import Import
 
-FILE_MB = 100
 MB = 1_000_000
 LOOK_SECONDS = 0.02
 LINE = "shopper{}@mail.example,Grace,Hopper,Main Street 1,Springfield,{}\n"
-# Of each line a multiple of three bytes is encoded, so that the parts are one base64.
+# Base64 is of three bytes each: what is left of them goes with the next lines.
 LINES_AT_ONCE = 30_000
 HEAD: dict[str, Any] = {
     "fileDelimiter": ",",
@@ -37,7 +36,7 @@ class UploadFailedError(RuntimeError):
 
 
 def measure(
-    *, account: Account, port: int, pid: int, token: str, path: str, megabytes: int = FILE_MB
+    *, account: Account, port: int, pid: int, token: str, path: str, megabytes: int
 ) -> dict[str, Any]:
     """
     Upload a file of contacts by the API; return the figure of the memory held meanwhile.
