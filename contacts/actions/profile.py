@@ -26,7 +26,7 @@ def clean_profile(*, list: List, values: Mapping[int, Any]) -> dict[ProfileField
         ProfileField,
         "list_id = %(list_id)s AND id = ANY(%(ids)s::bigint[])",
         list_id=list.pk,
-        ids=[*values],
+        ids=[field_id for field_id in values if 0 < field_id < 2**63],
     )
     fields = {row.pk: row for row in rows}
     for field_id in values:
