@@ -106,12 +106,17 @@ def local_time(context: template.Context, value: datetime | None, style: str = "
     """
     Show an instant in the account's zone, with UTC on hover; nothing for None.
 
-    Styles: `full` (Nov 22, 2026, 10:42 AM), `short` (Nov 22, 10:42 AM), `date`, `time`.
+    Styles: `full` (Nov 22, 2026, 10:42 AM), `short` (Nov 22, 10:42 AM; the
+    year, too, where it is not this one), `date`, `time`.
     """
     if value is None:
         return ""
     formats = {"full": "M j, Y, g:i A", "short": "M j, g:i A", "date": "M j, Y", "time": "g:i A"}
-    there = value.astimezone(_zone(context))
+    zone = _zone(context)
+    there = value.astimezone(zone)
+    this_year = timezone.now().astimezone(zone).year  # noqa: TID251 (what a page is read at)
+    if style == "short" and there.year != this_year:
+        style = "full"
     return format_html(
         '<time datetime="{}" title="{} UTC">{}</time>',
         value.astimezone(UTC).isoformat(timespec="seconds"),

@@ -1,7 +1,7 @@
 """A conversation as the builder draws it: threads, cards, what is wrong, who is where."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from django.utils.text import slugify
@@ -11,6 +11,13 @@ from conductor.conversations.graph import resolved_exits
 from conductor.conversations.problems import Problem
 from conductor.conversations.summary import StepCounts, Summary
 
+# What a list's facts are called where a thread begins with them.
+HEARD = {
+    "subscribed": "When somebody subscribes to the list",
+    "resubscribed": "When somebody subscribes to the list again",
+    "profile_updated": "When a profile is updated",
+    "address_changed": "When an address changes",
+}
 # What each kind's numbers are called: (number's name, word).
 OUT = {"past": "past", "no_date": "without a date", "otherwise": "out", "match": "sent on"}
 
@@ -97,8 +104,7 @@ def cards(
     """Return a thread's cards from top to bottom."""
     wrong, odd = _by_step(problems), _by_step(warnings)
     counts = summary.by_step if summary else {}
-    sent = sent_by_step(summary) if summary else {}
-    unsent = None if summary and summary.is_counting else 0
+    went = None if summary is None or summary.is_counting else by_state(summary)
     leads = resolved_exits(document)
     steps = document.steps()
     drawn = []
@@ -108,7 +114,7 @@ def cards(
             Card(
                 step=step,
                 text=card_text(step, steps),
-                numbers=numbers_of(step, counts.get(step.key), sent.get(step.key, unsent)),
+                numbers=numbers_of(step, counts.get(step.key), went),
                 problems=wrong.get(step.key, []),
                 warnings=odd.get(step.key, []),
                 exits=_exits(step, leads[step.key], thread, place, steps),
@@ -122,6 +128,8 @@ def card_text(step: StepNode, steps: dict[str, StepNode]) -> str:
     """Say what a step does, in the marketer's words; its own name comes first."""
     if step.name:
         return step.name
+    if step.kind == "trigger" and step.config.list_ in HEARD and not step.config.fields:
+        return HEARD[step.config.list_]
     if step.kind == "trigger":
         heard = step.config.event_names or step.config.list_ or step.config.import_
         return f"{'When ' if heard else ''}{step.type.sentence(step.config)}"
@@ -138,8 +146,10 @@ def step_title(step: StepNode) -> str:
     return step.name or step.type.sentence(step.config)
 
 
-def numbers_of(step: StepNode, counts: StepCounts | None, sent: int | None) -> list[Number]:
-    """Return a step's live numbers; `sent` is None before it was counted."""
+def numbers_of(
+    step: StepNode, counts: StepCounts | None, went: Mapping[tuple[str, str], int] | None
+) -> list[Number]:
+    """Return a step's live numbers; `went` are its deliveries, None before they were counted."""
     if counts is None:
         return []
     out = [Number(counts.exits[name], word) for name, word in OUT.items() if counts.exits.get(name)]
@@ -151,19 +161,23 @@ def numbers_of(step: StepNode, counts: StepCounts | None, sent: int | None) -> l
         return [Number(counts.exits.get("next", 0), "on"), *out]
     if step.kind == "wait" or counts.waiting:
         return [Number(counts.waiting, "waiting"), *out]
-    if step.type.family == "message":
-        went = [] if sent is None else [Number(sent, "sent")]
-        return [*went, Number(counts.arrivals, "arrived")]
-    return [Number(counts.arrivals, "arrived"), *out]
+    reached = Number(counts.arrivals, "reached this step")
+    if step.type.family == "message" and went is not None:
+        skipped = went.get((step.key, "skipped"), 0)
+        return [
+            Number(went.get((step.key, "sent"), 0), "sent"),
+            *([Number(skipped, "skipped")] if skipped else []),
+            reached,
+        ]
+    return [reached, *out]
 
 
-def sent_by_step(summary: Summary) -> dict[str, int]:
-    """Count the deliveries that went out, by step."""
-    sent: dict[str, int] = defaultdict(int)
+def by_state(summary: Summary) -> Mapping[tuple[str, str], int]:
+    """Count the deliveries by step and state."""
+    found: dict[tuple[str, str], int] = defaultdict(int)
     for row in summary.deliveries:
-        if row.state == "sent":
-            sent[row.step_key] += row.count
-    return sent
+        found[row.step_key, row.state] += row.count
+    return found
 
 
 def exit_words(step: StepNode) -> dict[str, str]:

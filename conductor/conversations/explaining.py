@@ -253,6 +253,11 @@ def _moved(rows: Sequence[Mapping[str, Any]]) -> Iterator[Told]:
         yield Told(_needed(row["left_at"]), "moved", BY_HAND, "", text, step_key=row["step_key"])
 
 
+def ended_words(reason: str) -> str:
+    """Say for the marketer why somebody left."""
+    return ENDS.get(reason, (None, f"They left by “{reason}”."))[1]
+
+
 def held_code(reason: str) -> Reason:
     """Return the nearest of the closed list for why a contact is held, or refused by a fault."""
     told = reason.removeprefix("step_error ")

@@ -6,11 +6,31 @@ from datetime import datetime
 from typing import Any
 
 from accounts.models import List
+from conductor.conversations.explaining import ended_words
 from conductor.conversations.models import Enrollment
 from contacts.models import Contact, Event, ExternalEvent, Order, Subscription
 from messaging.models import Delivery
 
 PAGE = 40
+
+# What let somebody into a conversation, by the fact's kind, where its name alone is no words.
+ENTERED = {
+    "external_event": "by an external event",
+    "subscribed": "by subscribing",
+    "resubscribed": "by subscribing again",
+    "profile_updated": "by a profile update",
+    "address_changed": "by a change of address",
+    "segment_entered": "by entering a segment",
+    "segment_left": "by leaving a segment",
+    "order": "by an order",
+    "back_in_stock": "by a product back in stock",
+    "price_drop": "by a price drop",
+    "low_stock": "by a product low in stock",
+    "import": "by import",
+    "date": "by a date",
+    "enroll": "by another conversation",
+    "by_hand": "by hand",
+}
 
 
 @dataclass(frozen=True)
@@ -85,7 +105,7 @@ def events(contact: Contact, _: List, before: datetime | None) -> Iterable[Momen
             "entry",
             "bolt",
             known.name if known else "An external event since deleted",
-            f"By {row.source}" + (f" · {properties}" if properties else ""),
+            f"by {row.source}" + (f" · {properties}" if properties else ""),
         )
 
 
@@ -120,7 +140,8 @@ def conversations(contact: Contact, _: List, before: datetime | None) -> Iterabl
             "entry",
             "route",
             f"Entered {row.conversation.name}",
-            f"Thread {row.entry_thread}, by {row.entry_kind.replace('_', ' ')}",
+            f"Thread {row.entry_thread}, {entered_words(row.entry_kind)}",
+            test_word(row),
         )
     ended = inside.filter(ended_at__isnull=False, **until(before, field="ended_at"))
     for row in ended.order_by("-ended_at")[: PAGE + 1]:
@@ -131,7 +152,8 @@ def conversations(contact: Contact, _: List, before: datetime | None) -> Iterabl
                 "end",
                 "flag",
                 f"Left {row.conversation.name}",
-                row.end_reason.replace("_", " "),
+                ended_words(row.end_reason),
+                test_word(row),
             )
 
 
@@ -150,5 +172,20 @@ def subscriptions(contact: Contact, _: List, before: datetime | None) -> Iterabl
                     "decision",
                     icon,
                     f"{word} {row.list.name}",
-                    f"By {method}" if method else "",
+                    f"by {lower_first(method)}" if method else "",
                 )
+
+
+def entered_words(kind: str) -> str:
+    """Say what let somebody into a conversation, by the kind of the fact."""
+    return ENTERED.get(kind, f"by {kind.replace('_', ' ')}")
+
+
+def test_word(row: Enrollment) -> str:
+    """Return the state that marks a stay of a test run; "" for a real one."""
+    return "" if row.conversation.rehearsal_of_id is None else "test"
+
+
+def lower_first(words: str) -> str:
+    """Put words behind others: `Import` is `import`, but `API` stays."""
+    return words if words[:2].isupper() else words[:1].lower() + words[1:]

@@ -16,7 +16,7 @@ from accounts.models import List
 from accounts.permissions import AccountRequest, requires
 from conductor.conversations.document import parse_document, parse_step
 from conductor.conversations.drawing import card_text
-from conductor.conversations.explaining import explain
+from conductor.conversations.explaining import ended_words, explain
 from conductor.conversations.models import Conversation, Enrollment
 from conductor.conversations.remarks import held_sentence
 from conductor.desk.figures import figures
@@ -234,6 +234,7 @@ def places_of(request: AccountRequest, person: Contact) -> list[dict[str, Any]]:
             "enrollment": row,
             "step": step_name(row.version.document, row.step_key),
             "url": conversation_url(request, row.conversation),
+            "ended": ended_words(row.end_reason) if row.end_reason else "",
             "held": "" if row.ended_at else held_sentence(row.held_reason),
         }
         for row in inside[:20]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.template import Context, Template
 
 from accounts.models import Account
@@ -81,6 +82,13 @@ class TestLocalTime:
 
     def test_without_an_account_is_utc(self):
         assert "12:00 PM" in render('{% local_time at "time" %}', at=self.NOON)
+
+    @pytest.mark.parametrize(("year", "words"), [(2026, ">Nov 18, 12:00 PM<"), (2025, "18, 2025,")])
+    def test_in_short_names_the_year_where_it_is_another(self, year, words):
+        at = self.NOON.replace(year=year)
+
+        with time_machine.travel(self.NOON, tick=False):
+            assert words in render('{% local_time at "short" %}', at=at)
 
     def test_of_nothing_is_nothing(self):
         assert render("{% local_time at %}", at=None) == ""

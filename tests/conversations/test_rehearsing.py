@@ -255,6 +255,7 @@ class TestTesterPage:
         page = client.get(run).content.decode()
 
         assert "Profile.Points: 71, in this test" in page
+        assert "They came to the end." in page
 
     def test_removes_a_run(self, client, mia, acme, address):
         client.force_login(mia)

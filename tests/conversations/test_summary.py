@@ -6,6 +6,8 @@ import pytest
 
 from accounts.tenancy import counts
 from conductor.conversations.actions import publish_conversation
+from conductor.conversations.document import parse_document
+from conductor.conversations.drawing import cards
 from conductor.conversations.models import Enrollment, Flow, Visit
 from conductor.conversations.summary import glance, summarize
 from messaging.models import Delivery
@@ -118,6 +120,23 @@ class TestSummarize:
             ("text", "sms", "sent", "", 2),
             ("text", "sms", "skipped", "missing address", 1),
         ]
+
+    def test_says_on_a_card_who_came_and_to_whom_it_was_sent(self, busy, now):
+        Enrollment.objects.filter(step_key="text").delete()
+        Flow.objects.create(
+            conversation_id=busy.pk,
+            version_id=busy.published_id,
+            step_key="text",
+            exit="next",
+            visits=1,
+        )
+        document = parse_document(busy.draft)
+
+        drawn = cards(document, document.threads[0], summary=summarize(conversation=busy))
+
+        told = {card.step.key: [(one.count, one.word) for one in card.numbers] for card in drawn}
+        assert told["text"] == [(2, "sent"), (1, "skipped"), (4, "reached this step")]
+        assert told["reminder"] == [(0, "sent"), (1, "reached this step")]
 
     def test_looks_at_no_contact(self, busy, django_assert_num_queries):
         summarize(conversation=busy)

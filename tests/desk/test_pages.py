@@ -266,6 +266,32 @@ class TestAContactsPage:
 
         assert {moment.kind for moment in answer.context["moments"]} == {"orders"}
 
+    @pytest.mark.parametrize("is_test", [True, False])
+    def test_marks_the_stays_of_test_runs(self, client, ben, acme, customers, grace, is_test):
+        with in_account(acme.pk):
+            own = Conversation.objects.get()
+            run = ConversationFactory.create(
+                list=customers, name="Run", rehearsal_of=own if is_test else None
+            )
+            stay = Enrollment.objects.get()
+            stay.pk, stay.conversation, stay.entry_kind = None, run, "by_hand"
+            stay.version = VersionFactory.create(
+                conversation=run, document=DOCUMENT, program=PROGRAM
+            )
+            stay.ended_at, stay.due_at, stay.end_reason = NOON, None, "terminated"
+            stay.save(force_insert=True)
+        client.force_login(ben)
+
+        address = page("contact", customers.pk, grace.pk)
+        moments = client.get(address, {"show": "conversations"}).context["moments"]
+
+        told = [(one.what, one.detail, one.state) for one in moments if "Run" in one.what]
+        state = "test" if is_test else ""
+        assert sorted(told) == [
+            ("Entered Run", "Thread Winback, by hand", state),
+            ("Left Run", "They came to the end.", state),
+        ]
+
     def test_goes_on_page_by_page(self, client, ben, acme, customers, grace):
         with in_account(acme.pk):
             for day in range(50):

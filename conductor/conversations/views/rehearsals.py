@@ -16,12 +16,27 @@ from conductor.conversations.actions import UnsoundConversationError
 from conductor.conversations.actions.rehearsing import Start, end_rehearsal, start_rehearsal
 from conductor.conversations.document import parse_document
 from conductor.conversations.drawing import step_title
+from conductor.conversations.explaining import ended_words
 from conductor.conversations.models import Conversation, Enrollment, Visit
 from conductor.conversations.remarks import held_sentence
 from conductor.conversations.views.finding import Opened, clock, open_conversation
 from contacts.models import Contact, ExternalEvent, ProfileField
 from messaging.models import Delivery
 from messaging.previews import named_contact
+
+# What an exit's name says of somebody who left by it; of others: by which branch.
+TOOK = {
+    "next": "",
+    "end": "",
+    "match": "",
+    "failed": "failed",
+    "else": "took the way of everybody else",
+    "otherwise": "did not match",
+    "past": "the time was past",
+    "no_date": "has no date",
+    "timed_out": "did not happen in time",
+    "happened": "happened",
+}
 
 
 class RehearsalForm(forms.Form):
@@ -177,10 +192,12 @@ def _journeys(run: Conversation, titles: dict[str, str]) -> list[dict[str, Any]]
             else "deleted",
             "contact": people.get(row.contact_id),
             "step": titles.get(row.step_key, row.step_key),
+            "ended": ended_words(row.end_reason),
             "held": "" if row.ended_at else held_sentence(row.held_reason),
             "visits": [
                 {
                     "visit": visit,
+                    "took": TOOK.get(visit.exit, f"took {visit.exit}"),
                     "title": titles.get(visit.step_key, visit.step_key),
                     "delivery": sent.get((row.pk, visit.step_key, visit.visit_number)),
                     "set": set_by.get((row.contact_id, visit.step_key, visit.visit_number), []),
