@@ -255,7 +255,7 @@ def found_list(list_id: int) -> List:
 
     :raises NotFoundError: if it has none of that id.
     """
-    row = row_of(List, "id = %(id)s", id=list_id)
+    row = row_of(List, "id = %(id)s", id=list_id) if 0 < list_id < 2**63 else None
     if row is None:
         raise NotFoundError
     return row
