@@ -27,6 +27,7 @@ from contacts.views.contacts import list_fields, matching
 from messaging.models import Delivery, PhoneSubscription, SavedMessage
 
 LATEST = 8
+WAITS = frozenset({"wait", "wait_for"})
 KINDS = [
     ("", "Everything"),
     ("messages", "Messages"),
@@ -234,6 +235,11 @@ def places_of(request: AccountRequest, person: Contact) -> list[dict[str, Any]]:
             "enrollment": row,
             "step": step_name(row.version.document, row.step_key),
             "url": conversation_url(request, row.conversation),
+            "name": name_of(person),
+            "move_url": link(
+                request, "conversations:move_people", row.list_id, row.conversation_id
+            ),
+            "waits": waits_at(row.version.document, row.step_key),
             "ended": ended_words(row.end_reason) if row.end_reason else "",
             "held": "" if row.ended_at else held_sentence(row.held_reason),
         }
@@ -246,6 +252,12 @@ def step_name(document: dict[str, Any], key: str) -> str:
     steps = (step for thread in document["threads"] for step in thread["steps"])
     found = next((step for step in steps if step["key"] == key), None)
     return key if found is None else card_text(parse_step(found), {})
+
+
+def waits_at(document: dict[str, Any], key: str) -> bool:
+    """Say whether a step of a version's file is a wait, which may be skipped."""
+    steps = (step for thread in document["threads"] for step in thread["steps"])
+    return any(step["key"] == key and not WAITS.isdisjoint(step) for step in steps)
 
 
 def conversation_url(request: AccountRequest, shown: Conversation) -> str:

@@ -309,6 +309,19 @@ class TestAContactsPage:
         seen = re.findall(r"Order [\w-]+:", first.text + second.text)
         assert len(seen) == len(set(seen)) == 51
 
+    @pytest.mark.parametrize("is_paused", [True, False])
+    def test_says_that_a_conversation_is_paused(
+        self, client, ben, acme, customers, grace, is_paused
+    ):
+        with in_account(acme.pk):
+            Conversation.objects.update(paused_at=NOON if is_paused else None)
+        client.force_login(ben)
+
+        text = client.get(page("contact", customers.pk, grace.pk)).text
+
+        assert ("Not before the conversation is resumed" in text) is is_paused
+        assert "Skip wait" not in text
+
     def test_says_what_is_unknown(self, client, ben, acme, customers):
         with in_account(acme.pk):
             stray = ContactFactory.create(first_name="")

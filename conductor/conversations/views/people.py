@@ -119,33 +119,41 @@ def _move_one(opened: Opened) -> HttpResponse:
     """Do to one of the rows what its button says, unless it has moved on meanwhile."""
     given = opened.request.POST
     pk, step = given.get("enrollment", ""), given.get("step", "")
-    try:
-        if not (pk.isdecimal() and len(pk) < 19 and step):
-            raise InvalidValueError("enrollment", "Choose a contact.")
-        _move(opened, Chosen(enrollment_id=int(pk), step_key=step), given.get("act", ""), "")
-    except InvalidValueError as refused:
-        messages.error(opened.request, refused.message)
+    if not (pk.isdecimal() and len(pk) < 19 and step):
+        messages.error(opened.request, "Choose a contact.")
+        return _back(opened)
+    place = Enrollment.objects.filter(conversation=opened.conversation, pk=int(pk)).first()
+    person = Contact.objects.filter(pk=place.contact_id).first() if place else None
+    _move(
+        opened,
+        Chosen(enrollment_id=int(pk), step_key=step),
+        given.get("act", ""),
+        who=named_contact(person) if person else "",
+    )
+    if person is not None and given.get("back") == "contact":
+        return redirect("desk:contact", opened.request.account.slug, opened.in_list.pk, person.pk)
     return _back(opened)
 
 
-def _move(opened: Opened, chosen: Chosen, act: str, exit: str) -> None:
-    """Note for the next tick what becomes of those chosen, and say how many they are."""
+def _move(opened: Opened, chosen: Chosen, act: str, exit: str = "", *, who: str = "") -> None:
+    """Note for the next tick what becomes of those chosen, and say who, or how many, they are."""
     asked: dict[str, Any] = {
         "conversation": opened.conversation,
         "chosen": chosen,
         "now": clock(),
         "by": opened.request.user,
     }
+    name = opened.conversation.name
     if act == "end":
-        count, words = end_by_hand(**asked), "will end"
+        count, words, one = end_by_hand(**asked), "will end", f"leaves {name}"
     elif act == "skip":
-        count, words = skip_wait(**asked), "will not wait any longer"
+        count, words, one = skip_wait(**asked), "will not wait any longer", "waits no longer"
     else:
-        count, words = move_on(**asked, exit=exit), "will move on"
+        count, words, one = move_on(**asked, exit=exit), "will move on", f"moves on in {name}"
     if count or is_under_way(opened.conversation):
-        messages.success(
-            opened.request, f"{_contacts(count)} {words}." + follow(opened.conversation)
-        )
+        told = f"{who} {one}" if who and count else f"{_contacts(count)} {words}"
+        when = "" if opened.conversation.paused_at is None else ", once it is resumed"
+        messages.success(opened.request, f"{told}{when}." + follow(opened.conversation))
     else:
         messages.info(opened.request, "Nobody is there any more to whom that could be done.")
 
@@ -155,11 +163,16 @@ def _contacts(count: int) -> str:
 
 
 def _back(opened: Opened) -> HttpResponse:
-    """Answer with the page as it was filtered."""
-    where = opened.url("people")
-    if key := opened.request.GET.get("step", ""):
-        where += f"?{urlencode({'step': key})}"
+    """Answer with the page as it was searched and filtered."""
+    where = opened.url("people") + _asked(opened)
     return HttpResponseClientRedirect(where) if opened.request.htmx else redirect(where)
+
+
+def _asked(opened: Opened) -> str:
+    """Return what the page was asked for, as its address has it: "?step=pause"; "" for nothing."""
+    given = {name: opened.request.GET.get(name, "") for name in ("q", "step", "after")}
+    asked = urlencode({name: value for name, value in given.items() if value})
+    return f"?{asked}" if asked else ""
 
 
 def _refused(opened: Opened, name: str, form: EnterForm | MoveForm) -> HttpResponse:
@@ -254,6 +267,7 @@ def _page(
             "steps": _steps(opened),
             "count": inside.waiting.get(key, 0) if key else inside.inside,
             "rows": _rows(opened, rows),
+            "move_one_url": opened.url("move_people") + _asked(opened),
             "next_url": f"?{urlencode({'step': key, 'after': rows[-1].subscription_id})}"
             if more
             else "",

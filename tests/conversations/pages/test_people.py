@@ -110,6 +110,56 @@ class TestMove:
 
         assert answer.headers["Location"].endswith("?step=a%26b%3Dc%0D%0AX%3A+y")
 
+    @pytest.mark.parametrize(
+        ("paused", "said", "badge"),
+        [
+            (False, " leaves Conversation", "About to end"),
+            (True, ", once it is resumed.", "Ends when resumed"),
+        ],
+    )
+    def test_says_who_ends_and_comes_back_to_what_was_searched(
+        self, client, mia, acme, conversation, address, now, paused, said, badge
+    ):
+        client.force_login(mia)
+        with in_account(acme.pk):
+            grace = Enrollment.objects.get()
+            conversation.name = "Conversation"
+            conversation.paused_at = now if paused else None
+            conversation.save()
+        shown = client.get(address(), {"q": "grace@mail.example", "step": "pause"})
+
+        answer = client.post(
+            shown.context["move_one_url"],
+            {"enrollment": grace.pk, "step": "pause", "act": "end"},
+            follow=True,
+        )
+
+        text = answer.content.decode()
+        assert f'id="end-{grace.pk}"' in shown.content.decode()
+        assert answer.redirect_chain[-1][0].endswith("?q=grace%40mail.example&step=pause")
+        assert said in text
+        assert badge in text
+        assert f'id="end-{grace.pk}"' not in text
+
+    def test_comes_back_to_the_contact_that_was_shown(
+        self, client, mia, acme, conversation, address
+    ):
+        client.force_login(mia)
+        with in_account(acme.pk):
+            grace = Enrollment.objects.get()
+        page = reverse("desk:contact", args=[acme.slug, conversation.list_id, grace.contact_id])
+
+        before = client.get(page).content.decode()
+        answer = client.post(
+            address("move_people"),
+            {"enrollment": grace.pk, "step": "pause", "act": "skip", "back": "contact"},
+        )
+        after = client.get(page).content.decode()
+
+        assert (answer.status_code, answer.headers["Location"]) == (302, page)
+        assert ("Skip wait" in before, "Skip wait" in after) == (True, False)
+        assert "About to move" in after
+
     def test_skips_the_wait_of_everybody_at_a_step(self, client, mia, acme, address):
         client.force_login(mia)
 
