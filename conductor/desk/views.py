@@ -1,6 +1,6 @@
 """Pages that look across all apps."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +16,12 @@ from accounts.models import List
 from accounts.permissions import AccountRequest, requires
 from conductor.conversations.document import parse_document, parse_step
 from conductor.conversations.drawing import card_text
-from conductor.conversations.explaining import ended_words, explain
-from conductor.conversations.models import Conversation, Enrollment
+from conductor.conversations.explaining import Place, ended_words, explain
+from conductor.conversations.models import Conversation, Enrollment, Visit
 from conductor.conversations.remarks import held_sentence
 from conductor.desk.figures import figures
 from conductor.desk.ids import sections
-from conductor.desk.timeline import timeline
+from conductor.desk.timeline import entered_words, timeline
 from contacts.models import Contact, ExternalEvent, ProfileField, Subscription
 from contacts.views.contacts import list_fields, matching
 from messaging.models import Delivery, PhoneSubscription, SavedMessage
@@ -172,6 +172,7 @@ def why(request: AccountRequest, list_id: int, contact_id: int) -> HttpResponse:
             "conversation_url": conversation_url(request, asked),
             "told": told,
             "step": steps.get(told.place.step_key, told.place.step_key) if told.place else "",
+            **way_of(told.place, steps),
             "messages_told": [
                 (steps.get(one.step_key, one.step_key), one) for one in told.messages
             ],
@@ -180,6 +181,19 @@ def why(request: AccountRequest, list_id: int, contact_id: int) -> HttpResponse:
             ],
         },
     )
+
+
+def way_of(place: Place | None, steps: Mapping[str, str]) -> dict[str, Any]:
+    """Return how somebody who is inside came in, and the last steps that they have left."""
+    if place is None:
+        return {"came": "", "way": []}
+    inside = Enrollment.objects.get(pk=place.enrollment_id)
+    left = Visit.objects.filter(enrollment_id=inside.pk).order_by("-pk")[:LATEST]
+    return {
+        "came": entered_words(inside.entry_kind),
+        "entered_at": inside.entered_at,
+        "way": [(steps.get(one.step_key, one.step_key), one.left_at) for one in left],
+    }
 
 
 def step_names(shown: Conversation) -> dict[str, str]:

@@ -317,6 +317,20 @@ class TestWhyPage:
         assert "They wait at this step." in page or "They are about to go on." in page
         assert "Wait 3 days" in page
 
+    @pytest.mark.parametrize("is_paused", [True, False])
+    def test_shows_how_they_came_and_what_stands_in_the_way(
+        self, client, ben, acme, address, now, is_paused
+    ):
+        with in_account(acme.pk):
+            Conversation.objects.update(paused_at=now if is_paused else None)
+        client.force_login(ben)
+
+        page = client.get(address).content.decode()
+
+        assert "Entered by an external event" in page
+        assert "Why they did not enter" not in page
+        assert ("not before the conversation is resumed" in page) is is_paused
+
     def test_is_not_there_for_a_stranger(self, client, zoe, address):
         client.force_login(zoe)
 
