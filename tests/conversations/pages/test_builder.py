@@ -266,6 +266,17 @@ class TestBuilder:
         drawer.post("discard")
         assert drawer.client.get(drawer.url("differences")).text.count("<del>") == 0
 
+    def test_is_offered_quietly_where_nothing_differs(self, drawer):
+        keys = draw_winback(drawer)
+
+        before = drawer.client.get(drawer.url("conversation"), follow=True).text
+        drawer.post("publication")
+        live = drawer.client.get(drawer.url("conversation"), follow=True).text
+        drawer.update(keys[3], mode="for", amount="5", unit="days")
+        changed = drawer.client.get(drawer.url("conversation"), follow=True).text
+
+        assert ["btn-publish" in text for text in (before, live, changed)] == [True, False, True]
+
     def test_pauses_and_resumes(self, drawer):
         draw_winback(drawer)
         drawer.post("publication")
