@@ -46,6 +46,9 @@ const real = window.setTimeout;
 window.setTimeout = (work, wait, ...more) => (wait >= 6000 ? 0 : real(work, wait, ...more));
 """
 ACTIONS = ("check", "click", "fill", "focus", "press", "select_option", "uncheck")
+# A refused form is answered 422 and a stranger 404: the browser logs both. What is asked while
+# the page is left for another is given up; htmx logs an error that is one by its own name, too.
+HARMLESS = ("Failed to load resource", "htmx:sendAbort", "htmx:afterRequest")
 SCREENSHOTS = CODE / "var" / "screenshots"
 MISSING = (
     "No Chromium here: the browser tests are left out. Install it (Debian: apt-get install "
@@ -112,8 +115,7 @@ def page(browser: Browser, live: LiveServer) -> Iterator[Page]:
     problems: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        # A refused form is answered 422 and a stranger 404: the browser logs both.
-        if message.type == "error" and "Failed to load resource" not in message.text:
+        if message.type == "error" and not message.text.startswith(HARMLESS):
             problems.append(message.text)
 
     # axe reads the colours of the moment: of a dialog that still fades in, the wrong ones.
