@@ -80,17 +80,17 @@ def act_set_difference(world: Any, one: Enrollment, config: Any, now: datetime) 
 
 
 def act_set_coupon(world: Any, one: Enrollment, config: Any, now: datetime) -> Outcome | None:
-    """Write a code; which one is not told, only of which pool."""
+    """Write a code, of a pool of single ones another each time; which one does not matter."""
     pool = world.pools[config["pool"]]
     today = clock(now, ZoneInfo(world.account_zone)).date()
     code = pool.fallback
     if pool.lasts:
-        code = f"one of {config['pool']}" if pool.lasts[0] <= today <= pool.lasts[1] else code
+        code = f"{config['pool']}-all" if pool.lasts[0] <= today <= pool.lasts[1] else code
     elif pool.free and (
         pool.expires is None or pool.expires >= today + timedelta(days=pool.cutoff_days)
     ):
         pool.free, pool.given = pool.free - 1, pool.given + 1
-        code = f"one of {config['pool']}"
+        code = f"{config['pool']}-{pool.free}"
     else:
         pool.missed += 1
     world.write_field(one, config["field"], code or None, now)

@@ -151,3 +151,39 @@ class TestSmallTick:
                 limit=1,
             ),
         )
+
+    def test_hears_of_a_second_coupon_of_the_same_pool(self, ground: Ground) -> None:
+        # To the oracle all codes of a pool were the same one: the field did not change.
+        giving = conversation(
+            """
+            {key: start, trigger: {external_event: Cart}}
+            {key: first, action: {set_coupon: {pool: Winter, field: Profile.Code}}}
+            {key: second, action: {set_coupon: {pool: Winter, field: Profile.Code}}}
+            {key: pause, wait: {for: P3D}}
+            {key: end, terminate: {}}
+            """,
+            goal={"contact": "first_name", "is": "Nobody"},
+        )
+        listening = conversation(
+            """
+            {key: start, trigger: {external_event: Order Imported}}
+            {key: pause, wait: {for: P3D}}
+            {key: end, terminate: {}}
+            """,
+            name="C2",
+            goal={"contact": "first_name", "is": "Nobody"},
+        )
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}},
+                conversations=[giving, listening],
+                acts=[
+                    ("event", "ann", "Cart"),
+                    ("event", "ann", "Order Imported"),
+                    ("clock", "PT2H"),
+                ],
+                limit=1,
+            ),
+        )
