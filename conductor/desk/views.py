@@ -263,15 +263,20 @@ def places_of(request: AccountRequest, person: Contact) -> list[dict[str, Any]]:
 
 def step_name(document: dict[str, Any], key: str) -> str:
     """Return what a step is called in a version's file: its name, else what it does."""
-    steps = (step for thread in document["threads"] for step in thread["steps"])
-    found = next((step for step in steps if step["key"] == key), None)
+    found = step_at(document, key)
     return key if found is None else card_text(parse_step(found), {})
 
 
 def waits_at(document: dict[str, Any], key: str) -> bool:
     """Say whether a step of a version's file is a wait, which may be skipped."""
+    found = step_at(document, key)
+    return found is not None and not WAITS.isdisjoint(found)
+
+
+def step_at(document: dict[str, Any], key: str) -> dict[str, Any] | None:
+    """Return a step of a version's file, None where it is not there."""
     steps = (step for thread in document["threads"] for step in thread["steps"])
-    return any(step["key"] == key and not WAITS.isdisjoint(step) for step in steps)
+    return next((step for step in steps if step["key"] == key), None)
 
 
 def conversation_url(request: AccountRequest, shown: Conversation) -> str:

@@ -8,7 +8,6 @@ contact after another has its event; it has waited until its message stands in t
 """
 
 import logging
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,11 +25,10 @@ from conductor.engine.benchmarks.running import (
     Clock,
     NotRunningError,
     percentile,
+    raise_one_by_one,
     stop,
-    wait_until,
     worked_on,
 )
-from contacts.actions import raise_event
 from contacts.models import Contact
 from messaging.models import Delivery
 
@@ -39,10 +37,6 @@ log = logging.getLogger(__name__)
 DEFAULT_SIZE = 1_000_000
 ENTRIES = 120
 CEILING = 2.0
-# Long enough to wait for one of them: then nobody works.
-PATIENCE = 60.0
-# Between two entries, so that they meet the cluster in whatever it does.
-PAUSES = (0.05, 0.35, 0.2, 0.5)
 
 ROUND = """
       - {key: start, trigger: {external_event: Winback Check}}
@@ -88,7 +82,14 @@ def measure(
         with worked_on(other, now=clock()), worked_on(account, now=clock()):
             try:
                 _start(large)
-                waits = _enter_one_by_one(small, clock)
+                waits = raise_one_by_one(
+                    small,
+                    ENTRIES,
+                    _has_message,
+                    clock=clock,
+                    one="a contact",
+                    said="Contact %s waited %.2f s.",
+                )
                 left = _due(account, now=clock())
             finally:
                 stop(account, now=clock())
@@ -122,24 +123,6 @@ def _due(account: Account, *, now: datetime) -> int:
         return int(sql.fetch_value(DUE, now=now + timedelta(seconds=1)))
 
 
-def _enter_one_by_one(small: Ground, clock: Clock) -> list[float]:
-    with in_account(small.account.pk):
-        people = list(Contact.objects.order_by("id")[:ENTRIES])
-    waits = []
-    for place, person in enumerate(people):
-        with in_account(small.account.pk):
-            raise_event(external_event=small.event, contact=person, now=clock(), source="api")
-        waits.append(wait_for_message(small.account, person))
-        log.info("Contact %s waited %.2f s.", place + 1, waits[-1])
-        time.sleep(PAUSES[place % len(PAUSES)])
-    return waits
-
-
-def wait_for_message(account: Account, person: Contact) -> float:
-    """Return the seconds until a contact has a message in the queue."""
-    return wait_until(
-        account,
-        lambda: Delivery.objects.filter(contact=person).exists(),
-        patience=PATIENCE,
-        refusal=f"Nothing was done for a contact within {PATIENCE:.0f} s.",
-    )
+def _has_message(person: Contact) -> bool:
+    """Say whether a contact has a message in the queue."""
+    return Delivery.objects.filter(contact=person).exists()

@@ -4,21 +4,32 @@ What benchmarks of a running cluster share: bin/up works on their account as on 
 Meanwhile the account's flag is taken off, or pulse and workers would pass it over.
 """
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
 from accounts.models import Account, Heartbeat
 from accounts.tenancy import in_account
 from conductor.conversations.actions import pause_conversation
 from conductor.conversations.models import Conversation
+from conductor.engine.benchmarks.ground import Ground
+from contacts.actions import raise_event
+from contacts.models import Contact
+
+log = logging.getLogger(__name__)
 
 # As the health says it of the worker and the pulse.
 SILENCE = timedelta(seconds=20)
 PARTS = ("pulse", "worker")
 LOOK_SECONDS = 0.01
+# Long enough to wait for one of them: then nobody works.
+PATIENCE = 60.0
+# Between two, so that they meet the cluster in whatever it does.
+PAUSES = (0.05, 0.35, 0.2, 0.5)
 
 
 class Clock:
@@ -80,6 +91,41 @@ def wait_until(
                 return time.monotonic() - began
         time.sleep(LOOK_SECONDS)
     raise NotRunningError(refusal)
+
+
+def raise_one_by_one(
+    ground: Ground,
+    many: int,
+    is_done: Callable[[Contact], bool],
+    *,
+    clock: Clock,
+    one: str,
+    said: str,
+) -> list[float]:
+    """
+    Raise the event for one contact after the other; return the seconds until each `is_done`.
+
+    `one` is what an error calls one of them, `said` what the log says of each: its number and
+    the seconds.
+
+    :raises NotRunningError: if nothing is done for one of them.
+    """
+    with in_account(ground.account.pk):
+        people = list(Contact.objects.order_by("id")[:many])
+    waits = []
+    for place, person in enumerate(people):
+        with in_account(ground.account.pk):
+            raise_event(external_event=ground.event, contact=person, now=clock(), source="api")
+        seconds = wait_until(
+            ground.account,
+            partial(is_done, person),
+            patience=PATIENCE,
+            refusal=f"Nothing was done for {one} within {PATIENCE:.0f} s.",
+        )
+        waits.append(seconds)
+        log.info(said, place + 1, seconds)
+        time.sleep(PAUSES[place % len(PAUSES)])
+    return waits
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -7,7 +7,6 @@ whoever stands in that conversation has entered the segment.
 """
 
 import logging
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -15,15 +14,15 @@ from typing import Any
 from accounts.models import Account
 from accounts.tenancy import in_account
 from conductor.conversations.models import Enrollment
-from conductor.engine.benchmarks.ground import Ground, prepare, publish
+from conductor.engine.benchmarks.ground import prepare, publish
 from conductor.engine.benchmarks.running import (
     Clock,
     percentile,
+    raise_one_by_one,
     stop,
     wait_until,
     worked_on,
 )
-from contacts.actions import raise_event
 from contacts.actions.segments import create_segment
 from contacts.models import Contact, SegmentTouch
 
@@ -32,10 +31,7 @@ log = logging.getLogger(__name__)
 DEFAULT_SIZE = 100_000
 EVENTS = 200
 CEILING = 2.0
-PATIENCE = 60.0
 SET_UP_PATIENCE = 600.0
-# Between two events, so that they meet the cluster in whatever it does.
-PAUSES = (0.05, 0.35, 0.2, 0.5)
 
 RULE = {
     "all": [
@@ -66,7 +62,14 @@ def measure(
     with worked_on(account, now=clock()):
         try:
             _wait_for_set_up(account)
-            waits = _raise_one_by_one(ground, min(EVENTS, size), clock)
+            waits = raise_one_by_one(
+                ground,
+                min(EVENTS, size),
+                _has_entered,
+                clock=clock,
+                one="an event",
+                said="Event %s: %.2f s.",
+            )
         finally:
             stop(account, now=clock())
     yield {
@@ -94,24 +97,6 @@ def _wait_for_set_up(account: Account) -> None:
     log.info("The segment is set up after %.1f s.", seconds)
 
 
-def _raise_one_by_one(ground: Ground, events: int, clock: Clock) -> list[float]:
-    with in_account(ground.account.pk):
-        people = list(Contact.objects.order_by("id")[:events])
-    waits = []
-    for place, person in enumerate(people):
-        with in_account(ground.account.pk):
-            raise_event(external_event=ground.event, contact=person, now=clock(), source="api")
-        waits.append(_wait_until_entered(ground.account, person))
-        log.info("Event %s: %.2f s.", place + 1, waits[-1])
-        time.sleep(PAUSES[place % len(PAUSES)])
-    return waits
-
-
-def _wait_until_entered(account: Account, person: Contact) -> float:
-    """Return the seconds until a contact stands in the conversation that the segment starts."""
-    return wait_until(
-        account,
-        lambda: Enrollment.objects.filter(contact_id=person.pk).exists(),
-        patience=PATIENCE,
-        refusal=f"Nothing was done for an event within {PATIENCE:.0f} s.",
-    )
+def _has_entered(person: Contact) -> bool:
+    """Say whether a contact stands in the conversation that the segment starts."""
+    return Enrollment.objects.filter(contact_id=person.pk).exists()
