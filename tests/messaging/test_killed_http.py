@@ -69,11 +69,12 @@ class Api:
         return token.numbers[0]
 
     def wait(self):
-        """Wait until it has heard what was sent to it: who sent it is dead."""
+        """Wait until it has heard all that was sent to it: who sent it is dead."""
         end = time.monotonic() + PATIENCE
-        while not self.web.asked and time.monotonic() < end:
+        while (self.web.unended or not self.web.asked) and time.monotonic() < end:
             time.sleep(0.01)
         assert self.web.asked
+        assert not self.web.unended
 
 
 def taken(asked):

@@ -104,7 +104,7 @@ class TestWinner:
         assert first.message_id != second.message_id
 
     def test_is_found_by_rate(self, planned, now):
-        made = planned(60, 10)
+        made = planned(70, 20)  # by draw: nobody in the second is one in 600,000
         first, second, _ = send(made, now)
         few = Delivery.objects.filter(broadcast_id=second.pk).count()
         came(second, "opened", now, most=few)

@@ -27,13 +27,19 @@ class Asked:
 
 @dataclass
 class Web:
-    """A running server; `answer` returns status, headers and body for a request."""
+    """
+    A running server; `answer` returns status, headers and body for a request.
+
+    `asked` are the requests that came whole, `connections` those made in all, `unended` those
+    that somebody still may ask something by.
+    """
 
     port: int
     answer: Callable[[Asked], tuple[int, dict[str, str], Any]]
     asked: list[Asked] = field(default_factory=list)
     latency: float = 0.0
     connections: int = 0
+    unended: int = 0
 
     @property
     def url(self):
@@ -52,11 +58,20 @@ def running_web(answer, *, latency=0.0) -> Iterator[Web]:
         def setup(self):
             with lock:
                 web.connections += 1
+                web.unended += 1
             super().setup()
+
+        def finish(self):
+            super().finish()
+            with lock:
+                web.unended -= 1
 
         def take(self):
             length = int(self.headers.get("Content-Length") or 0)
             asked = Asked(self.command, self.path, dict(self.headers), self.rfile.read(length))
+            if len(asked.body) < length:  # who asked is gone: no provider acts on half a request
+                self.close_connection = True
+                return
             with lock:
                 web.asked.append(asked)
             time.sleep(web.latency)
