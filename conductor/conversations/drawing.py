@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.utils.text import slugify
 
 from conductor.conversations.document import Document, StepNode, ThreadNode
-from conductor.conversations.graph import resolved_exits
+from conductor.conversations.graph import Exits, resolved_exits
 from conductor.conversations.problems import Problem
 from conductor.conversations.summary import StepCounts, Summary
 
@@ -32,11 +32,25 @@ class Number:
 
 @dataclass(frozen=True)
 class Exit:
-    """Another way out of a step; `target` is a step key, "" where the conversation ends."""
+    """
+    Another way out of a step; `target` is a step key, "" where the conversation ends.
+
+    `thread` is the target's thread as addresses have it, "" where it is the step's own.
+    """
 
     name: str
     label: str
     target: str
+    title: str
+    thread: str = ""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A step that leads into a thread which nothing else begins."""
+
+    key: str
+    thread: str
     title: str
 
 
@@ -50,6 +64,7 @@ class Card:
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     exits: list[Exit] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
     may_follow: bool = True
 
     @property
@@ -107,6 +122,7 @@ def cards(
     went = None if summary is None or summary.is_counting else by_state(summary)
     leads = resolved_exits(document)
     steps = document.steps()
+    elsewhere = {key: names for key, names in _threads(document).items() if names[1] != thread.name}
     drawn = []
     for place, step in enumerate(thread.steps):
         last = place == len(thread.steps) - 1
@@ -117,7 +133,11 @@ def cards(
                 numbers=numbers_of(step, counts.get(step.key), went),
                 problems=wrong.get(step.key, []),
                 warnings=odd.get(step.key, []),
-                exits=_exits(step, leads[step.key], thread, place, steps),
+                exits=[
+                    _placed(found, steps, elsewhere)
+                    for found in _exits(step, leads[step.key], thread, place, steps)
+                ],
+                origins=origins(document, step, leads),
                 may_follow=not (last and step.kind == "terminate"),
             )
         )
@@ -183,6 +203,42 @@ def by_state(summary: Summary) -> Mapping[tuple[str, str], int]:
 def exit_words(step: StepNode) -> dict[str, str]:
     """Name a step's exits in the marketer's words."""
     return {name: name.replace("_", " ") for name in step.type.exits(step.config)}
+
+
+def origins(document: Document, step: StepNode, leads: Exits) -> list[Origin]:
+    """Return what leads into a thread that begins with `step`, if only Go Tos do."""
+    if step.kind != "trigger" or not step.config.none:
+        return []
+    slugs = {name: slug for slug, name in thread_slugs(document).items()}
+    return [
+        Origin(found.key, slugs[thread.name], f"{thread.name}, {way}")
+        for _, thread, found in document.places()
+        for name, target in leads[found.key].items()
+        if target == step.key
+        for way in [found.type.label if found.kind == "go_to" else name.replace("_", " ")]
+    ]
+
+
+def _threads(document: Document) -> dict[str, tuple[str, str]]:
+    """Return where each step stands: {key: (thread's word in addresses, its name)}."""
+    slugs = {name: slug for slug, name in thread_slugs(document).items()}
+    return {
+        step.key: (slugs[thread.name], thread.name)
+        for thread in document.threads
+        for step in thread.steps
+    }
+
+
+def _placed(
+    found: Exit, steps: Mapping[str, StepNode], elsewhere: Mapping[str, tuple[str, str]]
+) -> Exit:
+    """Name the thread of a target that stands in another one."""
+    if found.target not in elsewhere:
+        return found
+    slug, name = elsewhere[found.target]
+    begins = steps[found.target].kind == "trigger"
+    title = f"thread “{name}”" if begins else f"{name}, {found.title}"
+    return replace(found, thread=slug, title=title)
 
 
 def _exits(

@@ -126,12 +126,16 @@ def change_step(
     revision: int,
     name: str | None = None,
     exits: Mapping[str, str] | None = None,
+    threads: Mapping[str, str] | None = None,
     by: By = None,
 ) -> StepNode:
     """
     Give a step new settings, as a file has them; None keeps its name and exits.
 
-    :raises InvalidValueError: if the step is not there.
+    `threads` begins one for each exit that it names ({exit: wanted name}) and leads the exit
+    there: a trigger that nothing but Go Tos reach, and an end. It is one edit, undone as one.
+
+    :raises InvalidValueError: if the step is not there, or threads or steps would be too many.
     :raises MalformedConversationError: for settings that no file may have; the paths of
         its faults begin at the step (`wait.for`).
     """
@@ -139,14 +143,18 @@ def change_step(
     thread, place = _step_place(document, key)
     steps = list(document.threads[thread].steps)
     former = steps[place]
+    begun = _begun(conversation, document, threads or {})
+    leads = {exit_name: node.steps[0].key for exit_name, node in begun.items()}
     written = {
         "key": key,
         "name": former.name if name is None else " ".join(name.split()),
-        "exits": dict(former.exits if exits is None else exits),
+        "exits": {**(former.exits if exits is None else exits), **leads},
         former.kind: settings,
     }
     steps[place] = parse_step(written)
-    _save(conversation, _with_steps(document, thread, steps), now, revision, by)
+    changed = _with_steps(document, thread, steps)
+    changed = Document(changed.heading, [*changed.threads, *begun.values()])
+    _save(conversation, changed, now, revision, by)
     return steps[place]
 
 
@@ -253,6 +261,37 @@ def _free_thread_name(document: Document, name: str, *, but: str = "") -> str:
     if name != but and any(thread.name == name for thread in document.threads):
         raise InvalidValueError("name", f"There is a thread named {name} already.")
     return name
+
+
+def _begun(
+    conversation: Conversation, document: Document, wanted: Mapping[str, str]
+) -> dict[str, ThreadNode]:
+    """Return new threads that only Go Tos reach, under names that are free: {exit: thread}."""
+    if not wanted:
+        return {}
+    if len(document.threads) + len(wanted) > MOST_THREADS:
+        raise InvalidValueError("name", f"A conversation has at most {MOST_THREADS} threads.")
+    if len(document.steps()) + 2 * len(wanted) > MOST_STEPS:
+        raise InvalidValueError("kind", f"A conversation has at most {MOST_STEPS} steps.")
+    keys = _taken_keys(conversation, document)
+    names = {thread.name for thread in document.threads}
+    begun = {}
+    for exit_name, name in wanted.items():
+        first = parse_step({"key": _fresh_key("trigger", keys), "trigger": "none"})
+        last = parse_step({"key": _fresh_key("terminate", keys), "terminate": {}})
+        begun[exit_name] = ThreadNode(_beside(name, names), [first, last])
+    return begun
+
+
+def _beside(name: str, names: set[str]) -> str:
+    """Return a thread's name, numbered if there is one of it already, and take it."""
+    name = " ".join(name.split())[:110]
+    free, number = name, 1
+    while free in names:
+        number += 1
+        free = f"{name} {number}"
+    names.add(free)
+    return free
 
 
 def _taken_keys(conversation: Conversation, document: Document) -> set[str]:

@@ -51,14 +51,27 @@ def find_problems(
 
 
 def find_warnings(document: Document) -> list[Problem]:
-    """Return what looks wrong but runs: steps that nobody can come to."""
-    found = reachable(document, resolved_exits(document))
-    text = "Nobody can come to this step."
-    return [
-        Problem(path, thread.name, step.key, "unreachable", text)
-        for path, thread, step in document.places()
-        if step.key not in found
-    ]
+    """Return what looks wrong but runs: steps out of reach, decisions that change nothing."""
+    exits = resolved_exits(document)
+    found = reachable(document, exits)
+    warned = []
+    for path, thread, step in document.places():
+        if step.key not in found:
+            text = "Nobody can come to this step."
+            warned.append(Problem(path, thread.name, step.key, "unreachable", text))
+        if _changes_nothing(step, exits[step.key]):
+            text = (
+                "All ways lead to the same step, so nothing differs by this choice yet. "
+                "Lead one of them elsewhere, to a new thread for example."
+            )
+            warned.append(Problem(path, thread.name, step.key, "ways_alike", text))
+    return warned
+
+
+def _changes_nothing(step: StepNode, leads: Mapping[str, str | None]) -> bool:
+    """Say whether a decision's ways all lead to one place, and it keeps nothing besides."""
+    decides = step.kind == "if" or (step.kind == "split" and not step.config.store)
+    return decides and len(leads) > 1 and len(set(leads.values())) == 1
 
 
 def _place(path: str, order: Mapping[str, int]) -> int:

@@ -307,3 +307,18 @@ class TestGraph:
 
         assert len(rings(chain)) == 1
         assert rings({**chain, "s5000": {"next": None}}) == []
+
+    def test_names_a_decision_whose_ways_all_lead_to_one_step(self):
+        which = "i, %sif: {branches: [{name: large, filter: {purchase: {}}}]}"
+        test = "s, split: {groups: [{name: A, weight: 50}, {name: B, weight: 50}]%s}"
+        alike = [between(which % ""), between(test % "")]
+        apart = [
+            between(which % "exits: {else: z}, ", "p, wait: {for: P1D}"),
+            between(test % ", store: Profile.Group"),
+        ]
+
+        assert [one.code for text in alike for one in find_warnings(parsed(text))] == [
+            "ways_alike",
+            "ways_alike",
+        ]
+        assert [one for text in apart for one in find_warnings(parsed(text))] == []

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from conductor.conversations.forms.durations import UNITS, amount_and_unit, read_amount
-from conductor.conversations.forms.step import RuleField, StepForm, rule_text
+from conductor.conversations.forms.step import NEW_THREAD, RuleField, StepForm, rule_text
 from conductor.conversations.reading import MalformedConversationError, read_structure
 from conductor.conversations.writing import write_json
 from contacts.durations import InvalidDurationError
@@ -80,7 +80,14 @@ class WaysForm(StepForm):
         self.fields[f"to_{number}"] = forms.ChoiceField(
             required=False,
             label="goes on to",
-            choices=[("", "The next step"), *self.place.targets()],
+            choices=[
+                ("", "The next step"),
+                (NEW_THREAD, "A new thread …"),
+                *self.place.targets(),
+            ],
+            help_text="A new thread is where you draw what only these contacts get."
+            if number == 0
+            else "",
             initial=self.place.step.exits.get(name, ""),
         )
 
@@ -96,15 +103,22 @@ class WaysForm(StepForm):
             if name not in self.named()
         }
 
-    def exits(self) -> dict[str, str]:
+    def thread_name(self, exit_name: str) -> str:
+        """Return the way's own name; that of the others in words."""
+        return (
+            exit_name if exit_name not in self.exit_defaults() else super().thread_name(exit_name)
+        )
+
+    def leads(self) -> dict[str, str]:
         """Return the redirected exits: the ways' as they are called now, and the others."""
         given = {
             self.way(number): self.cleaned_data[f"to_{number}"] for number in range(self.count)
         }
         others = {
-            name: target for name, target in super().exits().items() if name not in self.named()
+            name: target for name, target in super().leads().items() if name not in self.named()
         }
-        return {**others, **{name: target for name, target in given.items() if name and target}}
+        ways = {name: target for name, target in given.items() if name and target}
+        return ways | {name: target for name, target in others.items() if name not in ways}
 
 
 class IfForm(WaysForm):
@@ -212,6 +226,10 @@ class SplitForm(WaysForm):
         """Return a group's name."""
         name: str = self.cleaned_data[f"group_{number}"].strip()
         return name
+
+    def thread_name(self, exit_name: str) -> str:
+        """Return the group's name; a letter alone says nothing among the tabs."""
+        return f"Group {exit_name}" if len(exit_name) < 3 else exit_name
 
     def read(self, config: Any) -> dict[str, Any]:
         """Return the groups and the field."""

@@ -20,6 +20,9 @@ from contacts.models import ExternalEvent, ProfileField
 
 Choice = tuple[str, str]
 
+# What a way out is led to for a thread of its own, begun by *Update*; no step's key is that.
+NEW_THREAD = "+thread"
+
 
 @dataclass(frozen=True)
 class Place:
@@ -50,7 +53,7 @@ class Place:
         """Return the steps that an exit may lead to."""
         steps = self.document.steps()
         return [
-            (step.key, f"{thread.name}: {card_text(step, steps)}")
+            (step.key, f"{thread.name}: {_begins(step) or card_text(step, steps)}")
             for _, thread, step in self.document.places()
             if step.key != self.step.key and not (step.kind == "trigger" and not step.config.none)
         ]
@@ -84,6 +87,11 @@ class RuleField(forms.CharField):
                 [f"{path}: {text}" if path else text for path, text in malformed.faults]
             ) from malformed
         return filters.write(rule)
+
+
+def _begins(step: StepNode) -> str:
+    """Return how a thread's beginning is offered as a target; "" for other steps."""
+    return "its beginning" if step.kind == "trigger" and not step.name else ""
 
 
 def rule_text(rule: Mapping[str, Any]) -> str:
@@ -192,10 +200,11 @@ class StepForm(forms.Form):
         targets = self.place.targets()
         for name, default in self.exit_defaults().items():
             said = {NEXT: "The next step", END: "Ends the conversation"}.get(default, default)
+            begun = [] if name == "next" else [(NEW_THREAD, "A new thread …")]
             self.fields[f"exit_{name}"] = forms.ChoiceField(
                 required=False,
                 label=EXIT_LABELS.get(name, name.replace("_", " ")),
-                choices=[("", said), *targets],
+                choices=[("", said), *begun, *targets],
                 initial=self.place.step.exits.get(name, ""),
             )
 
@@ -210,7 +219,24 @@ class StepForm(forms.Form):
         return self.shows_exits or any(field.value() for field in self.exit_fields)
 
     def exits(self) -> dict[str, str]:
-        """Return the redirected exits; those that the panel does not show stay."""
+        """Return the redirected exits, but those into threads that are still to begin."""
+        return {name: target for name, target in self.leads().items() if target != NEW_THREAD}
+
+    def new_threads(self) -> dict[str, str]:
+        """Return the threads to begin: {exit that leads there: the thread's name}."""
+        return {
+            name: self.thread_name(name)
+            for name, target in self.leads().items()
+            if target == NEW_THREAD
+        }
+
+    def thread_name(self, exit_name: str) -> str:
+        """Return what a thread is called that begins behind a way out."""
+        said = EXIT_LABELS.get(exit_name, exit_name.replace("_", " "))
+        return said[:1].upper() + said[1:]
+
+    def leads(self) -> dict[str, str]:
+        """Return where each redirected exit leads; those that the panel does not show stay."""
         given = {
             name.removeprefix("exit_"): value
             for name, value in self.cleaned_data.items()

@@ -11,6 +11,8 @@ from accounts.actions import InvalidValueError
 from accounts.permissions import AccountRequest, requires
 from conductor.conversations import editing
 from conductor.conversations.actions import ConversationChangedError
+from conductor.conversations.document import StepNode
+from conductor.conversations.drawing import slug_of
 from conductor.conversations.forms import StepForm, form_of
 from conductor.conversations.forms.step import Place
 from conductor.conversations.reading import MalformedConversationError
@@ -91,11 +93,23 @@ def step(
         return panel(opened, thread, place, form_of(place))
     require_edit(request)
     form = form_of(place, request.POST)
-    if form.is_valid() and _changed(request, opened, place, form):
-        committed = request.POST.get("commit") == "latest"
-        opened.done("Message committed to the conversation." if committed else "Step updated.")
-        return opened.to("step", thread, key) if committed else _card(opened, thread, key)
-    return panel(opened, thread, place, form, status=422)
+    changed = _changed(request, opened, place, form) if form.is_valid() else None
+    if changed is None:
+        return panel(opened, thread, place, form, status=422)
+    if form.new_threads():
+        return _begun(opened, changed, form)
+    committed = request.POST.get("commit") == "latest"
+    opened.done("Message committed to the conversation." if committed else "Step updated.")
+    return opened.to("step", thread, key) if committed else _card(opened, thread, key)
+
+
+def _begun(opened: Opened, changed: StepNode, form: StepForm) -> HttpResponse:
+    """Show the thread that a way out leads to from now on, the first if there are several."""
+    first = changed.exits[next(iter(form.new_threads()))]
+    fresh = open_conversation(opened.request, opened.in_list.pk, opened.conversation.pk)
+    _, thread, _ = next(place for place in fresh.document.places() if place[2].key == first)
+    fresh.done(f"Step updated. Draw here what “{thread.name}” gets.")
+    return fresh.to("thread", slug_of(fresh.document, thread.name))
 
 
 def _card(opened: Opened, slug: str, key: str) -> HttpResponse:
@@ -110,15 +124,18 @@ def place_of(opened: Opened, slug: str, key: str) -> Place:
     return Place(opened.in_list, opened.document, opened.step(key), opened.names)
 
 
-def _changed(request: AccountRequest, opened: Opened, place: Place, form: StepForm) -> bool:
-    """Write the form into the draft; say what keeps it from that."""
+def _changed(
+    request: AccountRequest, opened: Opened, place: Place, form: StepForm
+) -> StepNode | None:
+    """Write the form into the draft and return the step; None, and what keeps it from that."""
     try:
-        editing.change_step(
+        return editing.change_step(
             conversation=opened.conversation,
             key=place.step.key,
             name=form.cleaned_data["name"],
             settings=form.settings(),
             exits=form.exits(),
+            threads=form.new_threads(),
             now=clock(),
             revision=revision_of(request),
             by=request.user,
@@ -130,9 +147,7 @@ def _changed(request: AccountRequest, opened: Opened, place: Place, form: StepFo
     except MalformedConversationError as malformed:
         for fault in malformed.faults:
             form.show_fault(fault)
-    else:
-        return True
-    return False
+    return None
 
 
 def panel(
@@ -153,6 +168,9 @@ def panel(
         "may_remove": _may_remove(opened, slug, place.step.key),
         "step_problems": [
             problem.text for problem in opened.problems if problem.step == place.step.key
+        ],
+        "step_warnings": [
+            warning.text for warning in opened.warnings if warning.step == place.step.key
         ],
     }
     if kind in {"message", "mobile_message"}:

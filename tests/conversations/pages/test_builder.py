@@ -353,3 +353,44 @@ class TestBuilder:
         page = drawer.client.get(drawer.url("thread", "winback")).text
         assert "great: goes on" in page
         assert "else: Ends" in page
+
+    def test_ways_of_a_decision_lead_to_new_threads(self, drawer):
+        which = drawer.add("if", drawer.key("trigger"))
+        drawer.update(which, branch_0="VIP", filter_0="{contact: email, contains: a}")
+        assert (
+            "All ways lead to the same step"
+            in drawer.client.get(drawer.url("step", "winback", which)).text
+        )
+
+        response = drawer.update(
+            which,
+            branch_0="VIP",
+            filter_0="{contact: email, contains: a}",
+            to_0="+thread",
+            exit_else="+thread",
+        )
+
+        assert response.headers["Location"] == drawer.url("thread", "vip")
+        winback, vip, others = drawer.fresh().draft["threads"]
+        assert [vip["thread"], others["thread"]] == ["VIP", "Everybody else"]
+        (step,) = [step for step in winback["steps"] if step["key"] == which]
+        assert step["exits"] == {"VIP": vip["steps"][0]["key"], "else": others["steps"][0]["key"]}
+        page = drawer.client.get(drawer.url("thread", "winback")).text
+        assert f'href="{drawer.url("thread", "vip")}#step-{vip["steps"][0]["key"]}"' in page
+        assert "All ways lead" not in page
+        page = drawer.client.get(drawer.url("thread", "vip")).text
+        assert f'href="{drawer.url("thread", "winback")}#step-{which}"' in page
+        assert "from Winback, VIP" in page
+
+        drawer.post("undo")
+
+        assert [thread["thread"] for thread in drawer.fresh().draft["threads"]] == ["Winback"]
+
+    def test_a_new_thread_gets_a_name_that_is_free(self, drawer):
+        which = drawer.add("split", drawer.key("trigger"))
+        given = {"group_0": "A", "weight_0": 50, "group_1": "Winback", "weight_1": 50}
+
+        drawer.update(which, **given, to_0="+thread", to_1="+thread")
+
+        names = [thread["thread"] for thread in drawer.fresh().draft["threads"]]
+        assert names == ["Winback", "Group A", "Winback 2"]
