@@ -11,10 +11,11 @@ import binascii
 import hashlib
 import html as markup
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
-from functools import lru_cache
+from functools import lru_cache, wraps
 
 from messaging.mailboxes import plain_domain
 
@@ -22,6 +23,9 @@ WORD_BYTES = 45  # of one encoded word, which then has 72 characters
 PLAIN_CHARACTERS = 60  # a longer line of a header is written as encoded words
 BRACKETS = str.maketrans("", "", "<>")
 MOST_BYTES = 900  # of one value in a line of at most 998
+MOST_CHARACTERS = (
+    4_000  # of one header; what a template makes of somebody's values has no other end
+)
 SPECIAL = re.compile(r"[()<>\[\]:;@\\,.\"]")
 PRINTABLE = re.compile(r"[ -~]*")
 BASE64_LINE = re.compile(rb".{1,76}", re.DOTALL)
@@ -30,7 +34,19 @@ HIDDEN = (
     '<div style="display:none;max-height:0;max-width:0;opacity:0;overflow:hidden;mso-hide:all">'
     "{text}{filler}</div>"
 )
+MOST_KEPT = 1_000  # characters of a value whose written form is kept in memory
 FILLER = "&#847;&zwnj;&nbsp;" * 60  # keeps the body's first words out of the inbox row
+
+
+def kept(write: Callable[..., str]) -> Callable[..., str]:
+    """Keep what was written of short values; of long ones a thousand would fill the memory."""
+    known = lru_cache(maxsize=1024)(write)
+
+    @wraps(write)
+    def asked(*values: str) -> str:
+        return known(*values) if sum(map(len, values)) <= MOST_KEPT else write(*values)
+
+    return asked
 
 
 @dataclass(frozen=True)
@@ -115,7 +131,7 @@ def part(kind: str, content: str) -> bytes:
     return b"".join([head.encode(), b"\r\n".join(BASE64_LINE.findall(encoded)), b"\r\n"])
 
 
-@lru_cache(maxsize=1024)
+@kept
 def unstructured(value: str) -> str:
     """Return a header's text, as encoded words where it is not short plain ASCII."""
     text = one_line(value)
@@ -130,7 +146,7 @@ def date_of(at: datetime) -> str:
     return format_datetime(at)
 
 
-@lru_cache(maxsize=1024)
+@kept
 def mailbox(name: str, address: str) -> str:
     """Return `Name <address>`, the name quoted or encoded as it needs."""
     name = one_line(name)
@@ -141,7 +157,7 @@ def mailbox(name: str, address: str) -> str:
     return shown_mailbox(name, address)
 
 
-@lru_cache(maxsize=1024)
+@kept
 def shown_mailbox(name: str, address: str) -> str:
     """Return `Name <address>` for people and for those who encode it themselves."""
     name = one_line(name)
@@ -168,7 +184,8 @@ def encoded_words(text: str) -> str:
 
 
 def one_line(value: str) -> str:
-    """Return a value that cannot begin a header of its own: one line, no controls."""
+    """Return a value that cannot begin a header of its own: one line, no controls, an end."""
+    value = value[:MOST_CHARACTERS]
     if not value.isprintable():
         value = "".join(c if c.isprintable() else " " for c in value)
     return " ".join(value.split())
@@ -199,7 +216,7 @@ def with_preheader(html: str, preheader: str) -> str:
     return html[:at] + hidden(preheader) + html[at:]
 
 
-@lru_cache(maxsize=256)
+@kept
 def hidden(preheader: str) -> str:
     """Return a preheader as nobody sees it in the open message."""
-    return HIDDEN.format(text=markup.escape(preheader), filler=FILLER)
+    return HIDDEN.format(text=markup.escape(preheader[:MOST_CHARACTERS]), filler=FILLER)

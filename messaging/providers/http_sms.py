@@ -20,6 +20,7 @@ from django.http import HttpRequest
 from accounts.actions import InvalidValueError
 from accounts.outgoing import RefusedAddressError, read_url
 from messaging.actions.provider_events import ProviderEvent
+from messaging.mime import one_line
 from messaging.providers import Field, Outcome, Outgoing
 from messaging.transports.calls import Heard, HeardText
 from messaging.transports.kept_http import HttpAnswer
@@ -119,7 +120,7 @@ class HttpSms(SmsCarrier):
         headers = {"Content-Type": TYPES[settings["format"]], "Accept": "application/json"}
         for line in lines_of(settings.get("headers", "")):
             name, _, value = line.partition(":")
-            headers[name.strip()] = one_line(filled(value.strip(), values, str))
+            headers[name.strip()] = header_value(filled(value.strip(), values, str))
         has_body = settings["method"] != "GET"
         escape = escaped if settings["format"] == "json" else percent
         body = filled(settings["body"], values, escape).encode() if has_body else b""
@@ -225,9 +226,13 @@ def escaped(value: str) -> str:
     return json.dumps(value)[1:-1]
 
 
-def one_line(value: str) -> str:
-    """Return a header's value on one line."""
-    return " ".join(value.split())
+def header_value(value: str) -> str:
+    """
+    Return a header's value on one line, letters beyond ASCII as the bytes of UTF-8.
+
+    As they are they could not be sent, and one text would be taken for a gateway out of reach.
+    """
+    return one_line(value).encode(errors="replace").decode("latin-1")
 
 
 def lines_of(text: str) -> list[str]:

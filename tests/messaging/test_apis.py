@@ -244,6 +244,20 @@ class TestGateway:
         assert "X-Evil" not in asked.headers
 
     @pytest.mark.parametrize(
+        ("text", "said"),
+        [("Héllo 👟", "Héllo 👟"), ("a\r\nX-Evil: 1", "a X-Evil: 1"), ("a\x1b\x85b", "a b")],
+    )
+    def test_takes_any_text_in_a_header(self, connected, now, text, said):
+        with running_web(always(200, {"id": "1"})) as web:
+            carrier = connected("http_sms", web, url=web.url, headers="X-Text: {{text}}")
+            outcomes = list(carrier.send([message("http_sms", text=text)], now=now))
+
+        (asked,) = web.asked
+        assert [one.state for one in outcomes] == ["sent"]
+        assert asked.headers["X-Text"].encode("latin-1").decode() == said
+        assert "X-Evil" not in asked.headers
+
+    @pytest.mark.parametrize(
         ("said", "known"), [({"id": "m-5"}, "m-5"), ({"ok": True}, ""), (b"OK", ""), (b'"id"', "")]
     )
     def test_knows_the_usual_place_of_an_id(self, connected, now, said, known):

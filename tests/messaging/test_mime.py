@@ -2,6 +2,7 @@
 
 import random
 import re
+import tracemalloc
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
@@ -12,7 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messaging.mime import Envelope, Letter, Skeleton, one_line, shown_mailbox, with_preheader
+from messaging.mime import (
+    MOST_CHARACTERS,
+    Envelope,
+    Letter,
+    Skeleton,
+    hidden,
+    mailbox,
+    one_line,
+    shown_mailbox,
+    unstructured,
+    with_preheader,
+)
 
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 ENVELOPE = Envelope(to="grace@mail.example", message_id="1.2@acme.example", at=NOON)
@@ -209,6 +221,28 @@ class TestFill:
         assert kinds == ["text/plain", "text/html"]
         assert message["Message-ID"] == "<1.2@acme.example>"
         assert message["Date"].datetime == NOON
+
+
+class TestHugeValues:
+    def test_end_somewhere_in_a_header(self):
+        huge = "ü" * 1_000_000
+
+        message = read(Letter(subject=huge, from_name=huge, html="<p>Hi</p>", text=""))
+
+        assert message["Subject"] == "ü" * MOST_CHARACTERS
+        assert len(with_preheader("<p>Hi</p>", huge)) < 3 * MOST_CHARACTERS
+
+    @pytest.mark.parametrize("write", [unstructured, hidden, mailbox, shown_mailbox])
+    def test_are_not_kept_in_memory(self, write):
+        more = ["shop@acme.example"] if write in {mailbox, shown_mailbox} else []
+        tracemalloc.start()
+
+        for number in range(200):
+            write(f"{number}" + "x" * 100_000, *more)
+
+        size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert size < 2_000_000
 
 
 class TestPreheader:

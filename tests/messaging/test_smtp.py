@@ -368,6 +368,9 @@ class TestClean:
             {"port": "abc"},
             {"port": 0},
             {"security": "rot13"},
+            {"bounce_domain": "b.example\r\nBcc: eve@x.example"},
+            {"dkim_domain": "acme.example>\r\nRCPT TO:<eve@x.example"},
+            {"dkim_selector": "s1;\r\n d=evil.example"},
         ],
     )
     def test_refuses_what_is_no_mail_server(self, bad):
