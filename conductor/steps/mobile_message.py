@@ -26,6 +26,7 @@ from conductor.steps import (
     asked_of_all,
     empty,
     fields_here,
+    hold_here,
     send_settings,
     sending,
     unknown,
@@ -236,6 +237,10 @@ class MobileMessage(StepType[MobileMessageConfig]):
         settings = arrivals.settings
         field = settings["phone_field_id"]
         if field is not None and not fields_here(arrivals, [field]):
+            return
+        # A short code takes its phone lists along.
+        if not PhoneList.objects.filter(pk=settings["phone_list_id"]).exists():
+            hold_here(arrivals, "the phone list is gone")
             return
         verdict = eligibility.load_policy(now=arrivals.now).sms(
             # A test run sends when it is run.

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from conductor.conversations.models import Enrollment
 from messaging.models import Delivery
 from tests.engine.world import World
 from tests.factories import PhoneSubscriptionFactory
@@ -177,4 +178,23 @@ class TestMobileMessage:
         world.tick()
 
         assert world.place(grace).held_reason == "the field is gone"
+        assert world.deliveries() == []
+
+    @pytest.mark.parametrize("gone", ["phone_list", "short_code"])
+    def test_holds_those_whose_phone_list_or_code_was_deleted_since_the_publish(
+        self, world: World, gone: str
+    ) -> None:
+        conversation = world.live(TEXT % "")
+        sound = world.live("{key: pause, wait: {for: P1D}}")
+        grace = world.person(profile={"Mobile": NUMBER})
+        getattr(world, gone).delete()
+
+        world.happen(grace)
+        world.tick()
+
+        places = Enrollment.objects.values_list("conversation_id", "step_key", "held_reason")
+        assert set(places) == {
+            (conversation.pk, "text", "the phone list is gone"),
+            (sound.pk, "pause", ""),
+        }
         assert world.deliveries() == []
