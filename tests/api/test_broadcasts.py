@@ -476,7 +476,7 @@ class TestSplitTest:
             assert SandboxMessage.objects.count() == Subscription.objects.count() == 40
             assert len(set(reached(acme))) == 40
             subjects = list(SandboxMessage.objects.values_list("subject", flat=True))
-        assert 5 < subjects.count("Hello A") < 35
+        assert 0 < subjects.count("Hello A") < 40  # by draw: one in 10^11
         shown = wire.get(f"/email/v1/List/{shop.pk}/SplitTest/{test_id}")
         assert (shown["status"], shown["testType"]) == ("Sent", "No Remainder")
         assert shown["testCriteria"] == "Subject"

@@ -402,7 +402,8 @@ class TestLimits:
         outcome = Counter(claimed(now))
 
         assert set(outcome) == {"sending", "skipped holdout"}
-        assert 15 <= outcome["skipped holdout"] <= 60
+        # By draw: fewer or more are one in 10^12.
+        assert 6 <= outcome["skipped holdout"] <= 75
 
 
 @pytest.mark.django_db(transaction=True)

@@ -86,7 +86,7 @@ def order(broadcast, amount, now):
 
 class TestWinner:
     def test_goes_to_the_rest_after_its_time(self, planned, now):
-        made = planned(20, 20)
+        made = planned(35, 35)  # by draw: a group of nobody is one in 10^9
         first, second, rest = send(made, now)
         came(second, "opened", now, most=2)
         assert due_broadcasts(now=now + HOURS - timedelta(seconds=1)) == []
@@ -103,8 +103,9 @@ class TestWinner:
         assert {one.message_id for one in remaining} == {second.message_id}
         assert first.message_id != second.message_id
 
-    def test_is_found_by_rate(self, planned, now):
-        made = planned(70, 20)  # by draw: nobody in the second is one in 600,000
+    def test_is_found_by_rate(self, shop, planned, now):
+        make(SubscriptionFactory, PEOPLE, list=shop)
+        made = planned(75, 20)  # by draw: as few in the first as in the second is one in 10^10
         first, second, _ = send(made, now)
         few = Delivery.objects.filter(broadcast_id=second.pk).count()
         came(second, "opened", now, most=few)
@@ -119,11 +120,12 @@ class TestWinner:
         ("metric", "wins"), [("Opens", 0), ("Clicks", 1), ("Conversions", 0), ("Revenue", 1)]
     )
     def test_is_found_by_the_stated_metric(self, planned, now, metric, wins):
-        made = planned(30, 30, metric=metric)
+        made = planned(45, 45, metric=metric)
         first, second, _ = send(made, now)
         for kind, group in (("opened", first), ("clicked", second)):
             came(group, kind, now, most=9)
-        for amount, group in ((1, first), (1, first), (1, first), (1, first), (99, second)):
+        # So much that it is so for each message, too, however many drew which: but once in 10^10.
+        for amount, group in ([(1, first)] * 12) + [(9999, second)]:
             order(group, amount, now)
 
         send(made, now + HOURS)

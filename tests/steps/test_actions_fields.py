@@ -95,7 +95,7 @@ class TestSetDifference:
 class TestRandomGroup:
     def test_is_the_draw_of_the_visit(self, world: World) -> None:
         conversation = world.live(act("random_group: {field: Profile.Points, groups: 3}"))
-        people = [world.person() for _ in range(30)]
+        people = [world.person() for _ in range(75)]  # a group of nobody: one in 10^12
 
         run(world, *people)
 

@@ -28,6 +28,8 @@ class TestThrottling:
         return begin
 
     def test_holds_the_queue_as_a_whole(self, acme, now, scripted, queue, turn, throttle):
+        with in_account(acme.pk):
+            Provider.objects.update(concurrency=1)  # one after the other
         queue("a@mail.example", "b@mail.example", "c@mail.example")
         throttle()
 
