@@ -32,6 +32,10 @@ HREF = re.compile(
 BODY_TAG = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
 STARTS_WEB = re.compile(r"\s*https?://", re.IGNORECASE)
+# What comes with the data may lead to a mailbox, a telephone, or a place in the page besides.
+SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+HARMLESS = frozenset({"mailto", "tel", "sms"})
+NOWHERE = "#"
 # Nobody who writes a template can guess it, so nobody writes one.
 MARK = f"q{secrets.token_hex(6)}"
 MARKED = re.compile(rf"{MARK}l(\d+):(.*?){MARK}e", re.DOTALL)
@@ -115,7 +119,7 @@ class Filling:
         """Return the address of a link whose target stands in its token."""
         url = target or web_address(markup.unescape(written))
         if not url:
-            return written if not STARTS_WEB.match(written) else "#"
+            return written if is_harmless(written) else NOWHERE
         if not target:
             url = analysed(url, self.plan.rules, self.plan.labels)
         host = urlsplit(url).hostname or ""
@@ -232,6 +236,14 @@ def places(html: str) -> Iterator[tuple[int, int]]:
         for quoted in ("double", "single", "bare"):
             if found[quoted] is not None:
                 yield found.span(quoted)
+
+
+def is_harmless(written: str) -> bool:
+    """Say whether what a template made of somebody's data runs no script and is no broken address."""
+    # Browsers pass over blanks and controls, and read entities, before they look at the scheme.
+    plain = "".join(one for one in markup.unescape(written) if one.isprintable() and one != " ")
+    scheme = SCHEME.match(plain)
+    return scheme is None or scheme[1].lower() in HARMLESS
 
 
 def written_host(leads: str) -> str:

@@ -8,6 +8,7 @@ from django.db import transaction
 from accounts.tenancy import in_account
 from messaging.models import CommittedMessage
 from messaging.models.message import Channel
+from messaging.tracking.links import web_address
 from messaging.tracking.plans import plan_of
 from messaging.tracking.rules import rules_of
 from messaging.tracking.texts import links_of
@@ -74,7 +75,7 @@ def read_links(account_id: int, message_id: int) -> tuple[str, ...]:
             return ()
         rules = rules_of(message.list, message.account)
     if message.channel == Channel.SMS:
-        return links_of(message.content)
+        return tuple(map(web_address, links_of(message.content)))
     return plan_of(message.content, name=message.name, rules=rules, transactional=False).links
 
 

@@ -114,6 +114,19 @@ class TestClick:
         assert answers <= {404, 302 if "_" in path[5:] else 404}
         assert len(kinds(acme)) == path[5:].count("_")
 
+    def test_of_a_text_leads_to_an_address_of_any_letters(self, acme, ask, delivery):
+        text = {"text": "Look: https://bücher.example/Обувь?q=👟", "media_url": ""}
+        with in_account(acme.pk):
+            CommittedMessage.objects.filter(pk=delivery.message_id).update(
+                channel="sms", content=text
+            )
+        token = tokens.sign("click", acme.pk, delivery.pk, delivery.message_id, 0)
+
+        answer = ask(f"/t/c/{token}")
+
+        path = "%D0%9E%D0%B1%D1%83%D0%B2%D1%8C?q=%F0%9F%91%9F"
+        assert answer["Location"] == f"https://xn--bcher-kva.example/{path}"
+
     @pytest.mark.parametrize("target", ["javascript:alert(1)", "//evil.example/", "data:,x"])
     def test_leads_to_no_script_even_signed(self, ask, click, target):
         answer = ask(click(1, text=target))

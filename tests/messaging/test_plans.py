@@ -95,11 +95,32 @@ class TestLinks:
         (found,) = targets(sent)
         assert (found.numbers, found.text) == ((9, 3, 0), "https://shop.acme.example/c?a=1&b=2")
 
-    @pytest.mark.parametrize("value", ["javascript:alert(1)", "mailto:a@b.example", "", "#x"])
+    @pytest.mark.parametrize(
+        "value", ["mailto:a@b.example", "tel:+12125550143", "", "#x", "/cart", "cart?at=10:30"]
+    )
     def test_that_turn_out_to_be_no_web_address_are_not_redirected(self, value):
         sent = filled('<a href="{{ event.url }}">x</a>', values=[("{{ event.url }}", value)])
 
         assert sent == f'<a href="{value}">x</a>'
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            *("javascript:alert(1)", "JavaScript:alert(1)", " \x01javascript:alert(1)"),
+            *("java\tscript:alert(1)", "java&#10;script&colon;alert(1)", "java&Tab;script:x"),
+            *("vbscript:x", "data:text/html,x", "file:///etc/passwd", "https:/evil.example"),
+            "\u200bjavascript:alert(1)",
+        ],
+    )
+    @pytest.mark.parametrize("is_tracked", [True, False])
+    def test_that_would_run_what_came_with_the_data_lead_nowhere(self, value, is_tracked):
+        sent = filled(
+            '<a href="{{ event.url }}">x</a>',
+            values=[("{{ event.url }}", value)],
+            tracks_clicks=is_tracked,
+        )
+
+        assert sent == '<a href="#">x</a>'
 
     def test_to_a_host_that_came_with_the_data_go_there_without_us(self):
         sent = filled(
