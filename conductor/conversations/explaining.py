@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.tenancy import sql
-from conductor.conversations.models import Conversation, Version
+from conductor.conversations.models import Conversation
 from conductor.conversations.remarks import held_sentence
 from contacts.models import Contact
 from messaging.eligibility import Reason
@@ -196,8 +196,6 @@ def _answer(
 
 
 def _place(row: Mapping[str, Any], conversation: Conversation, now: datetime) -> Place:
-    version = Version.objects.only("number", "program").get(pk=row["version_id"])
-    step = version.program["steps"].get(row["step_key"], {})
     due = _moment(row["due_at"])
     held = row["held_reason"] if due is None else ""
     if conversation.paused_at is not None:
@@ -212,8 +210,8 @@ def _place(row: Mapping[str, Any], conversation: Conversation, now: datetime) ->
         text = "They wait at this step."
     return Place(
         enrollment_id=row["id"],
-        version=version.number,
-        thread=step.get("thread", row["entry_thread"]),
+        version=row["version"]["number"],
+        thread=row["version"]["thread"] or row["entry_thread"],
         step_key=row["step_key"],
         state="held" if held else "waiting",
         since=_needed(row["arrived_at"]),

@@ -251,10 +251,29 @@ class TestExplain:
 
     def test_asks_one_statement_for_all_of_it(self, world, now, django_assert_num_queries):
         conversation = live(world, PAUSE)
-        contact = contact_of(world.person())
+        grace, ada = world.person(), world.person()
+        world.happen(grace)
+        world.tick()
 
-        with django_assert_num_queries(1):
-            explain(conversation=conversation, contact=contact, now=now)
+        for person in (grace, ada):
+            contact = contact_of(person)
+            with django_assert_num_queries(1):
+                told = explain(conversation=conversation, contact=contact, now=now)
+
+            assert told.entered is (person is grace)
+            assert (told.place is None) is (person is ada)
+
+    def test_names_the_thread_and_the_version_of_whoever_is_inside(self, world, now):
+        conversation = live(world, f"{PAUSE}\n{{key: later, wait: {{for: P9D}}}}")
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+        world.publish(conversation, conversation.draft)
+
+        told = explain(conversation=conversation, contact=contact_of(grace), now=now)
+
+        assert told.place is not None
+        assert (told.place.version, told.place.thread) == (1, "Main")
 
 
 class TestExplanationRoute:

@@ -1,8 +1,9 @@
 -- explain: all that a conversation knows of one contact, in one look.
 --
 -- Params  conversation_id bigint, contact_id bigint, list_id bigint, most int (of each kind of row)
--- Returns kind, at, row (jsonb): subscription, enrollment, refusal, delivery, failure (a webhook
---         or a script), moved (by hand), queued; newest first
+-- Returns kind, at, found (jsonb): subscription, enrollment, refusal, delivery, failure (a webhook
+--         or a script), moved (by hand), queued; newest first. Who is inside has its
+--         version: {number, thread of the step}
 -- Locks   none
 -- Index   subscription_once_per_list_and_contact, enrollment_by_contact, refusal_by_contact,
 --         delivery_by_contact, visit_by_enrollment, intake_by_contact, call_once_per_visit
@@ -19,14 +20,25 @@ UNION ALL
     SELECT
         'enrollment' AS kind,
         enrollment.entered_at AS at,
-        to_jsonb(enrollment) || jsonb_build_object('call', (
-            SELECT to_jsonb(call)
-            FROM conversations_call AS call
-            WHERE
-                call.enrollment_id = enrollment.id
-                AND call.step_key = enrollment.step_key
-                AND call.visit_number = enrollment.visit_number
-        )) AS found
+        to_jsonb(enrollment) || jsonb_build_object(
+            'call', (
+                SELECT to_jsonb(call)
+                FROM conversations_call AS call
+                WHERE
+                    call.enrollment_id = enrollment.id
+                    AND call.step_key = enrollment.step_key
+                    AND call.visit_number = enrollment.visit_number
+            ),
+            'version', (
+                SELECT
+                    jsonb_build_object(
+                        'number', version.number,
+                        'thread', version.program #>> ARRAY['steps', enrollment.step_key, 'thread']
+                    )
+                FROM conversations_version AS version
+                WHERE version.id = enrollment.version_id AND enrollment.ended_at IS NULL
+            )
+        ) AS found
     FROM conversations_enrollment AS enrollment
     WHERE
         enrollment.contact_id = %(contact_id)s
