@@ -23,6 +23,11 @@ REFUSED = (
     "A refusal is `{status, error, message}`; `status` is the HTTP status, `error` a fixed code, "
     "`message` names what is wrong."
 )
+# Date-times carry no offset: they are of the account's zone, where RFC 3339 wants one.
+LOCAL_TIME = {
+    "format": "date-time-local",
+    "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?$",
+}
 SCHEMES = {
     "Token": "Needs a token of an integration of the type {type}{levels}.",
     "WriteKey": "Needs the write key as the user name of HTTP basic, without a password.",
@@ -182,7 +187,8 @@ BODIES: Schema = {
 
 
 def describe(schema: Schema) -> None:
-    """Complete the operations of an OpenAPI description, in place."""
+    """Complete the operations and shapes of an OpenAPI description, in place."""
+    _say_local(schema["components"]["schemas"])
     for path, methods in schema["paths"].items():
         for operation in methods.values():
             _describe(path, operation, schema["components"]["schemas"])
@@ -200,6 +206,15 @@ def _describe(path: str, operation: Schema, shapes: Schema) -> None:
         for content in body["content"].values():
             content["example"] = _written_out(path, content["schema"], shapes)
     operation["description"] = "\n\n".join([*said, REFUSED])
+
+
+def _say_local(shapes: Schema) -> None:
+    """Let every date-time, of properties and of what they may be, be one without an offset."""
+    for shape in shapes.values():
+        for property_ in shape.get("properties", {}).values():
+            for kind in (property_, *property_.get("anyOf", ())):
+                if kind.get("format") == "date-time":
+                    kind.update(LOCAL_TIME)
 
 
 def _first_sentence(text: str) -> str:
