@@ -5,18 +5,20 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from django.db import connection, connections
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from accounts import api
 from accounts.folders import create_folder
 from accounts.models import KeptAnswer, List
 from accounts.tenancy import in_account, sql
 from accounts.wire.limits import COUNT
+from conductor.api import front
 from contacts.models import Event, Subscription
-from tests.api.conftest import ask_token
+from tests.api.conftest import FORM, ask_token, connect
 from tests.factories import ExternalEventFactory, SubscriptionFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -118,34 +120,78 @@ class TestIdempotencyKey:
 
 
 class TestTokens:
-    MANY, GIVEN = 240, 40
+    MANY, GIVEN, AT_ONCE = 2_000, 40, 10
 
     @pytest.fixture(autouse=True)
-    def limits(self, monkeypatch):
-        """Small ones, of a window that does not end amid."""
-        monkeypatch.setattr(api, "TOKENS_PER_CLIENT", self.GIVEN)
-        monkeypatch.setattr(api, "TOKENS_PER_ADDRESS", 10 * self.MANY)
+    def window(self, monkeypatch):
+        """One that does not end amid."""
         monkeypatch.setattr(api, "TOKEN_WINDOW", timedelta(hours=1))
 
-    def test_are_given_up_to_the_limit_by_however_many_at_once(self, wire, people):
-        def ask_some():
-            client = Client(raise_request_exception=False)
-            return [
-                ask_token(client, wire.client_id, wire.client_secret) for _ in range(self.MANY // 8)
-            ]
+    @pytest.fixture
+    def crowd(self, wire):
+        """Let so many ask at once, all with the same credentials; return their answers."""
+        credentials = f"client_id={wire.client_id}&client_secret={wire.client_secret}"
 
-        asked = [people(ask_some) for _ in range(8)]
-        answers = [answer for some in asked for answer in some.result(PATIENCE)]
+        def ask():
+            request = RequestFactory().post(
+                "/OAuth2/Token",
+                data=f"grant_type=client_credentials&{credentials}",
+                content_type=FORM,
+                REMOTE_ADDR="10.0.0.1",
+            )
+            return front(request)
 
-        counted = Counter(answer.status_code for answer in answers)
+        def ask_some(many, begun):
+            try:
+                begun.wait(PATIENCE)
+                return [ask() for _ in range(many)]
+            finally:
+                connections.close_all()
+
+        def ask_at_once(many):
+            begun = Barrier(self.AT_ONCE)
+            with ThreadPoolExecutor(self.AT_ONCE) as pool:
+                asked = [
+                    pool.submit(ask_some, many // self.AT_ONCE, begun) for _ in range(self.AT_ONCE)
+                ]
+                return [answer for one in asked for answer in one.result(PATIENCE)]
+
+        return ask_at_once
+
+    def test_are_given_up_to_the_limit_by_however_many_at_once(
+        self, crowd, people, globex, now, monkeypatch
+    ):
+        monkeypatch.setattr(api, "TOKENS_PER_CLIENT", self.GIVEN)
+        monkeypatch.setattr(api, "TOKENS_PER_ADDRESS", 10 * self.MANY)
+        other = connect(globex, now, types=["email"])
+
+        crowding = people(crowd, self.MANY)
+        amid = [
+            ask_token(other.client, other.client_id, other.client_secret, REMOTE_ADDR="10.0.0.2")
+            for _ in range(10)
+        ]
+        answers = crowding.result(PATIENCE)
+
+        assert [answer.status_code for answer in amid] == [200] * 10
         # One was the fixture's.
+        counted = Counter(answer.status_code for answer in answers)
         assert counted == {200: self.GIVEN - 1, 429: self.MANY - self.GIVEN + 1}
-        for answer in answers:
-            said = json.loads(answer.content)
+        said = [(answer, json.loads(answer.content)) for answer in answers]
+        assert len(
+            {body["access_token"] for answer, body in said if answer.status_code == 200}
+        ) == (self.GIVEN - 1)
+        for answer, refusal in said:
             if answer.status_code == 429:
-                assert list(said) == ["status", "error", "message"]
-                assert (said["status"], said["error"]) == (429, "ERROR_TOO_MANY_REQUESTS")
+                assert list(refusal) == ["status", "error", "message"]
+                assert (refusal["status"], refusal["error"]) == (429, "ERROR_TOO_MANY_REQUESTS")
                 assert int(answer.headers["Retry-After"]) >= 1
+
+    def test_are_given_up_to_the_limit_of_their_address(self, crowd, monkeypatch):
+        monkeypatch.setattr(api, "TOKENS_PER_ADDRESS", self.GIVEN)
+
+        counted = Counter(answer.status_code for answer in crowd(5 * self.GIVEN))
+
+        assert counted == {200: self.GIVEN, 429: 4 * self.GIVEN}
 
     def test_of_others_do_not_wait_for_a_crowd(self, wire, people, now):
         """What a crowd writes, all of it at once, holds nobody else up."""
@@ -157,9 +203,10 @@ class TestTokens:
         def read_lists():
             return wire.call("GET", "/email/v1/List").status_code
 
+        counted = {"key": "token from 10.0.0.1"}
         with connection.cursor() as cursor:
             cursor.execute("BEGIN")
-            cursor.execute(COUNT, {"key": "token from 10.0.0.1", "now": now, "window_start": now})
+            cursor.execute(COUNT, {**counted, "limit": 100, "now": now, "window_start": now})
             crowd = [people(ask, "10.0.0.1") for _ in range(4)]
             wait_for(4)
 
