@@ -37,6 +37,8 @@ KEPT = ("bounce", "code", "url", "reason")
 LONGEST = 500
 LOOKED_FOR = timedelta(days=1)
 REMEMBERED = timedelta(days=35)  # no provider repeats itself for longer
+# What was longer ago is told by who has kept an old call; that it counted may be forgotten.
+REPLAYED = timedelta(days=30)
 # What is told of one delivery waits until its sender, if it is at it, has written it down. Of
 # several it would wait in a circle with the batches of two senders.
 WRITTEN_DOWN = """
@@ -109,9 +111,12 @@ def record_provider_events(events: Sequence[ProviderEvent], *, now: datetime) ->
 
     Settles deliveries whose outcome was not known, writes receipts and tells who listens,
     and heeds bounces, complaints and wishes to be left alone. An unknown kind is passed over,
-    and so is what was told before. Statements do not grow with the events.
+    and so is what was told before, or is too old to be news. Statements do not grow with the
+    events.
     """
-    known = [event for event in events if event.kind in KINDS]
+    known = [
+        event for event in events if event.kind in KINDS and event.occurred_at > now - REPLAYED
+    ]
     news = [notice for provider in by_provider(known) for notice in keep(provider, now=now)]
     act_on(news, now=now)
     return len(news)

@@ -195,6 +195,24 @@ class TestProviderEvents:
         with in_account(acme.pk):
             assert not ProviderNotice.objects.exists()
 
+    def test_count_no_second_time_when_they_are_forgotten(self, send, told, now):
+        delivery = send(provider_message_id="m-1")
+        event = told(delivery, "bounced", event_id="e-1", bounce="hard")
+        late = told(delivery, "complained", event_id="e-2")
+
+        news = [
+            record_provider_events([event], now=now),
+            record_provider_events([event], now=now + timedelta(days=29)),
+        ]
+        ProviderNotice.objects.all().delete()
+        news += [
+            record_provider_events([late], now=now + timedelta(days=29)),
+            record_provider_events([event], now=now + timedelta(days=36)),
+        ]
+
+        assert news == [1, 0, 1, 0]
+        assert Receipt.objects.filter(kind="bounced").count() == 1
+
     def test_of_another_account_find_nothing(self, globex, acme, now):
         with in_account(acme.pk):
             DeliveryFactory(provider="postmark", provider_message_id="m-1")

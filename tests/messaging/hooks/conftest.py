@@ -1,6 +1,7 @@
 """Providers that call us over real HTTP."""
 
 import base64
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -116,6 +117,12 @@ def call(connect, sendgrid_key):
         return post(url or connect(kind), body, **headers)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def soon_after(time_machine, now):
+    """Have it be the day of the calls, which say when they were made."""
+    time_machine.move_to(now + timedelta(minutes=6), tick=True)
 
 
 @pytest.fixture(autouse=True)
