@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.tenancy import sql
-from conductor.conversations.models import Version
+from conductor.conversations.models import Enrollment, Version
 from tests.engine.world import World
 
 PEOPLE = 20_000
@@ -115,7 +115,12 @@ def crowd(world: World) -> World:
 
 def plan(name: str, **params: Any) -> str:
     """Return the plan of one of the engine's statements as text."""
-    rows = sql.fetch_all("EXPLAIN " + sql.statement("conductor.engine", name), **params)
+    return plan_of(sql.statement("conductor.engine", name), **params)
+
+
+def plan_of(statement: str, **params: Any) -> str:
+    """Return the plan of a statement as text."""
+    rows = sql.fetch_all(f"EXPLAIN {statement}", **params)
     return "\n".join(row[0] for row in rows)
 
 
@@ -241,6 +246,23 @@ class TestPlans:
 
             for table in ("contacts_intake", "contacts_subscription", "conversations_enrollment"):
                 assert f"Seq Scan on {table}" not in found, name
+
+    def test_why_somebody_is_where_they_are_is_looked_up_by_contact(self, crowd: World) -> None:
+        version = Version.objects.get()
+        statement = sql.statement("conductor.conversations", "explain")
+
+        found = plan_of(
+            statement,
+            conversation_id=version.conversation_id,
+            list_id=crowd.in_list.pk,
+            contact_id=Enrollment.objects.values_list("contact_id", flat=True)[0],
+            most=50,
+        )
+
+        for index in ("enrollment_by_contact", "intake_by_contact"):
+            assert index in found
+        for table in TABLES:
+            assert f"Seq Scan on {table}" not in found
 
     def test_messages_put_off_are_found_by_enrollment(self, crowd: World) -> None:
         sql.execute(PUT_OFF, list_id=crowd.in_list.pk, now=crowd.now, size=PEOPLE)
