@@ -133,7 +133,7 @@ def trial_event(message: CommittedMessage, contact: Contact | None) -> dict[str,
 
 def in_words(fault: rendering.TemplateFaultError) -> str:
     """Return a template's fault as a sentence."""
-    where = f"The {fault.part.replace('_', ' ')}" if fault.part else "The message"
+    where = SIZED.get(fault.part, "The message")
     return f"{where} does not compile: {fault}"
 
 

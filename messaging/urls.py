@@ -44,6 +44,7 @@ urlpatterns = [
     path(SAVED, saved_messages.saved_messages, name="saved_messages"),
     path(f"{SAVED}new/", saved_messages.new_message, name="new_message"),
     path(f"{SAVED}preview/", saved_messages.preview, name="preview_email"),
+    path(f"{SAVED}preview/words/", saved_messages.preview_words, name="preview_email_words"),
     path(f"{SAVED}<int:message_id>/", saved_messages.message, name="message"),
     path(f"{SAVED}<int:message_id>/html/", saved_messages.message_html, name="message_html"),
     path(f"{SAVED}<int:message_id>/test/", saved_messages.test_message, name="test_message"),

@@ -1,5 +1,6 @@
 """Saved messages: written, previewed for a contact, tested."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -39,6 +40,10 @@ MAIL_POLICY = (
     "frame-ancestors 'self'"
 )
 PLAIN = "<body style='font:15px/1.5 sans-serif;padding:16px;white-space:pre-wrap'>{text}</body>"
+FAULT = (
+    "<body style='margin:16px;font:15px/1.5 sans-serif'><p style='margin:0;padding:12px 16px;"
+    "border:1px solid #e6a9a4;border-radius:8px;background:#fdf1f0;color:#8f1d14'>{text}</p></body>"
+)
 OPEN_LINKS_APART = "<base target='_blank'>"
 
 
@@ -103,7 +108,7 @@ def edit_page(
         except InvalidValueError as refused:
             show_refusal(form, refused)
         else:
-            messages.success(request, f"Message {kept.name} saved.")
+            messages.success(request, f"Message {kept.name} saved.{unknown_words(in_list, kept)}")
             return redirect("messaging:message", request.account.slug, in_list.pk, kept.pk)
     title = saved_name(saved)
     return render(
@@ -130,11 +135,23 @@ def remarks(in_list: List, saved: SavedMessage | None) -> dict[str, Any]:
     """Return what a stored message names and there is not, and what was left empty of it."""
     if saved is None:
         return {}
-    content = {part: getattr(saved, part) for part in wording.PARTS}
     return {
-        "warnings": wording.warnings_of(content, wording.names_of(in_list, Channel.EMAIL)),
+        "warnings": unknown_names(in_list, vars(saved)),
         "blanks": blanks_of_message(in_list, Channel.EMAIL, saved_name(saved)),
     }
+
+
+def unknown_names(in_list: List, content: Mapping[str, Any]) -> Sequence[wording.Warned]:
+    """Return what an email names and there is not."""
+    return wording.warnings_of(content, wording.names_of(in_list, Channel.EMAIL))
+
+
+def unknown_words(in_list: List, saved: SavedMessage) -> str:
+    """Say, behind that a message was saved, how many names in it there are not."""
+    count = len(unknown_names(in_list, vars(saved)))
+    if not count:
+        return ""
+    return f" {count} name{'' if count == 1 else 's'} in it {'is' if count == 1 else 'are'} not known: see its preview."
 
 
 def came_of(saved: SavedMessage | None) -> dict[str, Any]:
@@ -215,22 +232,45 @@ def message_html(request: AccountRequest, list_id: int, message_id: int) -> Http
 def preview(request: AccountRequest, list_id: int) -> HttpResponse:
     """Answer the HTML of a message that is being written; nothing is stored."""
     in_list = choose_list(request, list_id)
+    return mail_page(written_preview(request, in_list, written(request)))
+
+
+@require_POST
+@requires("view")
+def preview_words(request: AccountRequest, list_id: int) -> HttpResponse:
+    """Answer what stands around that HTML: what is wrong, names that there are not, the subject."""
+    in_list = choose_list(request, list_id)
+    content = written(request)
+    return render(
+        request,
+        "messaging/message.html#words",
+        {
+            "preview": written_preview(request, in_list, content),
+            "warnings": unknown_names(in_list, content),
+            "form": SavedMessageForm(request.POST),
+            "is_fresh": True,
+        },
+    )
+
+
+def written(request: AccountRequest) -> dict[str, str]:
+    """Return the parts of the message that is being written."""
     content = {name: request.POST.get(name, "") for name in SavedMessageForm.base_fields}
     if content["kind"] != "mjml":
         content["mjml"] = ""
-    shown = preview_email(
-        content,
-        in_list=in_list,
-        contact=chosen_contact(request.POST.get("contact", "")),
-        now=timezone.now(),
-    )
-    return mail_page(shown)
+    return content
+
+
+def written_preview(request: AccountRequest, in_list: List, content: Mapping[str, str]) -> Preview:
+    """Return the message that is being written as the chosen contact would see it."""
+    contact = chosen_contact(request.POST.get("contact", ""))
+    return preview_email(content, in_list=in_list, contact=contact, now=timezone.now())
 
 
 def mail_page(shown: Preview) -> HttpResponse:
     """Answer a mail as a page of its own, under its own policy."""
     if shown.fault:
-        html = PLAIN.format(text=escape(shown.fault))
+        html = FAULT.format(text=escape(shown.fault))
     elif shown.parts.get("html"):
         html = shown.parts["html"]
     else:

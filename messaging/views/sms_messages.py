@@ -102,15 +102,11 @@ def edit_page(
 
 
 def remarks(in_list: List, text: SmsMessage | None) -> dict[str, Any]:
-    """Return what a stored text names and there is not, and what was left empty of it."""
+    """Return what was left empty of a stored text in messages that were sent."""
     if text is None:
         return {}
-    names = wording.names_of(in_list, Channel.SMS)
-    kept = SmsMessage.objects.values("name", "text").get(pk=text.pk)
-    return {
-        "warnings": wording.warnings_of({"text": kept["text"]}, names),
-        "blanks": blanks_of_message(in_list, Channel.SMS, kept["name"]),
-    }
+    name = SmsMessage.objects.values_list("name", flat=True).get(pk=text.pk)
+    return {"blanks": blanks_of_message(in_list, Channel.SMS, name)}
 
 
 def store(
@@ -132,11 +128,12 @@ def agreed_numbers(phone_list: PhoneList) -> list[str]:
 def shown_on_phone(
     in_list: List, sender: str, *, text: str, media_url: str, contact: str
 ) -> dict[str, Any]:
-    """Return what the phones show: the text filled in, its bubble, its segments."""
+    """Return what the phones show: the text filled in, its bubble, its segments, what is amiss."""
     shown = preview_sms(text, in_list=in_list, contact=chosen_contact(contact), now=timezone.now())
     words = shown.parts.get("text", "")
     return {
         "preview": shown,
+        "warnings": wording.warnings_of({"text": text}, wording.names_of(in_list, Channel.SMS)),
         "sender": sender,
         "words": words,
         "bubbles": [{"way": "in", "text": words, "media_url": media_url}] if words else [],

@@ -277,7 +277,7 @@ function filterList(list, typed) {
   }
 }
 // data-shown-by="name=value|value;other=value": visible only while the form's fields have such
-// values, all of them.
+// values, all of them; "name=*" is any value but none.
 function showDependents(within) {
   for (const element of $$("[data-shown-by]", within)) {
     const form = element.closest("form") ?? document;
@@ -286,6 +286,7 @@ function showDependents(within) {
       const chosen = $$(`[name="${name}"]`, form)
         .filter((field) => !["checkbox", "radio"].includes(field.type) || field.checked)
         .map((field) => field.value);
+      if (values === "*") return chosen.some(Boolean);
       return values.split("|").some((value) => chosen.includes(value));
     });
   }

@@ -183,8 +183,8 @@ def test_a_draft_is_tried_out_by_a_contact(
             list=customers, contact__email="grace@mail.example", profile={str(size.pk): "XL"}
         )
     page.goto(address)
-    page.get_by_text("Options").click()
     page.get_by_role("link", name="Run Tester").click()
+    expect(page.get_by_label("Its properties")).to_be_hidden()
     page.get_by_label("Test contacts").fill("grace@mail.example")
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_text("They are about to enter")).to_be_visible()

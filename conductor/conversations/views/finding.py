@@ -150,6 +150,11 @@ def clock() -> datetime:
     return timezone.now()
 
 
+def contacts(count: int) -> str:
+    """Say how many they are: "1 contact", "2,310 contacts"."""
+    return f"{count:,} contact{'' if count == 1 else 's'}"
+
+
 def follow(conversation: Conversation) -> str:
     """Say, behind a count, that it is being done to more; "" where that is all."""
     return " More follow in the next minutes." if is_under_way(conversation) else ""

@@ -13,7 +13,12 @@ from conductor.conversations.actions.held import end_held, retry_held
 from conductor.conversations.drawing import step_title
 from conductor.conversations.models import Conversation, Enrollment
 from conductor.conversations.remarks import held_sentence, remarks
-from conductor.conversations.views.finding import clock, follow, open_conversation
+from conductor.conversations.views.finding import (
+    clock,
+    contacts,
+    follow,
+    open_conversation,
+)
 from contacts.models import Contact
 from messaging.previews import named_contact
 
@@ -43,6 +48,7 @@ def held(request: AccountRequest, list_id: int, conversation_id: int) -> HttpRes
             "page_title": "Held by a fault",
             "breadcrumbs": opened.crumbs(("Held", "")),
             "held_count": everybody.count(),
+            "settle_url": opened.url("settle_held"),
             "rows": [
                 {
                     "enrollment": row,
@@ -85,8 +91,8 @@ def settle(request: AccountRequest, list_id: int, conversation_id: int) -> HttpR
     if one:
         asked["enrollment_id"] = int(one) if one.isdecimal() and len(one) < 19 else 0
     if request.POST.get("act") == "end":
-        said = f"{end_held(**asked):,} will end."
+        said = f"{contacts(end_held(**asked))} will end."
     else:
-        said = f"{retry_held(**asked):,} will be tried again."
+        said = f"{contacts(retry_held(**asked))} will be tried again."
     messages.success(request, said + follow(opened.conversation))
     return opened.to("held")

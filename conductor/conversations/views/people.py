@@ -28,7 +28,13 @@ from conductor.conversations.forms.people import EnterForm, MoveForm
 from conductor.conversations.models import Enrollment, Version
 from conductor.conversations.remarks import held_sentence
 from conductor.conversations.standing import Shape, shape_of, standing
-from conductor.conversations.views.finding import Opened, clock, follow, open_conversation
+from conductor.conversations.views.finding import (
+    Opened,
+    clock,
+    contacts,
+    follow,
+    open_conversation,
+)
 from contacts.actions import find_contact
 from contacts.identity import normalise_email
 from contacts.models import Contact, Segment
@@ -78,7 +84,7 @@ def _enter(opened: Opened, form: EnterForm) -> bool:
         whom = "segment" if given["segment"] else "email"
         form.add_error(whom, f"Nobody of them is on {opened.in_list.name}.")
         return False
-    said = f"{_contacts(count)} asked to enter."
+    said = f"{contacts(count)} asked to enter."
     messages.success(opened.request, said + follow(opened.conversation))
     return True
 
@@ -151,15 +157,11 @@ def _move(opened: Opened, chosen: Chosen, act: str, exit: str = "", *, who: str 
     else:
         count, words, one = move_on(**asked, exit=exit), "will move on", f"moves on in {name}"
     if count or is_under_way(opened.conversation):
-        told = f"{who} {one}" if who and count else f"{_contacts(count)} {words}"
+        told = f"{who} {one}" if who and count else f"{contacts(count)} {words}"
         when = "" if opened.conversation.paused_at is None else ", once it is resumed"
         messages.success(opened.request, f"{told}{when}." + follow(opened.conversation))
     else:
         messages.info(opened.request, "Nobody is there any more to whom that could be done.")
-
-
-def _contacts(count: int) -> str:
-    return f"{count:,} contact{'' if count == 1 else 's'}"
 
 
 def _back(opened: Opened) -> HttpResponse:

@@ -1,5 +1,6 @@
 """Publish, pause, resume; what differs, and whom it concerns."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -38,16 +39,27 @@ def plan(opened: Opened) -> dict[str, Any]:
         for number, step in enumerate(thread.steps, 1)
     }
 
-    def placed(problem: Problem) -> dict[str, Any]:
-        return {
-            "problem": problem,
-            "slug": slugs.get(problem.thread, ""),
-            "place": places.get(problem.step, ""),
-        }
+    def grouped(found: Iterable[Problem]) -> list[dict[str, Any]]:
+        """Say each thing once, with every place where it holds."""
+        groups: dict[tuple[str, str, bool], list[dict[str, Any]]] = {}
+        for problem in found:
+            slug, place = slugs.get(problem.thread, ""), places.get(problem.step, "")
+            row = {"problem": problem, "slug": slug, "place": place}
+            groups.setdefault((problem.code, problem.text, bool(place)), []).append(row)
+        return [
+            {
+                "code": code,
+                "text": text,
+                "rows": rows,
+                # A place to open, where the text names nothing else to do.
+                "leads_away": not has_place or (len(rows) == 1 and code != "no_postal_address"),
+            }
+            for (code, text, has_place), rows in groups.items()
+        ]
 
     def cautions() -> list[dict[str, Any]]:
         """Look at the messages only for the page that shows what is found."""
-        return [placed(problem) for problem in opened.cautions]
+        return grouped((*opened.warnings, *opened.cautions))
 
     return {
         **opened.context(now=clock()),
@@ -57,9 +69,9 @@ def plan(opened: Opened) -> dict[str, Any]:
             for pk, number in versions.values_list("pk", "number")
         ],
         "next_number": (conversation.published.number if conversation.published else 0) + 1,
-        "problems": [placed(problem) for problem in opened.problems],
+        "problems": opened.problems,
+        "problem_groups": grouped(opened.problems),
         "cautions": cautions,
-        "warnings": opened.warnings,
     }
 
 

@@ -41,6 +41,15 @@ class TestHeld:
         assert "No order for 60 days" in text
         assert "a value cannot be read as what is needed here (22P02)" in text
 
+    def test_asks_before_it_ends_them(self, drawer, held, client, ben):
+        text = drawer.client.get(drawer.url("held")).text
+
+        assert f'data-open-dialog="end-{held.pk}"' in text
+        assert "End all 1 held here?" in text
+        assert text.count("This cannot be undone.") == 2
+        client.force_login(ben)
+        assert "data-open-dialog=" not in client.get(drawer.url("held")).text.partition("<main")[2]
+
     def test_says_what_was_only_counted(self, drawer, held, acme):
         with in_account(acme.pk):
             Tally.objects.create(

@@ -45,7 +45,7 @@ def every_address(shop, sandbox):
 
 
 class TestEveryPage:
-    READS_BY_POST = {"preview_email", "preview_sms"}
+    READS_BY_POST = {"preview_email", "preview_email_words", "preview_sms"}
     OWNERS = {"apps", "test_app"}
 
     def test_is_not_there_for_a_stranger(self, client, zoe, shop, sandboxed):

@@ -142,6 +142,28 @@ class TestSavedMessages:
         assert "line 2" in answer.text
         assert "<b>" not in answer.text
 
+    def test_names_that_there_are_not_are_told_before_it_is_saved(self, client, mia, page):
+        client.force_login(mia)
+        given = {**self.FORM, "subject": "Hi {{ contact.frist_name }}", "html": "x"}
+
+        words = client.post(page("preview_email_words"), given).text
+        saved = client.post(page("new_message"), given, follow=True).text
+
+        assert "contact.frist_name" in words
+        assert "Did you mean" in words
+        assert 'id="mail-head" hx-swap-oob="true"' in words
+        assert "1 name in it is not known: see its preview." in saved
+
+    def test_a_fault_is_told_with_the_subject_as_it_is_written(self, client, mia, page):
+        client.force_login(mia)
+
+        words = client.post(
+            page("preview_email_words"), {**self.FORM, "subject": "We miss you", "html": "{% if %}"}
+        ).text
+
+        assert "The HTML does not compile: line 1" in words
+        assert '<span class="mail-subject">We miss you</span>' in words
+
     @pytest.mark.django_db(transaction=True)
     def test_a_test_is_sent_and_marked(self, client, mia, acme, page, shop):
         client.force_login(mia)

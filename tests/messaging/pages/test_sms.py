@@ -114,6 +114,15 @@ class TestSms:
         assert "UCS-2" in answer.text
         assert "2 segments" in answer.text
         assert "Grace ✓" in answer.text
+        assert "not known" not in answer.text
+
+    def test_a_preview_names_what_there_is_not(self, client, ben, page, shop):
+        client.force_login(ben)
+
+        answer = client.post(page("preview_sms"), {"text": "Hi {{ contact.frist_name }}"})
+
+        assert "These names are not known" in answer.text
+        assert "contact.frist_name" in answer.text
 
     def test_a_test_needs_consent(self, client, mia, acme, page, shop):
         client.force_login(mia)
