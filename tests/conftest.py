@@ -23,6 +23,7 @@ from tests.emptying import empty_what_was_filled, prepare_emptying
 from tests.looking_away import look_away, unseen
 from tests.migrating import made_alone
 from tests.mother import Mother
+from tests.patience import IN_A_HURRY, PATIENCE
 
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 # The same examples each time: what a run judges is the change. `--hypothesis-profile=default`
@@ -163,30 +164,12 @@ def static_files_when_asked_for() -> None:
     settings.WHITENOISE_AUTOREFRESH = True
 
 
-# What works for so many seconds at a time, or gives up after so many.
-IN_A_HURRY = (
-    "accounts.outgoing.RESOLVE_SECONDS",
-    "conductor.conversations.tasks.TASK_SECONDS",
-    "conductor.engine.tasks.TASK_SECONDS",
-    "conductor.health.CONNECT_SECONDS",
-    "conductor.stepping.budget.SECONDS",
-    "conductor.webhooks.delivering.SECONDS",
-    "contacts.tasks.TASK_SECONDS",
-    "messaging.rendering.renderer.RENDERER.seconds",
-    "messaging.sending.sender.BATCH_SECONDS",
-    "messaging.tasks.RUN_SECONDS",
-    "messaging.tracking.hits.WAIT_SECONDS",
-    "messaging.transports.esp.IDLE_SECONDS",
-    "messaging.transports.kept_http.IDLE_SECONDS",
-)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def in_no_hurry() -> Iterator[None]:
     """Give everything the time that a machine may need which does much besides."""
     with pytest.MonkeyPatch.context() as patch:
         for name in IN_A_HURRY:
-            patch.setattr(name, 120)
+            patch.setattr(name, PATIENCE)
         yield
 
 

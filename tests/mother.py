@@ -24,6 +24,8 @@ import django
 django.setup()
 from conductor.engine import calls, turns
 from messaging import tasks
+from tests.patience import be_patient
+be_patient()
 
 def live(source, words, said):
     sys.stdin.close()

@@ -32,6 +32,9 @@ class Handler(BaseHTTPRequestHandler):
         """Answer one request."""
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
+        if len(body) < length:  # who asked is gone: nobody acts on half a request
+            self.close_connection = True
+            return
         with self.server.lock:
             self.server.heard.append(
                 Heard(self.command, self.path, dict(self.headers.items()), body)
@@ -63,7 +66,7 @@ class Script:
 
 
 class OtherSide(ThreadingHTTPServer):
-    """The server: `behaviours` by path, `heard` in order."""
+    """The server: `behaviours` by path; `heard` in order, the requests that came whole."""
 
     daemon_threads = True
     request_queue_size = 128
