@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from conductor.steps import HERE, THESE, Arrivals
+from conductor.stepping.arrivals import HERE, THESE, Arrivals
 
 ZONE_FALLBACK = "zone fallback"
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from conductor.clocks import count_fallbacks
 from conductor.stepping.arrivals import THESE, Arrivals, fields_here
 from conductor.stepping.keys import Rule
 from conductor.stepping.names import Names, StepProblem
@@ -95,16 +96,22 @@ def decide(arrivals: Arrivals, rule: Mapping[str, Any], *, matching: str, others
 def choose(
     arrivals: Arrivals, branches: Sequence[tuple[str, Mapping[str, Any]]], *, others: str
 ) -> None:
-    """Name the exit of each contact: of the first resolved rule that holds, else `others`."""
+    """
+    Name the exit of each contact: of the first resolved rule that holds, else `others`.
+
+    Where the rules read the contact's own calendar, those without a zone are counted.
+    """
     if not can_ask(arrivals, *(rule for _, rule in branches)):
         return
     given: dict[str, Any] = {"others": others}
-    cases = []
+    cases, zone = [], arrivals.zone()
     for place, (name, rule) in enumerate(branches):
-        asked = filters.condition(rule, zone=arrivals.zone(), prefix=f"step_{place}_")
+        asked = filters.condition(rule, zone=zone, prefix=f"step_{place}_")
         cases.append(f"WHEN {asked.sql} THEN %(exit_{place})s")
         given |= {**asked.params, f"exit_{place}": name}
     asked_of = " ".join(cases)
+    if "contact." in zone and zone in asked_of:
+        count_fallbacks(arrivals, "TRUE")
     enrollment, same = enrollment_for(asked_of)
     contact = CONTACT if "contact." in asked_of else ""
     statement = CHOOSE.format(branches=asked_of, contact=contact, enrollment=enrollment, same=same)

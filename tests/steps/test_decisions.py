@@ -2,7 +2,7 @@
 
 import pytest
 
-from conductor.conversations.models import Enrollment
+from conductor.conversations.models import Enrollment, Tally
 from tests.engine.world import World, check_conservation
 
 
@@ -29,6 +29,26 @@ class TestFilter:
         world.tick()
 
         assert world.path(grace) == ["start>next", *path]
+
+    @pytest.mark.parametrize(
+        ("zone", "rule", "counted"),
+        [
+            ("contact", "{field: Profile.Renewal, in_next: P7D}", 2),
+            ("contact", "{field: Profile.Renewal, empty: true}", 0),
+            ("account", "{field: Profile.Renewal, in_next: P7D}", 0),
+        ],
+    )
+    def test_counts_who_has_no_calendar_of_their_own_where_it_is_read(
+        self, world: World, zone: str, rule: str, counted: int
+    ) -> None:
+        conversation = world.live(f"{{key: ask, filter: {rule}}}", heading=f"time_zone: {zone}")
+        people = [world.person(time_zone=zone) for zone in ("", "Mars/Base", "Europe/Rome")]
+
+        world.happen(*people)
+        world.tick()
+
+        found = Tally.objects.filter(conversation=conversation).values_list("name", "total")
+        assert list(found) == ([("zone fallback", counted)] if counted else [])
 
     def test_leads_the_others_where_the_exit_says(self, world: World) -> None:
         world.live(
