@@ -35,9 +35,6 @@ from contacts import filters
 MOST_THREADS = 50
 MOST_STEPS = 500
 
-# Kinds and settings of the file format that this version does not run.
-KINDS_NOT_YET: dict[str, str] = {}
-
 # A name has no blank at its ends and no two in a row, as all names are stored.
 Name = Annotated[str, StringConstraints(max_length=120, pattern=r"^\S+(?: \S+)*$")]
 
@@ -304,10 +301,7 @@ def _kind(structure: dict[str, Any], path: str, faults: list[Fault]) -> StepType
     types = step_types()
     names = [name for name in structure if name not in {"key", "name", "exits"}]
     for name in names:
-        if name in KINDS_NOT_YET:
-            text = f"{KINDS_NOT_YET[name]} does not run in this version of Conductor yet."
-            faults.append(Fault(step_path(path, name), text))
-        elif name not in types:
+        if name not in types:
             text = f"Unknown kind or key; the kinds are {', '.join(sorted(types))}."
             faults.append(Fault(step_path(path, name), text))
     kinds = [types[name] for name in names if name in types]

@@ -13,12 +13,6 @@ Model = Any
 
 def read_part(model: Model, structure: Any, path: str, faults: list[Fault]) -> Any:
     """Read a part; on faults add them and return None."""
-    if isinstance(structure, dict):
-        later = [name for name in model.not_yet if name in structure]
-        for name in later:
-            text = f"{model.not_yet[name]} does not run in this version of Conductor yet."
-            faults.append(Fault(step_path(path, name), text[0].upper() + text[1:]))
-        structure = {name: value for name, value in structure.items() if name not in later}
     try:
         return model.read(structure)
     except ValidationError as invalid_part:

@@ -1,8 +1,7 @@
 """A kind's settings: how they are read from a file, and the texts that stand in them."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -24,9 +23,6 @@ class StepConfig(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, populate_by_name=True, hide_input_in_errors=True
     )
-
-    # Settings of the file format that this version does not run: {name: what it is}.
-    not_yet: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def read(cls, written: Any) -> Self:

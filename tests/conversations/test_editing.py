@@ -11,7 +11,6 @@ from conductor.conversations.actions import (
     problems_of,
 )
 from conductor.conversations.actions.drafts import undo
-from conductor.conversations.document import KINDS_NOT_YET
 from conductor.conversations.reading import MalformedConversationError
 from conductor.steps import step_types
 from messaging.models import CommittedMessage
@@ -190,7 +189,3 @@ class TestSetSettings:
         for settings in ({"reentry": "often"}, {"colour": "red"}, {"time_zone": "Mars/Base"}):
             with pytest.raises(MalformedConversationError):
                 editing.set_settings(conversation=drawn, settings=settings, now=now, revision=1)
-
-
-def test_kinds_of_later_versions_are_no_kinds_of_this_one():
-    assert not set(KINDS_NOT_YET) & set(step_types())
