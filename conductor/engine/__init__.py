@@ -37,6 +37,7 @@ it happens; there is nothing to undo after a crash, and nothing to repeat.
 2. *claim.* In: due enrollments, oldest first, FOR UPDATE SKIP LOCKED. Out: rows of the
    temporary tables `enrolled` (how each began) and `arrivals` (where each is). Who was told
    by hand where to go (`Enrollment.told`) stands in wave 0 with that exit: no step is run.
+   Nor is one for whoever was erased meanwhile, and ends, `contact deleted`.
 3. *intake* (`intake`, `triggers`). One at a time in an account, by an advisory lock taken in
    a statement of its own: re-entry is decided against what is committed. In: the oldest
    facts of each conversation, DELETE ... RETURNING, as this tick found everybody, before

@@ -108,6 +108,8 @@ class Acts(Hands):
                 one for one in conversation.refusals if one.person != person.name
             ]
             for one in conversation.of(person):
+                if one.is_active and one.told != "!end":
+                    one.told = "!gone"
                 for sent in one.deliveries:
                     sent.address = ""
                     if sent.state in {"queued", "deferred"}:

@@ -196,7 +196,7 @@ class Enrollment:
     has_read: set[tuple[str, ...]] = field(default_factory=set)
     has_written: set[tuple[str, ...]] = field(default_factory=set)
     visits_of_tick: int = 0
-    # What somebody decided by hand: "!end", or the exit to leave by.
+    # What is decided: "!end" or the exit to leave by, by hand; "!gone" of who was erased.
     told: str = ""
 
     @property

@@ -17,8 +17,9 @@ DEEPEST = 10
 SENT_IN = {"enroll", "by_hand"}
 
 
-# Of which conversation, about whom, whether it lets in or asks those inside, its kind, when.
-Named = tuple[str, str, str, str, datetime]
+# Of which conversation, about whom, whether it lets in or asks those inside, its kind, when, of
+# which order.
+Named = tuple[str, str, str, str, datetime, str]
 
 
 @dataclass
@@ -36,7 +37,10 @@ class Cut:
 
     def takes(self, conversation: Conversation, fact: Fact, *, is_none: bool) -> bool:
         """Whether a fact is taken up now; one that means nothing may never have been queued."""
-        name = (conversation.name, fact.person.name, fact.role, fact.kind, fact.recorded_at)
+        # One of several orders may be too old to be heard of.
+        about = fact.properties if (fact.role, fact.kind) == ("trigger", "order") else {}
+        order = f"{about.get('order_number', '')} {about.get('status', '')}"
+        name = (conversation.name, fact.person.name, fact.role, fact.kind, fact.recorded_at, order)
         self.queued[name] -= 1
         if is_none and self.queued[name] < 0:
             return True

@@ -74,11 +74,11 @@ class Hands(Mail):
     def retry(self, conversation: Conversation, now: datetime) -> None:
         """Let everybody who is held try again."""
         for one in conversation.enrollments:
-            if one.is_active and one.held:
+            if one.is_active and one.held and not one.told:
                 one.due_at = now
 
     def end_held(self, conversation: Conversation, now: datetime) -> None:
         """End everybody who is held."""
         for one in conversation.enrollments:
-            if one.is_active and one.held:
+            if one.is_active and one.held and not one.told:
                 one.told, one.due_at = "!end", now

@@ -12,8 +12,8 @@ What CONTRACT and page leave open is decided here, and both sides keep to it:
 - A conversation hears a fact if the version that is live then has a trigger of its kind (for its
   event or segment). Which triggers mean it, the version that is live at the tick says; a fact that
   none means (another field, an order of another status, too old) is none.
-- Who was ended by hand is over; who was sent on by hand is asked first, like everybody whom a
-  fact finds inside, whether that ends it.
+- Who was ended by hand, or erased, is over, whatever the tick came upon them for; who was sent
+  on by hand is asked first, like everybody whom a fact finds inside, whether that ends it.
 - A tick with too little room takes up some of those whose time has come and some facts, of each
   person the oldest first (`Cut`); whatever it leaves is there for the next.
 - Two enrollments of one person that meet in one tick, one writing what the other reads, have no
@@ -35,6 +35,8 @@ from tests.oracle.waits import has_happened
 
 MOST_VISITS = 100
 LEFT = {"unsubscribed", "stopped", "bounced"}
+# What is decided, whatever comes.
+OVER = {"!end": "by hand", "!gone": "contact deleted"}
 
 
 class Oracle(Entering):
@@ -146,10 +148,10 @@ class Oracle(Entering):
         self, one: Enrollment, now: datetime, *, is_due: bool, facts: set[str] | None
     ) -> None:
         """Bring one person to rest."""
-        if one.told == "!end":
+        if one.told in OVER:
             # Who is held waits for nothing: the time is the marketer's.
             one.due_at = None if one.held else one.due_at
-            one.leave("end", now, "by hand")
+            one.leave("end", now, OVER[one.told])
         elif facts and self._is_over(one, facts, now):
             return
         elif one.told:
@@ -199,8 +201,6 @@ class Oracle(Entering):
 
     def _ending(self, one: Enrollment, facts: set[str], now: datetime) -> str:
         """Return why a fact ends an enrollment wherever it is."""
-        if "deleted" in facts:
-            return "contact deleted"
         if "address_changed" in facts:
             return "address changed"
         version = one.version

@@ -22,7 +22,12 @@ QUEUED = """
         intake.id, intake.conversation_id, intake.contact_id,
         CASE intake.kind WHEN 'wake' THEN 'watch' ELSE 'trigger' END AS role,
         CASE intake.kind WHEN 'wake' THEN intake.method ELSE intake.kind END AS kind,
-        intake.recorded_at
+        intake.recorded_at,
+        CASE
+            WHEN intake.kind = 'order'
+                THEN (intake.properties ->> 'order_number') || ' ' || (intake.properties ->> 'status')
+            ELSE ' '
+        END AS about
     FROM contacts_intake AS intake
     WHERE intake.kind <> 'alarm'
 """

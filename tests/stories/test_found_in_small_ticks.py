@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.stories.player import Ground, play
 from tests.stories.story import Story
 from tests.stories.test_found import conversation
@@ -183,6 +185,130 @@ class TestSmallTick:
                     ("event", "ann", "Cart"),
                     ("event", "ann", "Order Imported"),
                     ("clock", "PT2H"),
+                ],
+                limit=1,
+            ),
+        )
+
+    @pytest.mark.parametrize(
+        "step",
+        [
+            "{mobile_message: {short_code: '54321', phone_list: Transactional, text: Hi, invalid_number: terminate}}",
+            "{split: {groups: [{name: a, weight: 50}, {name: b, weight: 50}]}}",
+            "{action: {set_field: {field: Profile.Note, value: hi}}}",
+            "{go_to: {to: end}}",
+        ],
+    )
+    def test_ends_who_was_erased_where_they_stood(self, ground: Ground, step: str) -> None:
+        # A timer that came before the erasure was heard of sent her on, as far as steps went.
+        waiting = conversation(f"""
+            {{key: start, trigger: {{external_event: Cart}}}}
+            {{key: bought, wait_for: {{event: Order Imported, timeout: P3D}}}}
+            {{key: step, {step[1:-1]}}}
+            {{key: end, terminate: {{}}}}
+        """)
+
+        play(
+            ground,
+            Story(
+                people={"ann": {"phone": "+12125550101"}, "bob": {}},
+                conversations=[waiting],
+                acts=[
+                    ("event", "ann", "Cart"),
+                    ("clock", "PT0S"),
+                    ("event", "bob", "Cart"),
+                    ("clock", "PT0S"),
+                    ("pause", "C1"),
+                    ("clock", "P4D"),
+                    ("event", "bob", "Order Imported"),
+                    ("erase", "ann"),
+                    ("resume", "C1"),
+                    ("clock", "PT0S"),
+                ],
+                limit=1,
+            ),
+        )
+
+    def test_ends_who_was_erased_at_a_call(self, ground: Ground) -> None:
+        # It left by `failed`, the call being over; in the oracle it asked anew.
+        calling = conversation("""
+            {key: start, trigger: {external_event: Cart}}
+            {key: call, webhook: {url: 'http://shop.example/503-200'}}
+            {key: ask, filter: {field: Profile.Points, at_least: 5}}
+            {key: end, terminate: {}}
+        """)
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}, "bob": {}},
+                conversations=[calling],
+                acts=[
+                    ("event", "ann", "Cart"),
+                    ("clock", "PT0S"),
+                    ("event", "bob", "Cart"),
+                    ("clock", "PT0S"),
+                    ("pause", "C1"),
+                    ("clock", "PT1H"),
+                    ("erase", "bob"),
+                    ("erase", "ann"),
+                    ("resume", "C1"),
+                    ("clock", "PT0S"),
+                ],
+                limit=1,
+            ),
+        )
+
+    def test_ends_who_was_erased_and_not_where_a_hand_sent_them(self, ground: Ground) -> None:
+        # Who had been ended by hand before had been ended by hand.
+        waiting = conversation("""
+            {key: start, trigger: {external_event: Cart}}
+            {key: day, wait: {for: P3D}}
+            {key: week, wait: {for: P1W}}
+            {key: end, terminate: {}}
+        """)
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}, "bob": {}, "cem": {}},
+                conversations=[waiting],
+                acts=[
+                    ("event", "ann", "Cart"),
+                    ("event", "bob", "Cart"),
+                    ("event", "cem", "Cart"),
+                    ("clock", "PT0S"),
+                    ("skip", "bob", "C1"),
+                    ("end", "cem", "C1"),
+                    ("erase", "ann"),
+                    ("erase", "bob"),
+                    ("erase", "cem"),
+                    ("clock", "PT0S"),
+                ],
+                limit=1,
+            ),
+        )
+
+    def test_counts_the_orders_that_are_too_old_apart(self, ground: Ground) -> None:
+        # One that nobody hears of is not queued; the oracle was told that another had waited.
+        thanks = conversation(
+            """
+            {key: start, trigger: {order: {max_age: P1D}}}
+            {key: end, terminate: {}}
+            """,
+            reentry="unlimited",
+        )
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}},
+                conversations=[thanks],
+                acts=[
+                    ("order", "ann", "A1", "Shipped", 60, "PT6H"),
+                    ("order", "ann", "A1", "Canceled", 60, "P5D"),
+                    ("order", "ann", "A2", "Completed", 60, "PT6H"),
+                    ("clock", "PT1S"),
                 ],
                 limit=1,
             ),

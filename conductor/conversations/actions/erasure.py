@@ -2,12 +2,17 @@
 What conversations know of people who are forgotten, and their tick, which is waited for.
 
 Enrollments and visits stay as figures: they name the contact by an id that nobody has any
-more. What is under way ends with the next tick, `contact deleted`.
+more. What is under way ends where it stands, `contact deleted`, with the tick that next comes
+upon it, whatever brought it there: a timer, a marketer's hand, the erasure itself. Who was
+ended by hand before is over, `by hand`.
 """
 
 from accounts.tenancy import sql
+from conductor.conversations.actions.by_hand import END
 from contacts.actions.erasure import Erasing
 
+# What `Enrollment.told` says of them.
+GONE = "!gone"
 # While this is held no tick of the account begins; one under way is waited for.
 HOLD = "SELECT turn.id FROM conversations_turn AS turn FOR UPDATE"
 INSIDE = """
@@ -16,6 +21,18 @@ INSIDE = """
     WHERE enrollment.contact_id = ANY(%(ids)s::bigint[])
 """
 FORGET = (
+    f"""
+    UPDATE conversations_enrollment AS enrollment
+    SET
+        entry_properties = '{{}}',
+        told = CASE
+            WHEN enrollment.ended_at IS NULL AND enrollment.told <> '{END}' THEN '{GONE}'
+            ELSE enrollment.told
+        END
+    WHERE
+        enrollment.contact_id = ANY(%(ids)s::bigint[])
+        AND (enrollment.ended_at IS NULL OR enrollment.entry_properties <> '{{}}')
+    """,
     # A call under way is nobody's: its answer is not written down.
     f"""
     UPDATE conversations_call AS call
@@ -30,11 +47,6 @@ FORGET = (
     UPDATE messaging_couponcode AS code
     SET contact_id = NULL
     WHERE code.enrollment_id = ANY(ARRAY({INSIDE}))
-    """,
-    """
-    UPDATE conversations_enrollment AS enrollment
-    SET entry_properties = '{}'
-    WHERE enrollment.contact_id = ANY(%(ids)s::bigint[]) AND enrollment.entry_properties <> '{}'
     """,
     "DELETE FROM conversations_alarm AS alarm WHERE alarm.contact_id = ANY(%(ids)s::bigint[])",
     """

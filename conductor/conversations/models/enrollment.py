@@ -39,7 +39,8 @@ class Enrollment(TenantModel):
     arrived_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True, blank=True)
     held_reason = models.CharField(max_length=200, blank=True, default="")
-    # What somebody decided by hand, for the next tick: "!end", or the exit to leave by.
+    # What is decided, for the next tick: by hand "!end", or the exit to leave by; "!gone" for
+    # a contact that was erased.
     told = models.CharField(max_length=120, blank=True, default="", db_default="")
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=60, blank=True, default="")

@@ -2,7 +2,7 @@
 --
 -- One whose held_reason is still there was retried by hand: it runs its step again, and its
 -- due_at is no timer's. One that was told where to go does not run it: it stands in wave 0
--- with its exit named.
+-- with its exit named; so does one whose contact is gone, which ends.
 --
 -- Params  conversation_ids bigint[], shares int[] (the most of each), now timestamptz
 -- Returns nothing; the rows are in the temporary tables enrolled and arrivals
@@ -69,8 +69,8 @@ SELECT
     claimed.arrived_at,
     CASE WHEN claimed.held_reason = '' THEN claimed.due_at END,
     claimed.held_reason = '' AND claimed.told = '',
-    claimed.told <> '',
-    CASE claimed.told WHEN '' THEN NULL WHEN '!end' THEN 'end' ELSE claimed.told END,
-    CASE WHEN claimed.told = '!end' THEN 'by hand' END,
+    claimed.told NOT IN ('', '!gone'),
+    CASE WHEN claimed.told IN ('!end', '!gone') THEN 'end' ELSE nullif(claimed.told, '') END,
+    CASE claimed.told WHEN '!end' THEN 'by hand' WHEN '!gone' THEN 'contact deleted' END,
     claimed.place
 FROM claimed;

@@ -67,10 +67,10 @@ placed AS (
         locked.arrived_at,
         CASE WHEN locked.held_reason = '' THEN locked.due_at END,
         FALSE,
-        locked.told <> '',
-        locked.told <> '!end',
-        CASE locked.told WHEN '' THEN NULL WHEN '!end' THEN 'end' ELSE locked.told END,
-        CASE WHEN locked.told = '!end' THEN 'by hand' END,
+        locked.told NOT IN ('', '!gone'),
+        locked.told NOT IN ('!end', '!gone'),
+        CASE WHEN locked.told IN ('!end', '!gone') THEN 'end' ELSE nullif(locked.told, '') END,
+        CASE locked.told WHEN '!end' THEN 'by hand' WHEN '!gone' THEN 'contact deleted' END,
         locked.place
     FROM locked
     INNER JOIN noted ON noted.id = locked.id
