@@ -20,6 +20,7 @@ from messaging.models.receipt import ReceiptKind
 from messaging.tracking.plans import plan_of
 from messaging.tracking.rules import rules_of
 
+# As the indexes have it (`delivery_by_message`); whoever opens or clicks was reached.
 REACHED = "delivery.state IN ('sent', 'unknown')"
 # The rows of each kind of answer, and `sent`; one statement over one look at the deliveries.
 SUMMARY = """
@@ -94,14 +95,14 @@ CLICKS = """
     SELECT receipt.detail ->> 'url', count(*)
     FROM messaging_delivery AS delivery
     INNER JOIN messaging_receipt AS receipt ON receipt.delivery_id = delivery.id
-    WHERE {scope} AND receipt.kind = 'clicked'
+    WHERE {scope} AND {reached} AND receipt.kind = 'clicked'
     GROUP BY receipt.detail ->> 'url'
 """
 CLICKERS = """
     SELECT receipt.id, delivery.address, receipt.occurred_at
     FROM messaging_delivery AS delivery
     INNER JOIN messaging_receipt AS receipt ON receipt.delivery_id = delivery.id
-    WHERE {scope} AND receipt.kind = 'clicked' AND receipt.id > %(after)s AND {link}
+    WHERE {scope} AND {reached} AND receipt.kind = 'clicked' AND receipt.id > %(after)s AND {link}
         AND (%(start)s::timestamptz IS NULL OR receipt.occurred_at >= %(start)s)
         AND (%(end)s::timestamptz IS NULL OR receipt.occurred_at <= %(end)s)
     ORDER BY receipt.id
@@ -265,7 +266,7 @@ def links_of(scope: Scope, message: CommittedMessage) -> list[Link]:
     each recipient are one, the last.
     """
     clicks: dict[str, int] = dict(
-        sql.fetch_all(CLICKS.format(scope=scope.condition), **scope.params)
+        sql.fetch_all(CLICKS.format(scope=scope.condition, reached=REACHED), **scope.params)
     )
     targets = targets_of(message)
     fixed = [
@@ -319,7 +320,7 @@ def clickers(
     if not link.url:
         test = "NOT coalesce(receipt.detail ->> 'url' = ANY(%(fixed)s::text[]), FALSE)"
     return sql.fetch_all(
-        CLICKERS.format(scope=scope.condition, link=test),
+        CLICKERS.format(scope=scope.condition, reached=REACHED, link=test),
         **scope.params,
         url=link.url,
         fixed=[url for url in targets_of(message) if url],

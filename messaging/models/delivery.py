@@ -142,6 +142,13 @@ class Delivery(TenantModel):
                 condition=Q(broadcast_id__isnull=False),
                 name="delivery_by_broadcast",
             ),
+            # Who got a message of a conversation, page by page; what is still to be sent does not
+            # stand in it: the engine's inserts do not.
+            models.Index(
+                fields=["account", "message", "id"],
+                condition=Q(conversation_id__isnull=False) & Q(state__in=["sent", "unknown"]),
+                name="delivery_by_message",
+            ),
             # Caps read of a contact what waits, and what was sent since a moment.
             models.Index(
                 fields=["account", "contact", "state", "sent_at"], name="delivery_by_contact"
