@@ -20,6 +20,15 @@ class ListForm(forms.Form):
     """A list's name, sender and bounce handling."""
 
     name = forms.CharField(max_length=120, label="List name")
+    public_name = forms.CharField(
+        max_length=120,
+        required=False,
+        label="Public name",
+        help_text=(
+            "What recipients read on the pages where they leave or choose lists. Empty: the from "
+            "name, or the list's name where there is none."
+        ),
+    )
     from_name = forms.CharField(
         max_length=120, required=False, help_text="Who the mail is from, unless a message says so."
     )

@@ -41,7 +41,7 @@ CONTACT = (
 # What every recipient's values hold.
 ALWAYS: Mapping[str, Any] = {
     "contact": dict.fromkeys(CONTACT),
-    "list": dict.fromkeys(["id", "name"]),
+    "list": dict.fromkeys(["id", "name", "public_name"]),
     "account": dict.fromkeys(["name", "postal_address"]),
     "coupon": dict.fromkeys(["code", "pool"]),
     "now": None,

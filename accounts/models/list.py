@@ -42,6 +42,8 @@ class List(TenantModel):
     """An email list with its settings (the API's `List`, field by field)."""
 
     name = models.CharField(max_length=120)
+    # Not the vendor's: what recipients read in its place.
+    public_name = models.CharField(max_length=120, blank=True, default="", db_default="")
     folder = TenantForeignKey(
         Folder, on_delete=models.SET_NULL, null=True, blank=True, related_name="lists"
     )
@@ -79,3 +81,8 @@ class List(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def shown_name(self) -> str:
+        """How recipients know it: by its public name, else by who writes, else by its own name."""
+        return self.public_name or self.from_name or self.name

@@ -1,6 +1,7 @@
 """What recipients do by the links in their messages: confirm, leave a list, come back, choose lists."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -116,6 +117,28 @@ def choices(recipient: Recipient) -> list[Subscription]:
         return []
     found = Subscription.objects.filter(contact=recipient.contact).select_related("list")
     return sorted(found, key=lambda one: (one.list.name.lower(), one.pk))
+
+
+def on_offer(recipient: Recipient) -> list[Subscription]:
+    """Return how a recipient stands with the lists that they may choose."""
+    gone = SubscriptionState.UNSUBSCRIBED
+    return [one for one in choices(recipient) if one.state != gone or may_return(one)]
+
+
+def told_apart(rows: Sequence[Subscription]) -> list[tuple[Subscription, str]]:
+    """
+    Return subscriptions with the names of their lists as a recipient reads them, in their order.
+
+    Lists of one sender that have no public name are told apart by their own names.
+    """
+    shared = Counter(one.list.shown_name for one in rows)
+    named = []
+    for one in rows:
+        name = one.list.shown_name
+        if shared[name] > 1:
+            name = one.list.public_name or one.list.name
+        named.append((one, name))
+    return sorted(named, key=lambda pair: (pair[1].lower(), pair[0].pk))
 
 
 def choose(*, recipient: Recipient, wanted: Collection[int], now: datetime) -> int:

@@ -15,13 +15,14 @@ QUESTION = {
     "subject": "Please confirm your subscription",
     "html": (
         "<p>Somebody, we hope you, has signed this address up for emails of"
-        " <strong>{{ account.name }}</strong> (“{{ list.name }}”).</p>"
+        " <strong>{{ account.name }}</strong>"
+        "{% if list.public_name != account.name %} (“{{ list.public_name }}”){% endif %}.</p>"
         '<p><a href="{{ confirm_url }}">Yes, I want these emails</a></p>'
         "<p>If it was not you, there is nothing to do: without your yes we write no more.</p>"
     ),
     "text": (
         "Somebody, we hope you, has signed this address up for emails of {{ account.name }}"
-        ' ("{{ list.name }}").\n\nYes, I want these emails: {{ confirm_url }}\n\n'
+        '{% if list.public_name != account.name %} ("{{ list.public_name }}"){% endif %}.\n\nYes, I want these emails: {{ confirm_url }}\n\n'
         "If it was not you, there is nothing to do: without your yes we write no more.\n"
     ),
 }

@@ -206,7 +206,7 @@ def context_of(
     return {
         "contact": samples.PERSON if row.is_test and row.contact_id is None else row.contact,
         "fields": profile_fields(row.profile, frame.fields.get(row.list_id, [])),
-        "list": {"id": in_list.pk, "name": in_list.name},
+        "list": {"id": in_list.pk, "name": in_list.name, "public_name": in_list.shown_name},
         "event": row.event,
         "order": frame.orders.get(order_key(row), {}) if frame.orders else {},
         "coupon": coupon_of(row, content),

@@ -102,11 +102,9 @@ def preferences(request: HttpRequest, recipient: Recipient | None) -> HttpRespon
                 wanted = set()
             departures.choose(recipient=recipient, wanted=wanted, now=timezone.now())
         return HttpResponseRedirect(f"{request.path}?saved", status=SEE_OTHER)
-    rows = departures.choices(recipient) if recipient is not None else []
+    rows = departures.on_offer(recipient) if recipient is not None else []
     shown = [
-        (one.list, one.state != "Unsubscribed")
-        for one in rows
-        if one.state != "Unsubscribed" or departures.may_return(one)
+        (one.list, name, one.state != "Unsubscribed") for one, name in departures.told_apart(rows)
     ]
     context = {**about(recipient), "lists": shown, "is_saved": "saved" in request.GET}
     return show("messaging/public/preferences.html", context)

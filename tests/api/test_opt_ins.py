@@ -47,7 +47,8 @@ class TestQuestion:
         with in_account(acme.pk):
             mail = SandboxMessage.objects.get()
             assert (mail.address, mail.subject) == (ADA, "Please confirm your subscription")
-            assert shop.name in mail.text
+            assert f'("{shop.shown_name}")' in mail.text
+            assert shop.name not in mail.text
         assert standing(acme).state == "Pending"
 
     def test_is_asked_once_and_of_nobody_who_is_known(self, acme, sign_up):

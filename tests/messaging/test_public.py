@@ -4,12 +4,18 @@ import re
 
 import pytest
 
+from accounts.models import List
 from accounts.tenancy import in_account
 from contacts.actions.erasure import erase
 from contacts.models import Subscription
 from messaging import tokens
 from messaging.models import Receipt
-from messaging.tracking.links import browser_url, preferences_url, unsubscribe_url
+from messaging.tracking.links import (
+    browser_url,
+    confirm_url,
+    preferences_url,
+    unsubscribe_url,
+)
 from tests.factories import (
     CommittedMessageFactory,
     ContactFactory,
@@ -62,7 +68,26 @@ class TestUnsubscribe:
 
         assert "g…e@mail.example" in text
         assert "grace@mail.example" not in text
-        assert "News" in text
+        assert "“Acme”" in text
+
+    @pytest.mark.parametrize(
+        ("public", "sender", "shown"),
+        [
+            ("Acme's news", "Acme", "Acme&#x27;s news"),
+            ("", "Acme Shoes", "Acme Shoes"),
+            ("", "", "News"),
+        ],
+    )
+    def test_names_the_list_as_recipients_know_it(
+        self, client, acme, grace, leaving, public, sender, shown
+    ):
+        with in_account(acme.pk):
+            List.objects.update(public_name=public, from_name=sender)
+        confirming = path_of(confirm_url(acme.pk, grace.pk))
+
+        texts = [client.get(leaving).text, client.get(confirming).text]
+
+        assert all(f"“{shown}”" in text for text in texts)
 
     def test_is_done_by_the_button_and_said(self, client, acme, grace, leaving):
         answer = client.post(leaving, {"do": "leave"}, follow=True)
@@ -190,6 +215,15 @@ class TestPreferences:
 
         assert re.findall(r"<span>(\w+)</span>", text) == ["News", "Old", "Sales"]
         assert text.count(" checked") == 2
+
+    def test_name_the_lists_as_recipients_know_them(self, client, acme, lists, page):
+        with in_account(acme.pk):
+            List.objects.filter(name="News").update(public_name="What is new")
+            List.objects.filter(name="Sales").update(from_name="The outlet")
+
+        text = client.get(page).text
+
+        assert re.findall(r"<span>([\w ]+)</span>", text) == ["Acme", "The outlet", "What is new"]
 
     def test_put_somebody_on_what_they_choose_and_off_the_rest(self, client, acme, lists, page):
         news, _sales, old, secret = lists

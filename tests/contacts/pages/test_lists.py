@@ -66,6 +66,7 @@ class TestLists:
                 "bounce_handling": "Aggressive",
                 "bounce_unsubscribe_count": "3",
                 "reply_to": "help@acme.example",
+                "public_name": " Acme's news ",
                 "enable_list_removal_header": "on",
                 "track_clicks": "on",
                 "link_domain_alias": "links.acme.example",
@@ -78,6 +79,7 @@ class TestLists:
         assert (changed.track_opens, changed.track_clicks) == (False, True)
         assert changed.enable_list_removal_header is True
         assert (changed.bounce_unsubscribe_count, changed.reply_to) == (3, "help@acme.example")
+        assert (changed.public_name, changed.shown_name) == ("Acme's news", "Acme's news")
         assert changed.link_domain_alias == "links.acme.example"
         assert changed.google_tracking_domains == ["acme.example", "shop.example"]
 
