@@ -12,6 +12,7 @@ from django.core.management import call_command
 
 from accounts.models import Heartbeat
 from accounts.tenancy import sql
+from conductor.engine.pulse import Pulse
 from conductor.schedule import DAILY
 
 pytestmark = pytest.mark.django_db
@@ -43,9 +44,21 @@ class TestDaily:
 
 
 class TestPulse:
-    def test_beats_until_it_is_told_to_stop(self, handlers: None) -> None:
-        threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGTERM]).start()
+    def test_beats_until_it_is_told_to_stop(
+        self, handlers: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        beat = Pulse.beat
+
+        def beat_and_tell(pulse: Pulse, *, now: datetime) -> None:
+            beat(pulse, now=now)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        monkeypatch.setattr(Pulse, "beat", beat_and_tell)
 
         call_command("pulse")
 
         assert Heartbeat.objects.filter(part="pulse").exists()
+        # What it began beside itself is over before the next test begins.
+        for thread in threading.enumerate():
+            if thread.name in {"clock", "caller", "deliverer"}:
+                thread.join(120)

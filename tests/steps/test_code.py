@@ -326,10 +326,18 @@ class TestLimits:
         people = [world.person() for _ in range(3)]
         world.happen(*people)
         answer_of("return {}")
-        process = SCRIPTS.renderer.process  # type: ignore[union-attr]
-        assert process is not None
-        os.kill(process.pid, signal.SIGSTOP)
-        monkeypatch.setattr(SCRIPTS.renderer, "seconds", 3.0)
+        renderer = SCRIPTS.renderer
+        assert renderer is not None
+        assert renderer.process is not None
+        os.kill(renderer.process.pid, signal.SIGSTOP)
+        stop = renderer.stop
+
+        def stop_and_wait_for_the_next() -> None:
+            stop()
+            monkeypatch.setattr(renderer, "seconds", 120.0)
+
+        monkeypatch.setattr(renderer, "seconds", 0.5)
+        monkeypatch.setattr(renderer, "stop", stop_and_wait_for_the_next)
 
         world.tick()
 
