@@ -37,10 +37,11 @@ class Standing:
     """
     One conversation's numbers: who entered, who waits at which step, how many left by what.
 
-    `waiting` holds the steps that anybody came to; `exits` is {step key: {exit: visits}}.
+    `converted` is how many ended by reaching the goal. `waiting` holds the steps that anybody came to; `exits` is {step key: {exit: visits}}.
     """
 
     entered: int = 0
+    converted: int = 0
     waiting: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     exits: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -50,7 +51,10 @@ class Standing:
         return sum(self.waiting.values())
 
     def add(self, shape: Shape, key: str, name: str, visits: int) -> None:
-        """Count visits of a step that ended by an exit."""
+        """Count visits of a step that ended by an exit; at no step, who reached the goal."""
+        if not key:
+            self.converted += visits
+            return
         self.exits[key][name] = self.exits[key].get(name, 0) + visits
         if key in shape.triggers:
             self.entered += visits

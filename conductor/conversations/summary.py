@@ -46,6 +46,7 @@ class Summary:
     """
     A conversation's numbers: entered = waiting + ended, whatever moves meanwhile.
 
+    `converted` are those of the ended who reached the goal: the conversation's, or a goal step.
     Held enrollments count as waiting; steps stand in the newest version's order, then those
     that only older versions have. Messages are counted right after; where there are many, a
     page shows what was counted at `counted_at`, or none before they were counted first.
@@ -57,6 +58,7 @@ class Summary:
     deliveries: list[DeliveryCount]
     counted_at: datetime | None = None
     is_counting: bool = False
+    converted: int = 0
 
     @property
     def ended(self) -> int:
@@ -122,6 +124,7 @@ def _summary(
     return Summary(
         entered=now.entered,
         waiting=now.inside,
+        converted=now.converted,
         steps=[
             _step(thread, key, now.waiting.get(key, 0), now.exits.get(key, {}))
             for key, thread in threads.items()

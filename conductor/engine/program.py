@@ -73,12 +73,16 @@ class Program:
             if target is not None
         ]
 
+    def is_goal(self, key: str) -> bool:
+        """Say whether who comes to a step has reached the goal."""
+        return bool(self.steps[key]["settings"].get("goal"))
+
     def exits(self, key: str) -> list[dict[str, Any]]:
         """Return every exit of a step, those that end the enrollment with the reason."""
         step = self.steps[key]
         reasons = {name: name if target is None else None for name, target in step["exits"].items()}
         if END_EXIT not in step["exits"]:
-            reasons[END_EXIT] = "goal" if step["settings"].get("goal") else "terminated"
+            reasons[END_EXIT] = "goal" if self.is_goal(key) else "terminated"
         return [
             {"version_id": self.version_id, "step_key": key, "exit": name, "reason": reason}
             for name, reason in reasons.items()

@@ -90,6 +90,12 @@ class Journey:
             self.programs[version].kind(key).family == "message" for version, key in self.passed
         )
 
+    def may_reach_goals(self) -> bool:
+        """Say whether anybody in the tick may have come to a goal."""
+        return any(program.goal is not None for program in self.programs.values()) or any(
+            self.programs[version].is_goal(key) for version, key in self.passed
+        )
+
     def exits(self) -> list[dict[str, Any]]:
         """Return the exits of the steps passed, as the flush reads them."""
         return [row for version, key in self.passed for row in self.programs[version].exits(key)]
@@ -356,16 +362,15 @@ def _flush(journey: Journey, *, has_inside: bool, has_new: bool) -> tuple[int, i
         sql.execute(journey.statement("insert_enrollments"), now=journey.now, exits=exits)
     if journey.tallies:
         _count(journey)
-    visits = sql.fetch_value(
-        journey.statement("insert_visits"),
-        now=journey.now,
-        programs=json.dumps(
-            [
-                {"version_id": program.version_id, "conversation_id": program.conversation_id}
-                for program in journey.programs.values()
-            ]
-        ),
+    programs = json.dumps(
+        [
+            {"version_id": program.version_id, "conversation_id": program.conversation_id}
+            for program in journey.programs.values()
+        ]
     )
+    visits = sql.fetch_value(journey.statement("insert_visits"), now=journey.now, programs=programs)
+    if journey.may_reach_goals():
+        sql.execute(journey.statement("count_goals"), programs=programs, exits=exits)
     deliveries = write_deliveries(journey.now) if journey.has_messages() else 0
     if deliveries:
         keep_apart(journey.programs.values(), now=journey.now)

@@ -209,8 +209,11 @@ class TestReports:
 
         data = wire.get(f"{ONE}/{published.pk}/Summary")
 
-        assert list(data) == ["entered", "waiting", "ended", "steps", "deliveries", "remarks"]
+        assert list(data) == [
+            "entered", "waiting", "ended", "converted", "steps", "deliveries", "remarks",
+        ]  # fmt: skip
         assert (data["entered"], data["waiting"], data["ended"]) == (2, 1, 1)
+        assert data["converted"] == 0
         assert data["steps"][1] == {
             "thread": "Winback",
             "stepKey": "lapsed",

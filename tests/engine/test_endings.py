@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from conductor.conversations.actions.by_hand import Chosen, end_by_hand
 from conductor.conversations.models import Enrollment, Visit
+from conductor.conversations.summary import summarize
 from conductor.steps.filter import Filter
 from contacts import filters
 from contacts.models import Contact, Subscription
@@ -41,6 +43,30 @@ class TestGoal:
         assert world.path(grace) == ["start>next", "pause>end", "(goal)"]
         assert world.path(ada) == ["start>next", "pause"]
         assert world.place(grace).ended_at == world.now
+        check_conservation(conversation.pk)
+
+    def test_is_counted_with_those_who_come_to_a_goal_step(self, world: World) -> None:
+        steps = "{key: ask, filter: {field: Profile.Vip, checked: true}, exits: {otherwise: pause}}"
+        reached = "{key: reached, terminate: {goal: true}}"
+        conversation = world.live(f"{steps}\n{reached}\n{PAUSE}", heading=f"{GOAL}\n{EXIT}")
+        people = [world.person(profile={"Vip": "on"}) for _ in range(3)]
+        people += [inside(world) for _ in range(4)]
+        world.happen(*people[:3])
+        world.tick()
+        end_by_hand(
+            conversation=conversation, chosen=Chosen(contact=people[5].contact), now=world.now
+        )
+
+        world.set(people[3], Points=5)
+        world.set(people[4], Vip="on")
+        world.tick(world.now + DAY)
+
+        assert [world.path(person)[-1] for person in people] == [
+            *["(goal)"] * 4, "(exit rule)", "(by hand)", "pause",
+        ]  # fmt: skip
+        counted = summarize(conversation=conversation)
+        assert (counted.entered, counted.waiting, counted.converted) == (7, 1, 4)
+        assert sum(counted.by_step["pause"].exits.values()) == 3
         check_conservation(conversation.pk)
 
     def test_is_not_asked_of_the_fact_that_lets_in(self, world: World) -> None:

@@ -137,12 +137,14 @@ class SummaryOut(WireOut):
     """
     A conversation's numbers from one snapshot: entered = waiting + ended.
 
+    `converted` are those of the ended who reached the conversation's goal or a goal step.
     `remarks` are those of all versions.
     """
 
     entered: int
     waiting: int
     ended: int
+    converted: int
     steps: list[StepOut]
     deliveries: list[DeliveryCountOut]
     remarks: list[RemarkOut]
@@ -324,6 +326,7 @@ def read_summary(
         entered=summary.entered,
         waiting=summary.waiting,
         ended=summary.ended,
+        converted=summary.converted,
         steps=[StepOut(**vars(step)) for step in summary.steps],
         deliveries=[
             DeliveryCountOut(**{**vars(row), "reason": row.reason or None})

@@ -114,7 +114,8 @@ class Flow(TenantModel):
 
     Written with the visits, in their statement: the sum is exact at every moment, nobody
     waits for anybody's row, and a million visits are read as a few hundred rows. Every
-    256th tick makes one row of an exit's. Visits that retention drops stay counted.
+    256th tick makes one row of an exit's. Visits that retention drops stay counted. At no step
+    ("") by `goal` stand those who reached one, wherever they then were.
     """
 
     conversation = TenantForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
