@@ -150,6 +150,8 @@ def card_text(step: StepNode, steps: dict[str, StepNode]) -> str:
         return step.name
     if step.kind == "trigger" and step.config.list_ in HEARD and not step.config.fields:
         return HEARD[step.config.list_]
+    if step.kind == "trigger" and step.config.none and not step.config.filter:
+        return "From another thread"
     if step.kind == "trigger":
         heard = step.config.event_names or step.config.list_ or step.config.import_
         return f"{'When ' if heard else ''}{step.type.sentence(step.config)}"

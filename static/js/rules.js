@@ -361,8 +361,9 @@ class Editor {
 
   async ask() {
     clearTimeout(this.timer);
+    const asked = this.textarea.value;
     const body = new FormData();
-    body.set("rule", this.textarea.value);
+    body.set("rule", asked);
     body.set("csrfmiddlewaretoken", this.form.elements.csrfmiddlewaretoken.value);
     try {
       const response = await fetch(this.form.dataset.ruleUrl, { method: "POST", body });
@@ -370,7 +371,9 @@ class Editor {
     } catch {
       this.answer = null;
     }
-    this.say();
+    // What was typed meanwhile is not lost to an answer about what stood there before.
+    if (this.textarea.value !== asked) return this.ask();
+    return this.say();
   }
 
   say() {
