@@ -19,7 +19,7 @@ class MessagingConfig(AppConfig):
         from contacts.actions.erasure import ERASERS, Eraser
         from contacts.actions.opt_ins import ASKERS
         from contacts.actions.orders import FOLLOWERS
-        from contacts.actions.suppressed import SUPPRESSED
+        from contacts.actions.suppressed import SUPPRESSED, SUPPRESSED_AMONG
         from contacts.imports.running import TAKERS
         from contacts.models.imports import ImportKind
         from messaging.actions import erasure
@@ -27,7 +27,7 @@ class MessagingConfig(AppConfig):
         from messaging.actions.conversions import ascribe
         from messaging.actions.coupon_codes import take_codes
         from messaging.actions.opt_ins import ask_by_email
-        from messaging.actions.suppressions import is_suppressed
+        from messaging.actions.suppressions import is_suppressed, suppressed_among
         from messaging.uses import keeps_list
 
         TAKERS[ImportKind.COUPONS.value] = take_codes
@@ -36,5 +36,6 @@ class MessagingConfig(AppConfig):
         FOLLOWERS["messaging"] = lambda order_ids, now: ascribe(order_ids=order_ids, now=now)
         KEEPERS["messaging"] = keeps_list
         SUPPRESSED["messaging"] = is_suppressed
+        SUPPRESSED_AMONG["messaging"] = suppressed_among
         ASKERS["messaging"] = ask_by_email
         ERASERS["messaging"] = Eraser(clear=erasure.forget)

@@ -20,7 +20,7 @@ from accounts.wire import Frame, Id, Page, PageQuery, WireOut, WireRequest, foun
 from accounts.wire.paging import write_cursor
 from contacts.api.imports import IMPORTS, REPORTS, imports_of
 from contacts.identity import normalise_email
-from contacts.imports.chunk import REMOVE
+from contacts.imports.chunk import REMOVE, SUPPRESSED
 from contacts.imports.columns import CONTACTS
 from contacts.imports.faults import RowFaultError
 from contacts.imports.reading import Records
@@ -128,6 +128,8 @@ def result(imported: Import, reject: str | None, subscription: Subscription | No
     """Return the wire's word for what became of a line."""
     if reject in BAD_ADDRESS:
         return "Invalid"
+    if reject == SUPPRESSED:
+        return "Suppressed"
     if reject is not None or subscription is None:
         return "Skipped"
     began = imported.started_at or imported.created_at

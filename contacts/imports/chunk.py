@@ -14,6 +14,7 @@ from typing import Any
 from accounts.tenancy import sql
 from contacts.actions import crowd, facts, happenings
 from contacts.actions.people import TWO_CONTACTS
+from contacts.actions.suppressed import suppressed_among
 from contacts.identity import EMAIL_KEY_SQL
 from contacts.imports import statements
 from contacts.imports.columns import column_targets
@@ -24,6 +25,8 @@ METHOD = "Import"
 BUFFERED = 1 << 16
 REMOVE, UPDATE = "RemoveSubscribers", "UpdateSubscribers"
 IMPORT_TYPES = ("AddSubscribers", "AddSubscribersAndSegmentationData", REMOVE, UPDATE)
+SUPPRESSED = "suppressed"
+KEPT_OFF = "The address is suppressed; nobody is put on a list with it."
 # What a mapped target brings to the person.
 BRINGS = {
     "email": "email_norm",
@@ -50,7 +53,10 @@ class Tally:
     already_unsubscribed: int = 0
     unsubscribed: int = 0
     skipped: int = 0
+    suppressed: int = 0
     events: int = 0
+    # Later rows of somebody whose first row stands among the rejects.
+    further_rejects: int = 0
     rejects: list[Remark] = field(default_factory=list)
     warnings: list[Remark] = field(default_factory=list)
 
@@ -118,6 +124,7 @@ def _store_batch(
     )
     if plan.adds:
         _reject_without_address(batch, tally)
+        _reject_suppressed(plan, tally)
         crowd.create_missing(now=now)
     else:
         tally.skipped += int(sql.fetch_value(statements.LEAVE_OUT))
@@ -199,6 +206,18 @@ def _reject_without_address(batch: _Stage, tally: Tally) -> None:
     reason = "No email address, and no known contact that has one."
     tally.rejects += [(line, "no_email", reason, raw) for line, raw in rows]
     sql.execute(statements.FORGET, lines=[line for line, _ in rows])
+
+
+def _reject_suppressed(plan: Plan, tally: Tally) -> None:
+    """Put nobody on the list whose address is suppressed; who stands on it is only updated."""
+    known = suppressed_among(list_id=plan.list_id, rows=statements.NEWCOMERS)
+    if not known:
+        return
+    for line, address, count in sql.fetch_all(statements.KEEP_OFF, lines=sorted(known)):
+        # Of who was forgotten the address is not kept again.
+        tally.rejects.append((line, SUPPRESSED, KEPT_OFF, address if known.get(line) else ""))
+        tally.further_rejects += count - 1
+        tally.suppressed += count
 
 
 def _write(plan: Plan, batch: _Stage, turns: int, now: datetime, tally: Tally) -> None:

@@ -206,6 +206,7 @@ def _take_contacts(
 
     tally = contact_chunk.store_chunk(plan=plan, rows=rows(), now=now)
     taken.add(tally.rejects)
+    taken.rejected += tally.further_rejects
     taken.warnings += tally.warnings
     return {
         name: getattr(tally, name)
@@ -219,6 +220,7 @@ def _take_contacts(
             "already_unsubscribed",
             "unsubscribed",
             "skipped",
+            "suppressed",
             "events",
         )
     }

@@ -30,6 +30,33 @@ WHERE stage.email_norm = '' AND stage.others = '{}'
 ORDER BY stage.line
 """
 FORGET = "DELETE FROM contacts_found WHERE line = ANY(%(lines)s)"
+# Who would come onto the list, and by what address.
+NEWCOMERS = """
+SELECT stage.line, coalesce(nullif(stage.email_norm, ''), contact.email_norm)
+FROM contacts_found AS found
+JOIN contacts_stage AS stage ON stage.line = found.line
+LEFT JOIN contacts_contact AS contact ON contact.id = found.contact_id
+WHERE found.subscription_id IS NULL
+"""
+# All rows of a person go, but of one who brings something else as well, such as a number that
+# agrees to a phone list, none.
+KEEP_OFF = """
+WITH passed AS (
+    DELETE FROM contacts_found AS found
+    WHERE found.contact_id IN (
+        SELECT named.contact_id FROM contacts_found AS named WHERE named.line = ANY(%(lines)s)
+    )
+    AND NOT EXISTS (
+        SELECT FROM contacts_found AS other
+        JOIN contacts_stage AS brought ON brought.line = other.line
+        WHERE other.contact_id = found.contact_id AND brought.others <> '{}'
+    )
+    RETURNING found.line
+)
+SELECT stage.line, stage.email_norm, stage.row_count
+FROM passed JOIN contacts_stage AS stage ON stage.line = passed.line
+ORDER BY stage.line
+"""
 LEAVE_OUT = """
 WITH passed AS (
     DELETE FROM contacts_found WHERE contact_is_new RETURNING line

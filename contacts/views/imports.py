@@ -39,6 +39,7 @@ COUNTS = [
     ("already_subscribed", "subscribed before"),
     ("previously_unsubscribed", "unsubscribed before, left alone"),
     ("unsubscribed", "unsubscribed"),
+    ("suppressed", "suppressed, put on no list"),
     ("events", "events raised"),
     ("warnings", "taken with a remark"),
 ]

@@ -24,6 +24,29 @@ IS_SUPPRESSED = sql.Kept("""
             AND (suppression.list_id IS NULL OR suppression.list_id = %(list_id)s)
     )
 """)
+# A file brings many; most accounts suppress few or none.
+SUPPRESSES = """
+    SELECT EXISTS (
+        SELECT FROM messaging_suppression AS suppression WHERE suppression.channel = %(channel)s
+    )
+"""
+AMONG = """
+    WITH given (line, address) AS MATERIALIZED ({rows})
+
+    SELECT given.line, TRUE AS is_known
+    FROM given
+    INNER JOIN messaging_suppression AS suppression ON suppression.address = given.address
+    WHERE suppression.channel = %(channel)s
+        AND (suppression.list_id IS NULL OR suppression.list_id = %(list_id)s)
+    UNION ALL
+    SELECT given.line, FALSE
+    FROM given
+    INNER JOIN messaging_suppression AS suppression
+        ON suppression.address
+            = %(hashed)s || encode(sha256(convert_to(given.address, 'UTF8')), 'hex')
+    WHERE suppression.channel = %(channel)s
+        AND (suppression.list_id IS NULL OR suppression.list_id = %(list_id)s)
+"""
 By = User | ApiClient | None
 RELEASE = """
     DELETE FROM messaging_suppression AS suppression
@@ -109,6 +132,15 @@ def is_suppressed(list: List, email_norm: str) -> bool:
             addresses=[email_norm, hashed_address(email_norm)],
         )
     )
+
+
+def suppressed_among(list_id: int, rows: str) -> list[tuple[int, bool]]:
+    """Say which of many addresses are suppressed; see `contacts.actions.suppressed`."""
+    channel = Channel.EMAIL.value
+    if not sql.fetch_value(SUPPRESSES, channel=channel):
+        return []
+    found = sql.fetch_all(AMONG.format(rows=rows), channel=channel, list_id=list_id, hashed=HASHED)
+    return [(line, is_known) for line, is_known in found]
 
 
 def hashed_address(address: str) -> str:
