@@ -8,7 +8,7 @@ which a web process never holds more than a few.
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from types import GenericAlias
 from typing import Any, BinaryIO, Generic, TypeVar
@@ -180,13 +180,22 @@ class Rows(Generic[T]):
     """
     The rows of an array, read as they are asked for, once; `Rows[Kind]` checks them by a model.
 
+    Where all rows of a batch are of the plain form that `Kind.plain` reads (it returns None for
+    any other), what that returns is handed out, and the model is not asked.
+
     What is wrong is found where it stands: by then rows before it were handed out, which the
     end of the transaction takes back.
     """
 
-    def __init__(self, raw: Iterator[list[Any]], adapter: TypeAdapter[Any] | None = None) -> None:
+    def __init__(
+        self,
+        raw: Iterator[list[Any]],
+        adapter: TypeAdapter[Any] | None = None,
+        plain: Callable[[Any], Any] | None = None,
+    ) -> None:
         self._raw = raw
         self._adapter = adapter
+        self._plain = plain
 
     def batches(self) -> Iterator[list[T]]:
         """
@@ -199,6 +208,10 @@ class Rows(Generic[T]):
             yield from self._raw
             return
         for rows in self._raw:
+            plain = self._all_plain(rows)
+            if plain is not None:
+                yield plain
+                continue
             try:
                 checked = self._adapter.validate_python(rows)
             except ValidationError as invalid:
@@ -210,14 +223,27 @@ class Rows(Generic[T]):
                 ) from invalid
             yield checked
 
+    def _all_plain(self, rows: list[Any]) -> list[Any] | None:
+        """Return the rows as the short way reads them, None if one is not of its form."""
+        if self._plain is None:
+            return None
+        plain = []
+        for row in rows:
+            taken = self._plain(row)
+            if taken is None:
+                return None
+            plain.append(taken)
+        return plain
+
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Take what the parser made, with the kind of row that the route names."""
         (kind,) = getattr(source, "__args__", (Any,))
         rows: Any = GenericAlias(list, (kind,))
         adapter = None if kind is Any else TypeAdapter(rows)
+        plain = getattr(kind, "plain", None)
         return core_schema.no_info_plain_validator_function(
-            lambda given: cls(given._raw, adapter),  # noqa: SLF001 (its own)
+            lambda given: cls(given._raw, adapter, plain),  # noqa: SLF001 (its own)
             json_schema_input_schema=handler(rows),
         )
 

@@ -36,6 +36,9 @@ CHILDREN_SECONDS = 8.0
 # Requests that one web process answers at a time. Clicks wait for the commit that they share:
 # the more of them wait, the more share one. Pages wait for a connection of the pool.
 WEB_THREADS = 32
+# Large blocks (a page of 5,000 contacts, a body) go back to the system when they are freed, and
+# are not kept once for each of the threads.
+WEB_MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(1 << 18)}
 READY_SECONDS = 60.0
 MANAGE = [sys.executable, str(CODE / "manage.py")]
 
@@ -180,7 +183,8 @@ class Deployment:
         # Its warning would be of the threads, which wait more than they compute.
         command += ["--workers-kill-timeout", "5", "--log-level", "error"]
         command += ["conductor.wsgi:application"]
-        environment = {**_environment(), "CONDUCTOR_ROLE": "web", "PYTHONPATH": str(CODE)}
+        environment = {**WEB_MEMORY, **_environment()}
+        environment |= {"CONDUCTOR_ROLE": "web", "PYTHONPATH": str(CODE)}
         return Child("web", command, environment)
 
     def _background(self) -> list[Child]:

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel
-
 from accounts.models import ApiClient, List
 from contacts.actions.customers import Outcome, Remark
 from contacts.imports.running import LONGEST_RAW, write_remarks
@@ -77,5 +75,5 @@ def _written(remarks: Sequence[Remark], rows: Sequence[Any], first: int) -> Writ
 
 def _raw(row: Any) -> str:
     # As ASCII: half a surrogate pair could not be stored. Remarks keep the beginning.
-    shown = row.model_dump(by_alias=True) if isinstance(row, BaseModel) else row
+    shown = row.model_dump(by_alias=True) if hasattr(row, "model_dump") else row
     return json.dumps(shown)[:LONGEST_RAW]

@@ -1,5 +1,7 @@
 """Contact/SegmentationField: values of many contacts in one call."""
 
+import json
+
 import pytest
 
 from accounts.tenancy import in_account
@@ -109,6 +111,62 @@ class TestSegmentsRoute:
         with in_account(acme.pk):
             person.refresh_from_db()
             assert person.profile == {str(field.pk): "off"}
+
+    @pytest.mark.parametrize(
+        "row",
+        [
+            {"EMAILADDRESS": "Grace@mail.example", "segmentationfieldvalues": "values"},
+            {"emailAddress": "grace@mail.example", "segmentationFieldValues": "values", "x": 1},
+        ],
+    )
+    def test_takes_rows_of_any_form_beside_plain_ones(self, wire, base, acme, shop, field, row):
+        with in_account(acme.pk):
+            for name in ("grace", "ada"):
+                SubscriptionFactory.create(list=shop, contact__email=f"{name}@mail.example")
+        values = [
+            {"segmentationFieldId": field.pk, "value": "on", "segmentationFieldGroupId": 1},
+        ]
+        plain = {"emailAddress": "ada@mail.example", "segmentationFieldValues": values}
+
+        wire.post(
+            f"{base}/Contact/SegmentationField",
+            [plain, {key: values if given == "values" else given for key, given in row.items()}],
+        )
+
+        with in_account(acme.pk):
+            profiles = Subscription.objects.values_list("profile", flat=True)
+            assert list(profiles) == [{str(field.pk): "on"}] * 2
+            assert not ImportReject.objects.exists()
+
+    def test_shows_a_plain_row_that_was_not_taken(self, wire, base, acme, field):
+        row = {
+            "emailAddress": "nobody",
+            "segmentationFieldValues": [{"segmentationFieldId": field.pk, "value": "on"}],
+        }
+
+        wire.post(f"{base}/Contact/SegmentationField", [row])
+
+        with in_account(acme.pk):
+            assert json.loads(ImportReject.objects.get().raw) == row
+
+    @pytest.mark.parametrize(
+        ("given", "named"),
+        [
+            ({"emailAddress": "a\0@mail.example"}, "emailAddress"),
+            ({"value": "\ud800"}, "value"),
+            ({"segmentationFieldId": "x"}, "segmentationFieldId"),
+            ({"segmentationFieldId": None}, "segmentationFieldId"),
+        ],
+    )
+    def test_refuses_what_no_row_may_hold(self, wire, base, field, given, named):
+        value = {"segmentationFieldId": field.pk, "value": "on"}
+        row = {
+            "emailAddress": given.get("emailAddress", "grace@mail.example"),
+            "segmentationFieldValues": [{key: given.get(key, value[key]) for key in value}],
+        }
+
+        url = f"{base}/Contact/SegmentationField"
+        assert wire.refused("POST", url, [row]) == invalid(named)
 
     def test_refuses_a_field_that_the_list_has_not(self, wire, base, acme):
         body = [

@@ -83,7 +83,8 @@ def measure(
     """
     Yield the figures of `benchmark api`, in an account flagged `is_benchmark`.
 
-    `size` is how many contacts the list has that is paged through.
+    `size` is how many contacts the list has that is paged through; `web_mb` what the web
+    process holds afterwards.
 
     :raises LostCallsError: if a call was refused, or less is there than was answered.
     """
@@ -96,10 +97,13 @@ def measure(
     environment = {"CONDUCTOR_API_CALLS_PER_MINUTE": "100000000"}
     with served("conductor.engine.benchmarks.api_ping:application", environment) as (port, pid):
         caller = Caller(ground, token, port, field.pk)
-        yield singles(caller, min(SINGLES, size))
-        yield values(caller, min(VALUES, size))
-        yield events(caller, min(EVENTS, size))
-        yield pages(caller, size)
+        for figure in (
+            lambda: singles(caller, min(SINGLES, size)),
+            lambda: values(caller, min(VALUES, size)),
+            lambda: events(caller, min(EVENTS, size)),
+            lambda: pages(caller, size),
+        ):
+            yield figure() | {"web_mb": round(api_upload.resident(pid))}
         yield api_upload.measure(
             account=account,
             port=port,

@@ -6,11 +6,11 @@ call, and answers: what any call costs, whatever it is about.
 """
 
 import os
+from importlib import import_module
 from typing import Any
 
 import django
 from django.conf import settings
-from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -53,4 +53,4 @@ class Ping:
 
 if f"{__name__}.Ping" not in settings.MIDDLEWARE:
     settings.MIDDLEWARE.insert(settings.MIDDLEWARE.index(API), f"{__name__}.Ping")
-application = get_wsgi_application()
+application = import_module("conductor.wsgi").application

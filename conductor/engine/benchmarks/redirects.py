@@ -26,7 +26,7 @@ from conductor.engine.benchmarks import clicks
 from conductor.engine.benchmarks.deliver import queue
 from conductor.engine.benchmarks.door import BARE
 from conductor.engine.benchmarks.ground import Ground, prepare
-from conductor.supervisor.deployment import WEB_THREADS
+from conductor.supervisor.deployment import WEB_MEMORY, WEB_THREADS
 from messaging import tokens
 from messaging.models import CommittedMessage, Delivery, Receipt
 from messaging.tracking.links import CLICK
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 DEFAULT_SIZE = 20_000
 # As many people as look at once at the height of a large mailing.
 CONNECTIONS = 32
+END_SECONDS = 120.0
 PEOPLE = 5_000
 LEAST_RATE, MOST_P99 = 1_000, 50.0
 WARM = 500
@@ -131,6 +132,7 @@ def served(
         command,
         stdout=sys.stderr,
         env={
+            **WEB_MEMORY,
             **os.environ,
             "CONDUCTOR_ROLE": "web",
             "DJANGO_SETTINGS_MODULE": "conductor.settings",
@@ -143,7 +145,16 @@ def served(
         yield port, server.pid
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        end(server)
+
+
+def end(server: subprocess.Popen[bytes]) -> None:
+    """Wait until a server that was told to end has done so; a busy machine takes its time."""
+    try:
+        server.wait(timeout=END_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def wait_for(port: int) -> None:
