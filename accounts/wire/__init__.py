@@ -55,6 +55,7 @@ Order of the checks: route (404), method (405), token, type, level, address (401
 '''
 
 from accounts.wire.envelopes import (
+    Amount,
     Collection,
     Created,
     Deleted,
@@ -78,6 +79,7 @@ from accounts.wire.frame import Frame, Id, WireRequest, found
 from accounts.wire.paging import PageQuery, page_of
 
 __all__ = [
+    "Amount",
     "Collection",
     "Created",
     "Deleted",

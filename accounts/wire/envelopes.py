@@ -1,14 +1,17 @@
 """The shapes of answers and bodies: key for key, null for null, as the contract has them."""
 
 import re
+from decimal import Decimal
 from functools import cache
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, WithJsonSchema, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 T = TypeVar("T")
+# On the wire it is a number; pydantic would describe a text.
+Amount = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 # NUL, and halves of surrogate pairs.
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 

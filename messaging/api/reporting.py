@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, TypeVar
 
 from pydantic import Field
 
 from accounts.actions import InvalidValueError
 from accounts.wire import (
+    Amount,
     InvalidParameterError,
     NotFoundError,
     Page,
@@ -65,7 +65,7 @@ class ActivityOut(WireOut):
     click_count: int
     email_address: str
     open: bool
-    order_total: Decimal
+    order_total: Amount
     read: bool
     send_date: datetime
     unsubscribe: bool
@@ -92,14 +92,14 @@ class ClickerOut(WireOut):
 class MessageSummaryOut(WireOut):
     """A message, added up: recipients, not how often each did it; `visitCount` is all clicks."""
 
-    average_order_value: Decimal
+    average_order_value: Amount
     bounce_count: int
     click_count: int
     conversion_count: int
     open_count: int
     pass_along_count: int = 0
     read_count: int
-    revenue: Decimal
+    revenue: Amount
     sent_count: int
     unsubscribe_count: int
     visit_count: int

@@ -1,7 +1,6 @@
 """Conversation under /email/v1, as the vendor has it: read alone, with what came of its messages."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,6 +9,7 @@ from ninja import Query
 
 from accounts.api import found_list
 from accounts.wire import (
+    Amount,
     Collection,
     Frame,
     Id,
@@ -112,14 +112,14 @@ class ConversationMessageExtended(WireOut):
 class ConversationSummaryOut(WireOut):
     """A conversation's emails, added up as a message's are; delivered is what did not bounce."""
 
-    average_order_value: Decimal
+    average_order_value: Amount
     bounce_count: int
     click_count: int
     conversion_count: int
     delivered_count: int
     open_count: int
     read_count: int
-    revenue: Decimal
+    revenue: Amount
     sent_count: int
     unsubscribe_count: int
     visit_count: int
