@@ -145,6 +145,11 @@ class StepNode:
         """The kind's name."""
         return self.type.kind
 
+    @property
+    def docs(self) -> str:
+        """What the builder says of such a step."""
+        return self.type.docs(self.config)
+
     def write(self) -> dict[str, Any]:
         """Return the step as a file has it."""
         order = list(self.type.exits(self.config))

@@ -1,6 +1,7 @@
 """What a kind of step is."""
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -15,6 +16,17 @@ C = TypeVar("C", bound=StepConfig)
 
 
 Family = Literal["entry", "message", "wait", "decision", "action", "end"]
+
+# What a docstring sets apart: *next*, `Idempotency-Key`.
+SET_APART = re.compile(r"(?<!\w)([*`])(.+?)\1(?!\w)")
+
+
+def docs_of(kind: object) -> str:
+    """Return the docstring of the module that something's class is of: a line a paragraph."""
+    module = inspect.getmodule(type(kind))
+    written = inspect.cleandoc((module.__doc__ if module else "") or "")
+    paragraphs = (" ".join(paragraph.split()) for paragraph in written.split("\n\n"))
+    return "\n".join(SET_APART.sub(r"\2", paragraph) for paragraph in paragraphs)
 
 
 class StepType(Generic[C]):
@@ -32,11 +44,9 @@ class StepType(Generic[C]):
     wakes: ClassVar[bool] = False
     Config: type[C]
 
-    @property
-    def help(self) -> str:
-        """What the builder says of it: the file's docstring."""
-        module = inspect.getmodule(type(self))
-        return inspect.cleandoc((module.__doc__ if module else "") or "")
+    def docs(self, config: C) -> str:
+        """Say what the builder says of it, a line a paragraph: the file's docstring."""
+        return docs_of(self)
 
     def sentence(self, config: C) -> str:
         """Say in one line what the step does: `Wait 3 days`."""

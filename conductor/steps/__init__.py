@@ -33,7 +33,7 @@ from conductor.stepping.choosing import (
     rule_problems,
 )
 from conductor.stepping.keys import END, KEY_PATTERN, NEXT, TAKEN_EXITS, Rule
-from conductor.stepping.kinds import Family, StepType
+from conductor.stepping.kinds import Family, StepType, docs_of
 from conductor.stepping.names import Enterable, MessageUse, Names, StepProblem, empty, unknown
 from conductor.stepping.sending import (
     CONVERSATION,
@@ -98,6 +98,7 @@ __all__ = [
     "can_ask",
     "choose",
     "decide",
+    "docs_of",
     "draw",
     "empty",
     "enrollment_for",

@@ -12,7 +12,16 @@ from typing import Any, Self
 
 from pydantic import create_model, model_validator
 
-from conductor.steps import Arrivals, Names, StepConfig, StepProblem, StepType, empty, invalid
+from conductor.steps import (
+    Arrivals,
+    Names,
+    StepConfig,
+    StepProblem,
+    StepType,
+    docs_of,
+    empty,
+    invalid,
+)
 from conductor.steps.action.act import Act
 
 
@@ -80,6 +89,11 @@ class Action(StepType[OneAct]):
         "Random group",
     )
     Config = ActionConfig
+
+    def docs(self, config: OneAct) -> str:
+        """Say what an action is, and what the chosen act does."""
+        chosen = config.chosen()
+        return "\n".join([docs_of(self), *([docs_of(chosen[0])] if chosen else [])])
 
     def sentence(self, config: OneAct) -> str:
         """Say what it does."""

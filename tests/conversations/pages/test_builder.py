@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.utils.html import escape
 
 from accounts.tenancy import in_account
 from conductor.conversations.models import Conversation
@@ -45,6 +46,8 @@ class TestBuilder:
             response = drawer.client.get(drawer.url("step", "winback", key))
             assert response.status_code == 200
             assert "Update</button>" in response.text
+            assert "How this step works" in response.text
+            assert escape(response.context["step"].docs) in response.text
 
         text = drawer.client.get(drawer.url("step", "winback", drawer.key("wait"))).text
 
