@@ -31,12 +31,19 @@ USERS_OF_SEGMENT = RUNNING.format(
         jsonb_build_object('wanted', %(segment_id)s::bigint)
     )"""
 )
-# A file names a field by its name, as a text of its own.
+# A file names a field by its name, as a text of its own; or in the template of a webhook.
 USERS_OF_FIELD = RUNNING.format(
     asks="""conversation.list_id = %(list_id)s
-    AND position(
-        lower(to_jsonb(%(name)s::text)::text) IN lower(version.document::text)
-    ) > 0"""
+    AND (
+        position(
+            lower(to_jsonb(%(name)s::text)::text) IN lower(version.document::text)
+        ) > 0
+        OR jsonb_path_exists(
+            version.program,
+            '$.steps.*.settings.fields[*] ? (@ == $wanted)',
+            jsonb_build_object('wanted', %(field_id)s::bigint)
+        )
+    )"""
 )
 
 
@@ -47,5 +54,7 @@ def users_of_segment(segment_id: int) -> list[str]:
 
 def users_of_field(field: ProfileField) -> list[str]:
     """Return the names of the conversations whose running versions name a profile field."""
-    rows = sql.fetch_all(USERS_OF_FIELD, list_id=field.list_id, name=field_name(field))
+    rows = sql.fetch_all(
+        USERS_OF_FIELD, list_id=field.list_id, name=field_name(field), field_id=field.pk
+    )
     return [row[0] for row in rows]

@@ -105,10 +105,8 @@ class Frame:
         for name in settings["secrets"]:
             if name not in self.secrets:
                 return f"the secret {name} is gone"
-        for saved in settings["save"]:
-            if saved["field_id"] not in self.fields.get(list_id, {}):
-                return "the field is gone"
-        return ""
+        wanted = {*settings.get("fields", ()), *(saved["field_id"] for saved in settings["save"])}
+        return "" if wanted <= self.fields.get(list_id, {}).keys() else "the field is gone"
 
     def _context(
         self, row: Mapping[str, Any], settings: Mapping[str, Any], now: datetime

@@ -189,12 +189,13 @@ class Webhook(StepType[WebhookConfig]):
         return found
 
     def compile(self, config: WebhookConfig, names: Names) -> dict[str, Any]:
-        """Return the templates, the secrets that they name, and ids for the fields."""
+        """Return the templates, the secrets and fields that they name, and what is saved where."""
         templates = " ".join(template for _, template in _templates(config))
         save = []
         for name, pointer in config.save_response.items():
             field = names.field(name)
             save.append({"field_id": field.pk if field else 0, "name": name, "pointer": pointer})
+        read = [names.field(name) for name in fields_named(templates)]
         return {
             "url": config.url,
             "method": config.method,
@@ -203,6 +204,7 @@ class Webhook(StepType[WebhookConfig]):
             "secret": config.secret,
             "seconds": parse_duration(config.timeout).seconds if config.timeout else 10,
             "secrets": sorted({*secrets_named(templates), *filter(None, [config.secret])}),
+            "fields": sorted({field.pk for field in read if field is not None}),
             "save": save,
         }
 
@@ -220,6 +222,12 @@ class Webhook(StepType[WebhookConfig]):
 def secrets_named(template: str) -> set[str]:
     """Return the names of the secrets that a template writes out."""
     return {plain or quoted for said in _tags(template) for plain, quoted in SECRET.findall(said)}
+
+
+def fields_named(template: str) -> list[str]:
+    """Return the names of the fields that a template reads, as `Group.Field`."""
+    found = (field for said in _tags(template) for field in FIELD.findall(said))
+    return [whole or f"{group}.{name}" for whole, group, name in found]
 
 
 def unknown_secret(path: str, name: str) -> StepProblem:
@@ -270,10 +278,9 @@ def _template_problems(path: str, template: str, names: Names) -> list[StepProbl
         if len(SECRETS.findall(said)) != len(SECRET.findall(said)):
             text = "Write a secret by its name: {{ secrets.NAME }}."
             found.append(StepProblem(path, "secret", text))
-        for whole, group, name in FIELD.findall(said):
-            field = whole or f"{group}.{name}"
-            if names.field(field) is None:
-                found.append(unknown(path, "field", field))
+    found += [
+        unknown(path, "field", name) for name in fields_named(template) if names.field(name) is None
+    ]
     gone = sorted(name for name in secrets_named(template) if not names.secret(name))
     return found + [unknown_secret(path, name) for name in gone]
 

@@ -20,6 +20,14 @@ class TestDeleteField:
         with pytest.raises(InUseError, match=r"Profile\.Tier is used by C1\."):
             delete_field(field=tier, now=world.now)
 
+    def test_is_refused_while_a_webhook_reads_it(self, world, tier):
+        world.live(
+            "{key: call, webhook: {url: 'https://a.example/', body: '{{ fields.Profile.Tier }}'}}"
+        )
+
+        with pytest.raises(InUseError, match=r"Profile\.Tier is used by C1\."):
+            delete_field(field=tier, now=world.now)
+
     def test_takes_a_longer_name_for_another(self, world, tier):
         world.live('{key: who, filter: {any: [{field: Profile.Tier, is: "profile.tiers"}]}}')
         other = ProfileFieldFactory.create(group=tier.group, name="Tie")

@@ -102,6 +102,24 @@ class TestContact:
         assert world.place(grace).held_reason == "the secret TOKEN is gone"
         assert shop.heard == []
 
+    @pytest.mark.parametrize(
+        "template",
+        [
+            "body: '{{ fields.Profile.Note }}'",
+            "headers: {X-Note: '{{ fields[\"Profile.Note\"] }}'}",
+        ],
+    )
+    def test_is_held_where_a_field_that_a_template_reads_is_gone(
+        self, world: World, shop: OtherSide, hook: Any, run: Run, template: str
+    ) -> None:
+        hook(template)
+        world.fields["Note"].delete()
+        grace = world.person()
+
+        assert run(grace) == ["start>next", "call"]
+        assert world.place(grace).held_reason == "the field is gone"
+        assert shop.heard == []
+
 
 class TestProblems:
     def problems(self, world: World, settings: str) -> list[tuple[str, str]]:
