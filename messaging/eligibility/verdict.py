@@ -22,9 +22,27 @@ class Verdict:
     params: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def reason(self) -> str:
+        """Why a row is not written to now, as SQL; '' where it is."""
+        return reason_of(self.refusal, self.held_reason, self.held_until)
+
+    @property
     def holds(self) -> bool:
         """Whether anybody may be held."""
         return bool(self.joins)
+
+
+def reason_of(refusal: str, held_reason: str, held_until: str) -> str:
+    """Return the SQL of why a row is not written to now: refused, else held, else ''."""
+    return f"coalesce({refusal}, CASE WHEN {held_until} IS NOT NULL THEN {held_reason} END, '')"
+
+
+def state_of(refusal: str, held_until: str, *, else_: str) -> str:
+    """Return the SQL of the state that a delivery has by what was asked about it."""
+    return (
+        f"CASE WHEN {refusal} IS NOT NULL THEN 'skipped' "
+        f"WHEN {held_until} IS NOT NULL THEN 'deferred' ELSE '{else_}' END"
+    )
 
 
 # (condition, reason): the first whose condition holds.

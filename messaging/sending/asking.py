@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from messaging.eligibility import QUEUED_BEFORE, Policy, Reason, Verdict
-from messaging.eligibility.verdict import case
+from messaging.eligibility.verdict import case, reason_of, state_of
 from messaging.models.delivery import ANSWER, ASK, REPLY
 from messaging.sending.lanes import Lane
 
@@ -71,14 +71,8 @@ ASKED = """
 CLAIMED = """
     UPDATE messaging_delivery AS delivery
     SET
-        state = CASE
-            WHEN asked.refusal IS NOT NULL THEN 'skipped'
-            WHEN asked.held_until IS NOT NULL THEN 'deferred'
-            ELSE 'sending'
-        END,
-        reason = coalesce(
-            asked.refusal, CASE WHEN asked.held_until IS NOT NULL THEN asked.held_reason END, ''
-        ),
+        state = {state},
+        reason = {reason},
         -- Three days are counted from the first hold: from there it stands in the queue anew. A
         -- hold that ended more than a day ago is none of the same row.
         queued_at = CASE
@@ -212,4 +206,8 @@ def claim_statement(channel: str, lane: Lane, verdict: Verdict, apart: str) -> s
         held_until=verdict.held_until,
         joins=verdict.joins,
     )
-    return CLAIM.format(due=DUE.format(lane=lane.condition), asked=asked, claimed=CLAIMED)
+    claimed = CLAIMED.format(
+        state=state_of("asked.refusal", "asked.held_until", else_="sending"),
+        reason=reason_of("asked.refusal", "asked.held_reason", "asked.held_until"),
+    )
+    return CLAIM.format(due=DUE.format(lane=lane.condition), asked=asked, claimed=claimed)

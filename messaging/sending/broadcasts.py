@@ -15,7 +15,14 @@ from accounts.tenancy import sql
 from accounts.tenancy.wake import wake
 from contacts import filters
 from messaging.actions.split_tests import take_winner
-from messaging.eligibility import Reason, Verdict, load_policy
+from messaging.eligibility import (
+    Verdict,
+    count_by_reason,
+    load_policy,
+    most_first,
+    within_limit,
+)
+from messaging.eligibility.verdict import reason_of, state_of
 from messaging.models import Broadcast, BroadcastKind, BroadcastStatus
 from messaging.models.delivery import BROADCAST
 from messaging.models.message import Channel
@@ -28,26 +35,6 @@ RETRY_AFTER = timedelta(minutes=1)
 
 # Who is meant, by the rule; the share of a split test is drawn by the subscription's id.
 DRAW = "mod(('x' || substr(md5(%(draw)s::text || ':' || {subject}.id::text), 1, 8))::bit(32)::bigint, 100)"
-EMAILS = """
-    FROM contacts_subscription AS subscription
-    LEFT JOIN contacts_contact AS contact ON contact.id = subscription.contact_id
-    {joins}
-    WHERE subscription.list_id = %(list_id)s AND {meant}
-"""
-# Of a text's audience a rule asks the subscription to the short code's email list.
-TEXTS = """
-    FROM messaging_phonesubscription AS phone_subscription
-    LEFT JOIN contacts_contact AS contact ON contact.id = phone_subscription.contact_id
-    LEFT JOIN contacts_subscription AS subscription
-        ON subscription.contact_id = phone_subscription.contact_id AND subscription.list_id = %(list_id)s
-    {joins}
-    WHERE phone_subscription.phone_list_id = %(phone_list_id)s AND {meant}
-"""
-COUNT = """
-    SELECT asked.reason, count(*)
-    FROM (SELECT coalesce({refusal}, CASE WHEN {held_until} IS NOT NULL THEN {held_reason} END, '') AS reason {audience}) AS asked
-    GROUP BY asked.reason
-"""
 # write: hand a batch to the outbox.
 #
 # Params  now timestamptz, after bigint (the last one served), most int, and the rule's
@@ -94,12 +81,8 @@ WRITE = """
             %(phone_list_id)s,
             %(message_id)s,
             coalesce(asked.address, ''),
-            CASE
-                WHEN asked.refusal IS NOT NULL THEN 'skipped'
-                WHEN asked.held_until IS NOT NULL THEN 'deferred'
-                ELSE 'queued'
-            END,
-            coalesce(asked.refusal, CASE WHEN asked.held_until IS NOT NULL THEN asked.held_reason END, ''),
+            {state},
+            {reason},
             %(broadcast_id)s,
             '',
             %(step_key)s,
@@ -120,9 +103,16 @@ WRITE = """
 
     SELECT max(batch.place), count(*) FROM batch
 """
+STATE = state_of("asked.refusal", "asked.held_until", else_="queued")
+REASON = reason_of("asked.refusal", "asked.held_reason", "asked.held_until")
 OF_THIS_BROADCAST = "%(broadcast_id)s::bigint"
 # What a rule speaks of, beside the subject.
 OF_SUBSCRIPTION = "LEFT JOIN contacts_contact AS contact ON contact.id = subscription.contact_id"
+# Of a text's audience a rule asks the subscription to the short code's email list.
+OF_LIST = """
+        LEFT JOIN contacts_subscription AS subscription
+            ON subscription.contact_id = phone_subscription.contact_id
+            AND subscription.list_id = %(list_id)s"""
 OF_NUMBER = """LEFT JOIN contacts_contact AS contact ON contact.id = phone_subscription.contact_id
         LEFT JOIN contacts_subscription AS subscription
             ON subscription.contact_id = contact.id AND subscription.list_id = %(list_id)s"""
@@ -198,12 +188,9 @@ def count_audience(broadcast: Broadcast, *, now: datetime) -> Counted:
     """
     asked = Asked(broadcast, now=now)
     rows = asked.count()
-    eligible = rows.pop("", 0)
-    left = None if asked.transactional else asked.policy.left_today
-    if left is not None and eligible > left:
-        rows[Reason.OVER_ACCOUNT_LIMIT.value] = eligible - left
-        eligible = left
-    return Counted(eligible, dict(sorted(rows.items(), key=lambda row: (-row[1], row[0]))))
+    if not asked.transactional:
+        rows = within_limit(rows, asked.policy)
+    return Counted(rows.get("", 0), most_first(rows))
 
 
 def send_some(broadcast_id: int, *, now: datetime, most: int = BATCH) -> bool:
@@ -285,7 +272,7 @@ class Asked:
 
     def count(self) -> dict[str, int]:
         """Count the whole audience by reason, "" being those who are written to; one pass."""
-        meant, ruled = self.share, dict[str, Any]()
+        meant, spoken_of, ruled = self.share, "", dict[str, Any]()
         if self.broadcast.rule is not None:
             asked = filters.matching(
                 self.broadcast.rule,
@@ -295,15 +282,10 @@ class Asked:
                 now=self.now,
             )
             meant = f"{meant} AND {self.also_unlisted(f'subscription.id IN ({asked.sql})')}"
-            ruled = asked.params
-        audience = (TEXTS if self.by_text else EMAILS).format(joins=self.verdict.joins, meant=meant)
-        statement = COUNT.format(
-            refusal=self.verdict.refusal,
-            held_until=self.verdict.held_until,
-            held_reason=self.verdict.held_reason,
-            audience=audience,
-        )
-        return dict(sql.fetch_all(statement, **{**self.params, **ruled}))
+            spoken_of, ruled = OF_LIST if self.by_text else "", asked.params
+        params = {**self.params, **ruled}
+        channel = self.broadcast.channel
+        return count_by_reason(self.verdict, channel, params, meant=meant, spoken_of=spoken_of)
 
     def also_unlisted(self, asked: str) -> str:
         """Ask the rule of who is on the list; of others the box that it names, as it waits with them."""
@@ -338,6 +320,8 @@ class Asked:
             held_reason=self.verdict.held_reason,
             held_until=self.verdict.held_until,
             joins=self.verdict.joins,
+            state=STATE,
+            reason=REASON,
         )
         ((last, number),) = sql.fetch_all(
             statement, **{**self.params, **ruled}, after=after, most=most
