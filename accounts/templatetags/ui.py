@@ -175,6 +175,12 @@ def compact(value: int | None) -> str:
 
 
 @register.filter
+def lower_first(words: str) -> str:
+    """Put words behind others: `Import` is `import`, but `API` stays."""
+    return words if words[:2].isupper() else words[:1].lower() + words[1:]
+
+
+@register.filter
 def money(value: Decimal | float | None) -> str:
     """Write an amount with two decimals: 1,234.50."""
     return "" if value is None else f"{value:,.2f}"

@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from accounts.models import List
+from accounts.templatetags.ui import lower_first
 from conductor.conversations.explaining import ended_words
 from conductor.conversations.models import Enrollment
 from contacts.models import Contact, Event, ExternalEvent, Order, Subscription
+from messaging.eligibility import sentence
 from messaging.models import Delivery
 
 PAGE = 40
@@ -105,7 +107,7 @@ def events(contact: Contact, _: List, before: datetime | None) -> Iterable[Momen
             "entry",
             "bolt",
             known.name if known else "An external event since deleted",
-            f"by {row.source}" + (f" · {properties}" if properties else ""),
+            f"by {lower_first(row.source)}" + (f" · {properties}" if properties else ""),
         )
 
 
@@ -123,7 +125,16 @@ def deliveries(contact: Contact, in_list: List, before: datetime | None) -> Iter
             "message",
             "device-mobile" if row.channel == "sms" else "mail",
             f"{words} “{name}”" if name else words,
-            " · ".join(filter(None, [row.address, row.reason, "test" if row.is_test else ""])),
+            " · ".join(
+                filter(
+                    None,
+                    [
+                        row.address,
+                        sentence(row.reason) if row.reason else "",
+                        "test" if row.is_test else "",
+                    ],
+                )
+            ),
             row.state,
         )
 
@@ -184,8 +195,3 @@ def entered_words(kind: str) -> str:
 def test_word(row: Enrollment) -> str:
     """Return the state that marks a stay of a test run; "" for a real one."""
     return "" if row.conversation.rehearsal_of_id is None else "test"
-
-
-def lower_first(words: str) -> str:
-    """Put words behind others: `Import` is `import`, but `API` stays."""
-    return words if words[:2].isupper() else words[:1].lower() + words[1:]

@@ -259,6 +259,20 @@ class TestAContactsPage:
             assert words in text, words
         assert "Raise event" not in text
 
+    def test_says_in_words_how_they_came_and_why_nothing_was_sent(
+        self, client, ben, acme, customers, grace
+    ):
+        with in_account(acme.pk):
+            DeliveryFactory.create(
+                list=customers, contact=grace, state="skipped", reason="missing address"
+            )
+        client.force_login(ben)
+
+        text = client.get(page("contact", customers.pk, grace.pk)).text
+
+        assert "We have no address or number for them." in text
+        assert ", by import</span>" in text
+
     def test_shows_one_kind_only(self, client, ben, acme, customers, grace):
         client.force_login(ben)
 

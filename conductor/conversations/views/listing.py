@@ -55,6 +55,7 @@ def conversations(request: AccountRequest, list_id: int) -> HttpResponse:
                     "state": states[row.pk],
                     "entered": counts[row.pk].entered if row.pk in counts else 0,
                     "waiting": counts[row.pk].inside if row.pk in counts else 0,
+                    "converted": counts[row.pk].converted if row.pk in counts else 0,
                     "threads": [thread["thread"] for thread in row.draft.get("threads", [])],
                 }
                 for row in rows

@@ -19,6 +19,7 @@ class TestListing:
         text = drawer.client.get(page).text
 
         assert "Post Purchase" in text
+        assert '<td class="num" data-label="Converted">0</td>' in text
         assert "Active" in text
         assert "Winback" in text
 
