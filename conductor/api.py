@@ -38,8 +38,11 @@ FRAMES: list[Frame] = [
     *conversations_api.FRAMES,
     webhooks_api.webhooks,
 ]
+# The last two are the vendor's hosts', too, and not served: what asks there reads no HTML either,
+# nor does whoever joins a host that ends in a slash and a path that begins with one.
 PREFIXES = re.compile(
-    r"/(?:oauth2|email|sms|data|crosschannel|privacy|twowaysms|conductor)(?:/|\Z)", re.IGNORECASE
+    r"/+(?:oauth2|email|sms|data|crosschannel|privacy|twowaysms|conductor|media|mobileclient)(?:/|\Z)",
+    re.IGNORECASE,
 )
 DOCS = re.compile(r"/conductor/v1/(?:docs|openapi\.json)/?\Z", re.IGNORECASE)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")

@@ -259,7 +259,7 @@ def read_event(
 
     :raises InvalidValueError: for one that names nobody, or whose fields cannot be stored.
     """
-    text = json.dumps(given.data_fields, ensure_ascii=False)
+    text = json.dumps(given.data_fields, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > LARGEST_PROPERTIES or "\\u0000" in text or not storable(text):
         raise InvalidValueError("dataFields", "The data fields cannot be stored.")
     event = NewEvent(

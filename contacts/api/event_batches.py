@@ -28,10 +28,10 @@ from contacts.models.event import ExternalEventStatus
 batches = Frame("/conductor/v1", integration="email", tag="Event")
 
 MOST = 10_000
-LARGEST_PROPERTIES = 32_768  # bytes of JSON
+LARGEST_PROPERTIES = 32_768  # bytes of JSON, without spaces between
 LONGEST_KEY = 255
 STORED, KNOWN_KEY = 201, 200
-WRITE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+WRITE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class UnknownContactError(WireError):

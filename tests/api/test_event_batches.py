@@ -91,10 +91,13 @@ class TestRaiseAll:
 
         with in_account(acme.pk):
             assert Event.objects.count() == 2
-            EventKey.objects.filter(key="k-1").update(
-                recorded_at=timezone.now() - timedelta(days=7, seconds=1)
-            )
-        assert results(wire, url, [item]) == [STORED]
+        for age, expected in (
+            (timedelta(days=6, hours=23), DUPLICATE),
+            (timedelta(days=7, seconds=1), STORED),
+        ):
+            with in_account(acme.pk):
+                EventKey.objects.filter(key="k-1").update(recorded_at=timezone.now() - age)
+            assert results(wire, url, [item]) == [expected]
 
     def test_keeps_no_key_of_what_is_refused(self, wire, url, cart, grace):
         unknown = {"emailAddress": "new@mail.example", "event": "Cart", "eventKey": "k-1"}
@@ -155,6 +158,31 @@ class TestRaiseAll:
         assert found == [STORED, (400, "ERROR_INVALID_PARAMETER", said), STORED]
         with in_account(acme.pk):
             assert Event.objects.count() == 2
+
+    def test_takes_properties_of_32_kb_and_no_more(self, wire, url, grace, cart):
+        # 1,024 pairs of 32 bytes each with what stands behind it, one letter less for the first brace.
+        pairs = {f"{number:05d}": "x" * 21 for number in range(1024)} | {"00000": "x" * 20}
+        good = {"emailAddress": grace.email, "event": "Cart"}
+
+        found = results(
+            wire,
+            url,
+            [{**good, "properties": pairs}, {**good, "properties": {**pairs, "00000": "x" * 21}}],
+        )
+
+        assert found[0] == STORED
+        assert found[1][0] == 400
+
+    def test_takes_events_of_the_next_24_hours_and_no_later_ones(self, wire, url, grace, cart):
+        good = {"emailAddress": grace.email, "event": "Cart"}
+        at = {hours: timezone.now() + timedelta(hours=hours) for hours in (23, 25)}
+
+        found = results(
+            wire, url, [{**good, "occurredAt": moment.isoformat()} for moment in at.values()]
+        )
+
+        said = "An invalid value was supplied for occurredAt."
+        assert found == [STORED, (400, "ERROR_INVALID_PARAMETER", said)]
 
     def test_refuses_what_is_no_object_and_a_blocked_event(self, wire, url, acme, cart, grace):
         with in_account(acme.pk):

@@ -21,6 +21,12 @@ class TestEnvelope:
         assert wire.refused("GET", "/email/v1")[:2] == (404, "ERROR_UNKNOWN_ROUTE")
         assert wire.refused("GET", "/privacy/v1/Remember")[:2] == (404, "ERROR_UNKNOWN_ROUTE")
 
+    @pytest.mark.parametrize(
+        "path", ["//email/v1/List", "/email/v1//List", "/media/v1/fonts", "/MobileClient/device"]
+    )
+    def test_answers_where_the_vendor_has_more_and_slashes_are_doubled(self, wire, path):
+        assert wire.refused("GET", "/", PATH_INFO=path)[:2] == (404, "ERROR_UNKNOWN_ROUTE")
+
     @pytest.mark.parametrize("method", ["DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "PUT"])
     def test_answers_a_method_that_the_route_lacks(self, wire, method):
         answer = wire.client.generic(method, f"{BASE}/List")
