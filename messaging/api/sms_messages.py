@@ -7,6 +7,7 @@ from accounts.wire import (
     Created,
     Frame,
     Id,
+    Page,
     Resource,
     WireIn,
     WireOut,
@@ -62,13 +63,15 @@ def transactional(message: SmsMessage) -> TransactionalMessage:
     )
 
 
-@sms_messages.get(LIST + "/TransactionalMessage", answer=Collection[TransactionalMessage])
+@sms_messages.get(LIST + "/TransactionalMessage", answer=Page[TransactionalMessage])
 def all_transactional(
     request: WireRequest, sender_code_id: Id, phone_list_id: Id
-) -> Collection[TransactionalMessage]:
-    """Return the messages of a phone list."""
+) -> Page[TransactionalMessage]:
+    """Return the messages of a phone list, all on one page."""
     rows = messages_of(sender_code_id, phone_list_id)
-    return Collection[TransactionalMessage](data=[transactional(row) for row in rows])
+    return Page[TransactionalMessage](
+        next_page_cursor=None, data=[transactional(row) for row in rows]
+    )
 
 
 @sms_messages.get(
