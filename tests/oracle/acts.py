@@ -113,7 +113,7 @@ class Acts(Hands):
                 for sent in one.deliveries:
                     sent.address = ""
                     if sent.state in {"queued", "deferred"}:
-                        sent.state, sent.reason = "skipped", "contact deleted"
+                        sent.take_back("contact deleted")
             # Heard of whatever lists the person was on.
             gone = Fact("deleted", person, conversation.in_list, now, now, told_at=now)
             conversation.queue += [gone.for_watching() for _ in range(conversation.wakes(gone))]

@@ -167,6 +167,13 @@ class Delivery:
     reason: str
     address: str
     queued_at: datetime
+    not_before: datetime | None = None
+    is_transactional: bool = True
+    sent_at: datetime | None = None
+
+    def take_back(self, reason: str) -> None:
+        """Skip what has not gone."""
+        self.state, self.reason, self.not_before = "skipped", reason, None
 
 
 @dataclass(eq=False)
@@ -223,9 +230,9 @@ class Enrollment:
     def leave(self, exit_name: str, now: datetime, reason: str = "") -> None:
         """Leave the step; with a reason or to nowhere the enrollment is over."""
         assert self.arrived_at is not None
-        self.visits.append(
-            Visit(self.step, self.visit, self.arrived_at, self.due_at, now, exit_name)
-        )
+        # Who is held waits for nothing: the time is that of whoever had it tried again.
+        due_at = None if self.held else self.due_at
+        self.visits.append(Visit(self.step, self.visit, self.arrived_at, due_at, now, exit_name))
         self.visits_of_tick += 1
         target = "" if reason else self.here().target(exit_name)
         self.due_at, self.held, self.told = None, "", ""

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from tests.oracle.conversations import Conversation, Step
 from tests.oracle.people import Fact, Person
+from tests.oracle.permission import Rules
 from tests.oracle.things import Call, Pool, Segment
 from tests.oracle.times import after, span
 
@@ -24,6 +25,7 @@ class Hearing:
         self.phones: dict[str, str] = {}
         # Addresses that bounced, by the list that they are written to from no more.
         self.suppressed: set[tuple[str, str]] = set()
+        self.rules = Rules()
         self.pools: dict[str, Pool] = {}
         self.calls: list[Call] = []
         self.products: dict[str, dict[str, Any]] = {}

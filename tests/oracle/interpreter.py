@@ -149,8 +149,6 @@ class Oracle(Entering):
     ) -> None:
         """Bring one person to rest."""
         if one.told in OVER:
-            # Who is held waits for nothing: the time is the marketer's.
-            one.due_at = None if one.held else one.due_at
             one.leave("end", now, OVER[one.told])
         elif facts and self._is_over(one, facts, now):
             return
@@ -185,6 +183,9 @@ class Oracle(Entering):
         reason = self._ending(one, facts, now)
         if reason:
             one.leave("end", now, reason)
+        for sent in one.deliveries:
+            if reason in {"goal", "exit rule"} and sent.state == "deferred":
+                sent.take_back("exited by goal")
         return bool(reason)
 
     def _rest(self, one: Enrollment, outcome: Any) -> None:

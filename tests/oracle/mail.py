@@ -20,7 +20,7 @@ class Mail(Lists):
             for one in conversation.enrollments:
                 for sent in one.deliveries:
                     if sent.state == "queued":
-                        sent.state = "sent"
+                        sent.state, sent.sent_at = "sent", now
                         self._note(conversation, one.person, sent, "sent", now, {})
                         self.tell("delivery", one.person, conversation.in_list, now, roles=WATCH)
 

@@ -16,6 +16,7 @@ from tests.oracle.actions import run_action
 from tests.oracle.conversations import Delivery, Enrollment
 from tests.oracle.outcomes import At, End, Leave, Outcome, Stay, draw
 from tests.oracle.people import SUBSCRIBED, UNSUBSCRIBED, empty
+from tests.oracle.permission import permit
 from tests.oracle.rules import reads
 from tests.oracle.things import Call
 from tests.oracle.waits import run_wait, run_wait_for
@@ -145,7 +146,7 @@ def run_message(at: At) -> Outcome:
         reason = "pending double opt-in"
     elif (at.one.conversation.in_list, at.one.person.email) in at.world.suppressed:
         reason = "suppressed"
-    send(at.one, "email", at.one.person.email, reason, at.now)
+    send(at, "email", at.one.person.email, reason, is_marketing=not at.config.get("transactional"))
     return Leave("next")
 
 
@@ -162,7 +163,8 @@ def run_mobile_message(at: At) -> Outcome:
         reason = "invalid address"
     else:
         reason = CONSENTS[at.world.phones.get(address)]
-    send(at.one, "sms", address or written, reason, at.now)
+    is_marketing = at.world.rules.texts == "marketing"
+    send(at, "sms", address or written, reason, is_marketing=is_marketing)
     is_bad = reason in {"missing address", "invalid address"}
     if is_bad and at.config.get("invalid_number") == "terminate":
         return End(reason)
@@ -190,10 +192,16 @@ def e164(written: str) -> str:
     return ""
 
 
-def send(one: Enrollment, channel: str, address: str, reason: str, now: datetime) -> None:
+def send(at: At, channel: str, address: str, reason: str, *, is_marketing: bool) -> None:
     """Keep a message, or why there is none."""
-    state = "skipped" if reason else "queued"
-    one.deliveries.append(Delivery(one.step, one.visit, channel, state, reason, address, now))
+    one, state = at.one, "skipped" if reason else "queued"
+    sent = Delivery(one.step, one.visit, channel, state, reason, address, at.now)
+    sent.is_transactional = not is_marketing
+    one.deliveries.append(sent)
+    if not reason:
+        permit(at, sent)
+    if is_marketing and sent.state == "queued":
+        one.has_written.add(("mail",))
 
 
 def read_by_rule(world: Any, one: Enrollment, rule: Any) -> None:

@@ -65,7 +65,7 @@ def _real(ground: Ground, oracle: Oracle, conversations: Mapping[str, Conversati
     for sent in Delivery.objects.filter(enrollment_id__isnull=False).order_by("id"):
         deliveries.setdefault(names[sent.enrollment_id], []).append((
             sent.step_key, sent.visit_number, sent.channel, sent.state, sent.reason,
-            sent.address, sent.queued_at,
+            sent.address, sent.queued_at, sent.not_before,
         ))  # fmt: skip
     for refusal in Refusal.objects.order_by("id"):
         whose = (titles[refusal.conversation_id], people[refusal.contact_id])
@@ -107,7 +107,13 @@ def _expected(oracle: Oracle) -> Told:
             if one.visits:
                 visits[key] = [tuple(vars(visit).values()) for visit in one.visits]
             if one.deliveries:
-                deliveries[key] = [tuple(vars(sent).values()) for sent in one.deliveries]
+                deliveries[key] = [
+                    (
+                        sent.step, sent.visit, sent.channel, sent.state, sent.reason,
+                        sent.address, sent.queued_at, sent.not_before,
+                    )
+                    for sent in one.deliveries
+                ]  # fmt: skip
         for refusal in conversation.refusals:
             refusals.setdefault((title, refusal.person), []).append(
                 (refusal.kind, refusal.reason, refusal.refused_at)

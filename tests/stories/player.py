@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 from conductor.engine.alarms import ring
@@ -12,10 +12,11 @@ from contacts.actions.segments import create_segment
 from contacts.models import Contact
 from contacts.segments import keep
 from messaging.actions.coupons import create_pool
-from messaging.models import CouponCode
+from messaging.models import CouponCode, FrequencyCap, PhoneList, SendingRules
 from tests.engine.other_side import Handler, answer
 from tests.factories import ContactFactory, SubscriptionFactory
 from tests.oracle.people import Person, Standing
+from tests.oracle.permission import Rules
 from tests.oracle.things import Pool, Segment
 from tests.oracle.times import after, span
 from tests.stories.acts import Acts
@@ -36,6 +37,8 @@ class Player(Acts):
     def __init__(self, ground: Ground, story: Story, *, often: bool = False) -> None:
         super().__init__(ground, zone=story.zone, starts=story.starts)
         self.story, self.often = story, often
+        if story.rules:
+            self._set_rules(Rules(**story.rules))
         for name, rule in story.segments.items():
             self.oracle.segments[name] = Segment(name, LIST, rule)
             kind = "manual" if rule is None else "rule"
@@ -62,6 +65,23 @@ class Player(Acts):
     def erased(self) -> list[list[str]]:
         """Return whom nothing befalls any more, each as the first argument of an act."""
         return [[name] for name, person in self.oracle.people.items() if person.is_erased]
+
+    def _set_rules(self, rules: Rules) -> None:
+        self.oracle.rules = rules
+        email, sms = (
+            [time(hour) if hour < 24 else None for hour in rules.hours.get(channel, (0, 24))]
+            for channel in ("email", "sms")
+        )
+        SendingRules.objects.create(
+            email_opens=email[0], email_closes=email[1], sms_opens=sms[0], sms_closes=sms[1],
+            holdout_percent=rules.holdout, updated_at=self.now,
+        )  # fmt: skip
+        for channel, period, most in rules.caps:
+            FrequencyCap.objects.create(
+                channel=channel, period=period, most=most, created_at=self.now
+            )
+        if rules.texts == "marketing":
+            PhoneList.objects.filter(pk=self.ground.phone_list.pk).update(kind="Marketing")
 
     def _add_pool(self, name: str, about: dict[str, Any]) -> None:
         pool = create_pool(

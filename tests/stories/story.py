@@ -37,6 +37,8 @@ class Story:
     """
     What a test tells.
 
+    `rules`: what the account allows itself, as the oracle's `Rules`.
+
     `people`: by name, {email, phone, first_name, time_zone, birthday, state, profile, lists}.
     `conversations`: files, published in this order before anything happens. `segments`: by
     name, a rule, or None for one kept by hand. `acts` in order; a clock act ticks until
@@ -59,6 +61,7 @@ class Story:
     conversations: list[dict[str, Any]]
     acts: list[tuple[Any, ...]]
     segments: dict[str, Any] = field(default_factory=dict)
+    rules: dict[str, Any] = field(default_factory=dict)
     zone: str = "America/New_York"
     starts: datetime = NOON
     # How much a tick takes up at most: little is cut in the middle.
@@ -72,8 +75,9 @@ class Story:
         acts = "".join(f"    {act}\n" for act in self.acts if act[0] != "publish")
         later = "".join(f"later:\n{_file(act[1])}" for act in self.acts if act[0] == "publish")
         segments = yaml.safe_dump(self.segments, **flow) if self.segments else ""
+        rules = f"rules: {self.rules}\n" if self.rules else ""
         return (
-            f"\nzone {self.zone}, from {self.starts}, {self.limit} a tick\n{segments}people:\n{people}{files}"
+            f"\nzone {self.zone}, from {self.starts}, {self.limit} a tick\n{rules}{segments}people:\n{people}{files}"
             f"acts:\n{acts}{later}"
         )
 

@@ -446,3 +446,28 @@ class TestFound:
                 ],
             ),
         )
+
+    def test_who_is_tried_again_and_ends_at_once_had_waited_for_nothing(
+        self, ground: Ground
+    ) -> None:
+        # The oracle wrote the moment of the retry down as the time that was waited for.
+        play(
+            ground,
+            Story(
+                people={"ann": {"profile": {"Profile.Note": "hi"}}},
+                conversations=[
+                    conversation("""
+                        {key: start, trigger: {external_event: Cart}}
+                        {key: set, action: {set_field: {field: Profile.Points, value: {from_field: Profile.Note}}}}
+                        {key: end, terminate: {}}
+                    """)
+                ],
+                acts=[
+                    ("event", "ann", "Cart"),
+                    ("clock", "PT1H"),
+                    ("address", "ann", "ann2"),
+                    ("retry", "C1"),
+                    ("clock", "PT1H"),
+                ],
+            ),
+        )

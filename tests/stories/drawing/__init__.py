@@ -16,6 +16,9 @@ from tests.stories.drawing.happenings import happenings
 from tests.stories.drawing.triggers import knocks
 from tests.stories.story import MUCH, Story
 
+CAPS = st.tuples(
+    st.sampled_from(["any", "email", "sms"]), st.sampled_from(["day", "week"]), st.integers(1, 2)
+)
 CONSENTS = [[], ["Subscribed"], ["Subscribed"], ["Subscribed"], ["Pending"], ["Unsubscribed"]]
 
 
@@ -48,6 +51,22 @@ def people(draw: Draw) -> dict[str, dict[str, Any]]:
 
 
 @st.composite
+def rules(draw: Draw) -> dict[str, Any]:
+    """Draw what the account allows itself, which is everything more often than not."""
+    if draw(st.integers(0, 4)) < 3:
+        return {}
+    found: dict[str, Any] = {"texts": draw(st.sampled_from(["marketing", "transactional"]))}
+    hours = {
+        channel: draw(st.sampled_from([(9, 20), (0, 18), (12, 24)]))
+        for channel in ("email", "sms")
+        if draw(st.booleans())
+    }
+    caps = draw(st.lists(CAPS, max_size=2, unique_by=lambda cap: cap[:2]))
+    holdout = draw(st.sampled_from([0, 0, 0, 50]))
+    return found | {"hours": hours, "caps": caps, "holdout": holdout}
+
+
+@st.composite
 def stories(draw: Draw) -> Story:
     """Draw a story."""
     number = draw(st.sampled_from([1, 1, 1, 2, 2, 3]))
@@ -73,6 +92,7 @@ def stories(draw: Draw) -> Story:
         conversations=files,
         segments={name: rule for name, rule in SEGMENTS.items() if name in str((files, happens))},
         acts=[*consents, *begins, *happens, *last],
+        rules=draw(rules()),
         zone=draw(st.sampled_from(ZONES)),
         starts=draw(st.sampled_from(STARTS)),
         limit=draw(st.sampled_from([MUCH, MUCH, MUCH, MUCH, 1, 2, 3])),

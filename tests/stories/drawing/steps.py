@@ -67,13 +67,18 @@ def actions() -> Any:
     return pick(*[set_fields(), set_fields(), set_dates(), others, others, coupons, enrolling])
 
 
+SENDS = st.sampled_from([
+    {}, {}, {}, {"send": {"quiet_hours": "skip"}}, {"send": {"cap": "defer"}},
+])  # fmt: skip
+
+
 @st.composite
 def messages(draw: Draw) -> dict[str, Any]:
     """Draw a message."""
     if draw(st.booleans()):
         transactional = {"transactional": True} if draw(st.integers(0, 2)) == 2 else {}
-        return {"message": {"saved_message": MESSAGE, **transactional}}
-    config = {"short_code": CODE, "phone_list": PHONE_LIST, "text": "Hi"}
+        return {"message": {"saved_message": MESSAGE, **transactional, **draw(SENDS)}}
+    config = {"short_code": CODE, "phone_list": PHONE_LIST, "text": "Hi", **draw(SENDS)}
     if draw(st.booleans()):
         config["phone_field"] = "Profile.Mobile"
     if draw(st.booleans()):
