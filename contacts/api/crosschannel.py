@@ -154,7 +154,12 @@ def found_event(uid: str) -> ExternalEvent:
 
 @crosschannel.get(EVENTS, answer=Configurations)
 def all_configurations(request: WireRequest) -> Configurations:
-    """Return the external events of all lists."""
+    """
+    Return the external events of all lists.
+
+    Each is an event configuration, known by a UUID that stays when the event is renamed. These
+    routes answer `data` and `meta`, as the vendor's do.
+    """
     return Configurations(
         data=[
             Configuration(eventUID=event_uid(row), event_name=row.name)
@@ -165,7 +170,11 @@ def all_configurations(request: WireRequest) -> Configurations:
 
 @crosschannel.get(EVENTS + "/{event_uid}", answer=OneConfiguration)
 def one_configuration(request: WireRequest, event_uid: str) -> OneConfiguration:
-    """Return an external event."""
+    """
+    Return an external event.
+
+    `eventSchemaAttrs` is empty: an event of ours takes any `dataFields`, up to 32 KB of JSON.
+    """
     row = found_event(event_uid)
     detail = ConfigurationDetail(eventUID=str(uuid.UUID(event_uid)), event_name=row.name)
     return OneConfiguration(data=detail)

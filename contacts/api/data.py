@@ -49,7 +49,13 @@ ITEM_KEYS = ("sku", "quantity", "price", "itemTotal", "status", "orderNumber")
 
 @data.post("/Customer", levels=["Customer"], reads=ROWS)
 def save_all_customers(request: WireRequest, body: Body[Rows[Any]]) -> Created:
-    """Create or update customers; the same again changes nothing."""
+    """
+    Create or update customers; the same again changes nothing.
+
+    A customer is found by `email`, else by `customerNumber`, else by `mobilePhone`. Answered 201
+    once the readable ones are stored; a row that cannot be taken, and why, stands under
+    Contacts > Imports. What is empty changes nothing. Nobody is put on a list by this.
+    """
 
     def save(rows: Sequence[Any]) -> Outcome:
         customers, places, unread = read_rows(rows, read_customer)
@@ -60,7 +66,14 @@ def save_all_customers(request: WireRequest, body: Body[Rows[Any]]) -> Created:
 
 @data.post("/Order", levels=["Order"], reads=ROWS)
 def save_all_orders(request: WireRequest, body: Body[Rows[Any]]) -> Created:
-    """Create or replace orders with their items; their customers are found or created."""
+    """
+    Create or replace orders with their items; their customers are found or created.
+
+    An order is known by `orderNumber`: the same number again replaces its items and totals. One
+    without `dateEntered` keeps the date it has, or is of this moment; dates without an offset are
+    in the account's zone. Conversations that listen for orders start, once for each status of an
+    order. Rows that are not taken stand under Contacts > Imports, and the answer is 201 all the same.
+    """
 
     def save(rows: Sequence[Any]) -> Outcome:
         numbered = known_dates(rows)
@@ -73,7 +86,12 @@ def save_all_orders(request: WireRequest, body: Body[Rows[Any]]) -> Created:
 
 @data.post("/Product", levels=["Product"], reads=ROWS)
 def save_all_products(request: WireRequest, body: Body[Rows[Any]]) -> Created:
-    """Create or add to products; who waits for one hears that it is back, cheaper, running low."""
+    """
+    Create or add to products; who waits for one hears that it is back, cheaper, running low.
+
+    A product is known by its `sku`; what is null or left out stays as it is. Rows that are not taken
+    stand under Contacts > Imports.
+    """
 
     def save(rows: Sequence[Any]) -> Outcome:
         products, places, unread = read_rows(rows, lambda row: read_product(row, request))

@@ -103,13 +103,23 @@ def one_erasure(request: WireRequest, erasure_id: Id) -> Resource[ErasureOut]:
 
 @forgets.post("/Forget", limits=LIMITS)
 def create_forget(request: WireRequest, body: ErasureIn) -> Created:
-    """Forget whoever has the address or the number; nobody found is no error."""
+    """
+    Forget whoever has the address or the number; nobody found is no error.
+
+    Done when it is answered, in every list: the contact, its values, events, consents and texts go;
+    orders and deliveries stay without anybody. An address that had opted out stays suppressed, by
+    its hash. At most 20 calls in 10 seconds and 60 in a minute, beyond them 429.
+    """
     return created(forgotten(request, body).pk)
 
 
 @forgets.get("/Forget/{request_id}", answer=Resource[ForgetOut])
 def one_forget(request: WireRequest, request_id: Id) -> Resource[ForgetOut]:
-    """Return where a request to forget somebody stands."""
+    """
+    Return where a request to forget somebody stands.
+
+    `status` is COMPLETE: the request is carried out before it is answered.
+    """
     row = found(Erasure.objects.all(), pk=request_id)
     return Resource[ForgetOut](
         data=ForgetOut(

@@ -99,7 +99,13 @@ def all_events(request: WireRequest, list_id: Id) -> Collection[EventOut]:
 
 @events.post(EVENTS, levels=LEVELS)
 def create_event(request: WireRequest, list_id: Id, body: EventIn) -> Created:
-    """Create an external event."""
+    """
+    Create an external event.
+
+    Its name is the list's own, in any case. It is raised by `eventIds` of a contact, by a file, by
+    `Event/Raise` and `Event/Batch`, and starts the conversations that listen for it. `status` is
+    Active or Blocked: a blocked one is refused wherever it is raised.
+    """
     shown = found_list(list_id)
     made = actions.create_external_event(
         list=shown,
@@ -120,7 +126,12 @@ def one_event(request: WireRequest, list_id: Id, event_id: Id) -> Resource[Event
 
 @events.put(EVENTS + "/{event_id}", answer=Updated, levels=LEVELS)
 def change_event(request: WireRequest, list_id: Id, event_id: Id, body: EventIn) -> Updated:
-    """Rename, block, free or move an external event."""
+    """
+    Rename, block, free or move an external event.
+
+    A Blocked one is refused wherever it is raised; conversations that listen for it stay as they are.
+    `eventGroupId` 0 takes it out of its group.
+    """
     event = found(events_of(list_id), pk=event_id)
     group = wanted_group(event.list, body.event_group_id)
     actions.update_external_event(
@@ -213,7 +224,11 @@ def rename_event_group(
 
 @events.delete(GROUPS + "/{event_group_id}", levels=LEVELS)
 def delete_event_group(request: WireRequest, list_id: Id, event_group_id: Id) -> Deleted:
-    """Delete an event group that has no events."""
+    """
+    Delete an event group that has no events.
+
+    One that has some is refused with `ERROR_RESOURCE_DEPENDENCY`; move its events first.
+    """
     group = found(groups_of(list_id), pk=event_group_id)
     event_groups.delete_event_group(group=group, now=request.now, by=request.client)
     return deleted()

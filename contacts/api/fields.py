@@ -110,7 +110,12 @@ def all_groups(request: WireRequest, list_id: Id) -> Collection[GroupOut]:
 
 @fields.post(GROUPS, levels=LEVELS)
 def create_group(request: WireRequest, list_id: Id, body: GroupIn) -> Created:
-    """Create a group of profile fields."""
+    """
+    Create a group of profile fields.
+
+    Its name is the list's own, in any case; without `position` it comes last. Filters of messages,
+    segments and templates name a field as `Group.Field`.
+    """
     made = actions.create_field_group(
         list=found_list(list_id),
         name=body.segmentation_field_group_name,
@@ -134,7 +139,12 @@ def one_group(
 def change_group(
     request: WireRequest, list_id: Id, segmentation_field_group_id: Id, body: GroupIn
 ) -> Updated:
-    """Rename or move a group of profile fields."""
+    """
+    Rename or move a group of profile fields.
+
+    Segments, conversations and templates name fields by their group: what is drawn names the group
+    as it was until it is changed there, too. Without `position` it stays where it is.
+    """
     actions.update_field_group(
         group=found(groups_of(list_id), pk=segmentation_field_group_id),
         name=body.segmentation_field_group_name,
@@ -147,7 +157,11 @@ def change_group(
 
 @fields.delete(GROUPS + "/{segmentation_field_group_id}", levels=LEVELS)
 def delete_group(request: WireRequest, list_id: Id, segmentation_field_group_id: Id) -> Deleted:
-    """Delete a group that has no fields."""
+    """
+    Delete a group that has no fields.
+
+    One that has some is refused with `ERROR_RESOURCE_DEPENDENCY`; delete its fields first.
+    """
     group = found(groups_of(list_id), pk=segmentation_field_group_id)
     delete_field_group(group=group, now=request.now, by=request.client)
     return deleted()
@@ -166,7 +180,13 @@ def all_fields(
 def create_field(
     request: WireRequest, list_id: Id, segmentation_field_group_id: Id, body: FieldIn
 ) -> Created:
-    """Create a profile field."""
+    """
+    Create a profile field.
+
+    `dataType` is Text, Numeric, RadioButton, CheckBox, CommentArea, Date or ContentBlock. `maxLength`
+    counts characters, 0 is no limit; a longer value is refused with its contact. Check boxes and
+    radio buttons take on, true, 1 and off, false, 0; dates 12/31/2020 or 2020-12-31.
+    """
     made = actions.create_field(
         group=found(groups_of(list_id), pk=segmentation_field_group_id),
         name=body.segmentation_field_name,
@@ -196,7 +216,12 @@ def change_field(
     segmentation_field_id: Id,
     body: FieldIn,
 ) -> Updated:
-    """Change a profile field; its type only while no contact has a value."""
+    """
+    Change a profile field; its type only while no contact has a value.
+
+    Nor does the type change while a segment or a live conversation names the field: 400 names
+    `dataType`. Values that are longer than a new `maxLength` stay.
+    """
     rows = fields_of(list_id, segmentation_field_group_id)
     actions.update_field(
         field=found(rows, pk=segmentation_field_id),
@@ -229,7 +254,12 @@ def clear_values(
 def delete_one_field(
     request: WireRequest, list_id: Id, segmentation_field_group_id: Id, segmentation_field_id: Id
 ) -> Deleted:
-    """Delete a profile field that no segment and no live conversation names."""
+    """
+    Delete a profile field that no segment and no live conversation names.
+
+    One that is named is refused with `ERROR_RESOURCE_DEPENDENCY`. Its values are shown and asked
+    no more; `DELETE .../Values` clears them and keeps the field.
+    """
     rows = fields_of(list_id, segmentation_field_group_id)
     field = found(rows.select_related("group"), pk=segmentation_field_id)
     delete_field(field=field, now=request.now, by=request.client)

@@ -47,7 +47,13 @@ class ImportContactOut(WireOut):
 def contacts_of_import(
     request: WireRequest, list_id: Id, import_file_id: Id, paging: Query[PageQuery]
 ) -> Page[ImportContactOut]:
-    """Return the addresses of a file, in its order, and what became of each."""
+    """
+    Return the addresses of a file, in its order, and what became of each.
+
+    `importResult` is Subscribed, AlreadySubscribed, UnSubscribed, AlreadyUnSubscribed, Suppressed,
+    Invalid or Skipped. Rows that no worker has taken yet are not there yet. The address of who was
+    forgotten since is "".
+    """
     imported = found(imports_of(list_id).filter(kind=CONTACTS), pk=import_file_id)
     lines, after = read_lines(imported, after=paging.after, count=paging.count)
     return Page[ImportContactOut](

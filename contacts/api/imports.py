@@ -131,7 +131,11 @@ def import_out(row: Import) -> ImportOut:
 
 @imports.get(IMPORTS, answer=Page[ImportOut], levels=LEVELS)
 def all_imports(request: WireRequest, list_id: Id, wanted: Query[ImportQuery]) -> Page[ImportOut]:
-    """Return the imports of a list, by date if asked; both ends are inside."""
+    """
+    Return the imports of a list, by date if asked; both ends are inside.
+
+    Those of its page are among them, and the clearings of profile fields (`DELETE .../Values`).
+    """
     rows = imports_of(list_id)
     start = read_time("startDate", wanted.start_date, request.zone)
     end = read_time("endDate", wanted.end_date, request.zone)
@@ -143,7 +147,17 @@ def all_imports(request: WireRequest, list_id: Id, wanted: Query[ImportQuery]) -
 
 @imports.post(IMPORTS, levels=LEVELS, names=NAMES, reads=FILES)
 def create_import(request: WireRequest, list_id: Id, body: ImportIn) -> Created:
-    """Take a file and start its import; the resourceId is the importFileId to poll."""
+    """
+    Take a file and start its import; the resourceId is the importFileId to poll.
+
+    `fileStream` is CSV in base64. `importType` is AddSubscribers (no profile values are taken),
+    AddSubscribersAndSegmentationData, UpdateSubscribers or RemoveSubscribers. Nobody who has left
+    comes back by it, and no suppressed address is put on the list. `triggerJourney` starts the
+    conversations that listen for a subscription, an import or a changed profile; a column of the
+    type Event (ids or names between commas) starts those that listen for the event in any case.
+    Beyond the wire a column may be Phone, FirstName, LastName, Birthday, PostalCode,
+    CustomerNumber, TimeZone or Locale.
+    """
     made = actions.create_import(
         kind=CONTACTS,
         list=found_list(list_id),
@@ -178,7 +192,12 @@ def one_import(request: WireRequest, list_id: Id, import_file_id: Id) -> Resourc
 def import_status(
     request: WireRequest, list_id: Id, import_file_id: Id
 ) -> Resource[ImportStatusOut]:
-    """Return where an import stands."""
+    """
+    Return where an import stands.
+
+    `status` is DataReadyForProcessing, ProcessingData, ProcessingCompleted or ProcessingFailed;
+    `startDate` is null before a worker has begun, `endDate` until it has ended.
+    """
     row = found(imports_of(list_id), pk=import_file_id)
     shown = ImportStatusOut(start_date=row.started_at, end_date=row.ended_at, status=row.status)
     return Resource[ImportStatusOut](data=shown)
@@ -190,7 +209,13 @@ def import_status(
 def import_summary(
     request: WireRequest, list_id: Id, import_file_id: Id
 ) -> Resource[ImportSummaryOut]:
-    """Return what became of the rows so far."""
+    """
+    Return what became of the rows so far.
+
+    While the import runs, the counts grow by chunks. `previouslyUnsubscribedCount` are those who
+    have left and are left alone, `skippedCount` unknown people of an update, `suppressedCount`
+    addresses that are not written to and were put on no list.
+    """
     counts: dict[str, Any] = found(imports_of(list_id), pk=import_file_id).counts
     shown = {
         name: counts.get(name.removesuffix("_count"), 0) for name in ImportSummaryOut.model_fields

@@ -26,7 +26,12 @@ reviews = Frame("/data/v1", integration="data", tag="Data")
 
 @reviews.post("/Review", levels=["Review"], reads=ROWS)
 def save_all_reviews(request: WireRequest, body: Body[Rows[Any]]) -> Created:
-    """Create or replace reviews of products; one that is `deleted` goes."""
+    """
+    Create or replace reviews of products; one that is `deleted` goes.
+
+    A review is known by `provider` and `providerReviewID`. Rows that are not taken stand under
+    Contacts > Imports.
+    """
 
     def save(rows: Sequence[Any]) -> Outcome:
         found, places, unread = read_rows(rows, lambda row: read_review(row, request))
@@ -37,7 +42,12 @@ def save_all_reviews(request: WireRequest, body: Body[Rows[Any]]) -> Created:
 
 @reviews.post("/RatingSummary", levels=["Review"], reads=ROWS)
 def save_all_summaries(request: WireRequest, body: Body[Rows[Any]]) -> Created:
-    """Create or replace how products are rated as a whole; a measure that is `deleted` goes."""
+    """
+    Create or replace how products are rated as a whole; a measure that is `deleted` goes.
+
+    A measure is known by `provider`, `providerProductID` and `providerRatingSummaryID`. Rows that are
+    not taken stand under Contacts > Imports.
+    """
 
     def save(rows: Sequence[Any]) -> Outcome:
         products, places, unread = read_rows(rows, read_summaries)

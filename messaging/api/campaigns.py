@@ -152,7 +152,11 @@ def all_campaigns(request: WireRequest, list_id: Id) -> Collection[CampaignOut]:
 
 @campaigns.post(CAMPAIGNS, levels=LEVELS, names={"name": "campaignName"})
 def create_campaign(request: WireRequest, list_id: Id, body: CampaignIn) -> Created:
-    """Create a campaign of a list."""
+    """
+    Create a campaign of a list.
+
+    Its name is the list's own. Messages, saved messages and conversations name it by `campaignId`.
+    """
     made = actions.create_campaign(
         list=found_list(list_id), name=body.campaign_name, now=request.now, by=request.client
     )
@@ -234,7 +238,12 @@ def all_content(
 
 @library.post(CONTENT, levels=["Message"], names=CONTENT_NAMES)
 def create_content(request: WireRequest, body: ContentIn) -> Created:
-    """Create a block of content."""
+    """
+    Create a block of content.
+
+    It is kept, listed and read by this API; messages do not include blocks by name. `contentType` is
+    SavedContent or DynamicContent; `contentFolderId` 0 is no folder.
+    """
     made = actions.save_content(
         name=body.content_name,
         folder=found_folder("contentFolderId", body.content_folder_id),

@@ -57,7 +57,12 @@ class AudienceOut(WireOut):
 
 @message_reports.get(MESSAGE + "/Status", answer=Resource[MessageStatusOut], levels=REPORTS)
 def message_status(request: WireRequest, list_id: Id, message_id: Id) -> Resource[MessageStatusOut]:
-    """Return how far a message has come, and to how many it has been sent."""
+    """
+    Return how far a message has come, and to how many it has been sent.
+
+    `status` is ToBeSent, Sending, Sent, NotReady (its segment or field is gone) or Canceled; `type`
+    is List, Test or Review.
+    """
     row, _, scope = found_message(list_id, message_id)
     return Resource[MessageStatusOut](
         data=MessageStatusOut(
@@ -74,7 +79,14 @@ def message_status(request: WireRequest, list_id: Id, message_id: Id) -> Resourc
 def message_activity(
     request: WireRequest, list_id: Id, message_id: Id, wanted: Query[ActivityQuery]
 ) -> Page[ActivityOut]:
-    """Return who was sent a message, and what each did with it."""
+    """
+    Return who was sent a message, and what each did with it.
+
+    One row a recipient, those of no answer among them. `activityType` (Abuse, Bounce, Click, Open,
+    Read, Unsubscribe) shows those alone; `startDate` and `endDate` ask when it was sent, with
+    `dateType=Activity` when something came of it. `activityDate` is the first that came,
+    `orderTotal` what was ordered by it; `visitDate` is always null.
+    """
     _, _, scope = found_message(list_id, message_id)
     return activity_page(scope, wanted, request)
 
@@ -83,7 +95,12 @@ def message_activity(
 def message_links(
     request: WireRequest, list_id: Id, message_id: Id, wanted: Query[PageQuery]
 ) -> Page[LinkOut]:
-    """Return the links of a message."""
+    """
+    Return the links of a message.
+
+    Counted are all clicks. The same address twice is one link; all that lead elsewhere for each
+    recipient are one, the last, without an address.
+    """
     _, message, scope = found_message(list_id, message_id)
     return links_page(scope, message, wanted, request)
 
@@ -105,7 +122,11 @@ def message_clickers(
     message_link_id: Id,
     wanted: Query[DatesQuery],
 ) -> Page[ClickerOut]:
-    """Return who followed a link of a message."""
+    """
+    Return who followed a link of a message.
+
+    One row a click: somebody who clicked twice is there twice. Scanners of mail programs are not.
+    """
     _, message, scope = found_message(list_id, message_id)
     return clickers_page(scope, message, message_link_id, wanted, request)
 
@@ -114,7 +135,14 @@ def message_clickers(
 def summary_of_message(
     request: WireRequest, list_id: Id, message_id: Id
 ) -> Resource[MessageSummaryOut]:
-    """Add up what came of a message."""
+    """
+    Add up what came of a message.
+
+    Recipients are counted, not how often each did it; `visitCount` alone is all clicks. Opens that
+    mail programs make by themselves are not counted. `conversionCount` and `revenue` are of the
+    orders ascribed to the message; `passAlongCount` is 0. Of large messages the sums are kept a
+    while.
+    """
     _, _, scope = found_message(list_id, message_id)
     return message_summary(scope)
 

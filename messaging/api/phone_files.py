@@ -213,7 +213,11 @@ def imports_of(code: ShortCode) -> "QuerySet[Import]":
 def one_import(
     request: WireRequest, sender_code_id: Id, import_file_id: Id
 ) -> Resource[PhoneImportOut]:
-    """Return where an import of numbers stands."""
+    """
+    Return where an import of numbers stands.
+
+    `status` has the words of a list import; what was not taken is shown under Contacts > Imports.
+    """
     code = found_code(sender_code_id)
     row = found(imports_of(code), pk=import_file_id)
     return Resource[PhoneImportOut](
@@ -233,7 +237,13 @@ def one_import(
     names={"text": "messageContent", "phoneListId": "phoneListId"},
 )
 def broadcast_now(request: WireRequest, sender_code_id: Id, body: BroadcastIn) -> Created:
-    """Text everybody who has agreed to a phone list, now; `messageTitle` is for reports."""
+    """
+    Text everybody who has agreed to a phone list, now; `messageTitle` is for reports.
+
+    With `segmentationFieldId`, a check box of the email list, only those who have it checked. Numbers
+    that opted out or are suppressed get nothing; caps and the hours that texts may be sent hold it
+    back or skip it, each with a reason that is shown.
+    """
     code = found_code(sender_code_id)
     rows = PhoneList.objects.filter(short_code=code, pk=body.phone_list_id)
     phone_list = rows.select_related("short_code__email_list").first()

@@ -119,7 +119,13 @@ def all_saved_messages(request: WireRequest, list_id: Id) -> Collection[SavedMes
 
 @saved_messages.post(MESSAGES, levels=LEVELS, names=NAMES)
 def create_saved_message(request: WireRequest, list_id: Id, body: SavedMessageIn) -> Created:
-    """Create a saved message."""
+    """
+    Create a saved message.
+
+    Its name is the list's own. Bodies are templates (`{{ contact.first_name }}`): a fault in one is
+    refused with its line. It may be sent to an audience, one by one as a transactional message under
+    the same id, and from a conversation.
+    """
     return created(stored(request, found_list(list_id), body).pk)
 
 
@@ -176,7 +182,11 @@ def one_saved_message(
 def change_saved_message(
     request: WireRequest, list_id: Id, saved_message_id: Id, body: SavedMessageChange
 ) -> Resource[SavedMessageExtended]:
-    """Replace a saved message; conversations send what they committed until it is committed again."""
+    """
+    Replace a saved message; conversations send what they committed until it is committed again.
+
+    What the body leaves out becomes empty. Messages that are scheduled already go out as they were.
+    """
     row = found(messages_of(list_id).select_related("list"), pk=saved_message_id)
     return Resource[SavedMessageExtended](data=extended(stored(request, row.list, body, row)))
 

@@ -17,7 +17,13 @@ saved_sends = Frame("/email/v1", integration="email", tag="SavedMessage")
 def send_saved_message(
     request: WireRequest, list_id: Id, saved_message_id: Id, options: Query[SendOptions]
 ) -> Created:
-    """Send a saved message as it is now to all of its list, at once or at `sendDate`."""
+    """
+    Send a saved message as it is now to all of its list, at once or at `sendDate`.
+
+    It goes to who is Subscribed; the resourceId is the messageId. `testEmailAddress` gets a test
+    besides, with `sendTestMessage` alone; `sendReviewMessage` sends a copy there or to the account's
+    owners. For a part of the list use `POST .../Message`.
+    """
     row = found(
         messages_of(list_id).select_related("list__account", "campaign"), pk=saved_message_id
     )

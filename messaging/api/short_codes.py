@@ -196,7 +196,12 @@ def one_code(request: WireRequest, sender_code_id: Id) -> Resource[SenderCode]:
 def all_phone_lists(
     request: WireRequest, sender_code_id: Id, wanted: Query[PhoneListQuery]
 ) -> Page[PhoneListOut]:
-    """Return the phone lists of a short code that are active, or of another `status`."""
+    """
+    Return the phone lists of a short code that are active, or of another `status`.
+
+    `status` is active (the default) or inactive. `messageLimit` and its time frame are deprecated by
+    the vendor; ours are set under Texting.
+    """
     status = one_of("status", wanted.status or ACTIVE, [ACTIVE, INACTIVE])
     rows = PhoneList.objects.filter(
         short_code=found_code(sender_code_id), is_active=status == ACTIVE
@@ -216,7 +221,11 @@ def one_phone_list(
 
 @short_codes.get(ATTRIBUTES, answer=Collection[PhoneAttribute])
 def all_attributes(request: WireRequest, sender_code_id: Id) -> Collection[PhoneAttribute]:
-    """Return the profile fields of the list that a short code is paired with."""
+    """
+    Return the profile fields of the list that a short code is paired with.
+
+    The SMS API has four types: Text, Number, Checkbox, Date; what is none of the others is Text.
+    """
     rows = ProfileField.objects.filter(list=found_code(sender_code_id).email_list).order_by("pk")
     return Collection[PhoneAttribute](data=[attribute(field) for field in rows])
 

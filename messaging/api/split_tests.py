@@ -188,7 +188,11 @@ def test_out(row: Any) -> SplitTestOut:
 
 @split_tests.get(TESTS, answer=Page[SplitTestOut], levels=LEVELS)
 def all_tests(request: WireRequest, list_id: Id, wanted: Query[DatesQuery]) -> Page[SplitTestOut]:
-    """Return the split tests of a list, by when they begin if asked."""
+    """
+    Return the split tests of a list, by when they begin if asked.
+
+    They are made by `POST /conductor/v1/List/{listId}/SplitTest`; the vendor's API only reads them.
+    """
     rows: Any = tests_of(list_id)
     start = read_time("startDate", wanted.start_date, request.zone)
     end = read_time("endDate", wanted.end_date, request.zone)

@@ -132,7 +132,11 @@ def keyed_delivery(transactions: "QuerySet[Delivery]", key: str, account_id: int
 
 @transactions.get(MESSAGES, answer=Collection[TransactionalMessageOut], levels=LEVELS)
 def all_transactional(request: WireRequest, list_id: Id) -> Collection[TransactionalMessageOut]:
-    """Return the messages of a list that may be sent one by one."""
+    """
+    Return the messages of a list that may be sent one by one.
+
+    Every saved message is one, under the same id.
+    """
     rows = messages_of(list_id).defer("mjml", "html", "text")
     return Collection[TransactionalMessageOut](data=[transactional_out(row) for row in rows])
 
@@ -213,7 +217,11 @@ def transactional_activity(
     transactional_message_id: Id,
     wanted: Query[ActivityQuery],
 ) -> Page[TransactionActivityOut]:
-    """Return who was sent a message one by one, and what each did with it."""
+    """
+    Return who was sent a message one by one, and what each did with it.
+
+    As for a message; `resendKey` sends that very one once more.
+    """
     sent = sent_of(list_id, transactional_message_id).first()
     asked = asked_activity(wanted, request)
     rows: list[dict[str, Any]] = []
@@ -241,7 +249,12 @@ def resend_transactional(
     resend_key: str,
     wanted: Query[ResendQuery],
 ) -> Created:
-    """Send a message once more, as it was: to whom it went, or to `forwardAddress`."""
+    """
+    Send a message once more, as it was: to whom it went, or to `forwardAddress`.
+
+    It has the values that it had. The key is `resendKey` of its activity; of who was forgotten there
+    is nothing to send (404). The `resourceId` is the text "null".
+    """
     sent = sent_of(list_id, transactional_message_id).values_list("pk", flat=True)
     # Of whom is forgotten nothing is left to send.
     rows = Delivery.objects.filter(broadcast_id__in=list(sent), contact__isnull=False)
@@ -267,7 +280,13 @@ def send_text(
     transactional_message_id: Id,
     body: TextIn,
 ) -> Created:
-    """Send a text to one number that has agreed to the phone list."""
+    """
+    Send a text to one number that has agreed to the phone list.
+
+    `messageContent` stands in for the message's own words. A number that has not agreed is refused
+    with `ERROR_PHONE_NUMBER_NOT_SUBSCRIBED`, one that is asked with `ERROR_PENDING_PHONE_NUMBER`. It
+    goes out ahead of what is in bulk.
+    """
     phone_list = found_phone_list(sender_code_id, phone_list_id)
     row = found(SmsMessage.objects.filter(phone_list=phone_list), pk=transactional_message_id)
     row.phone_list = phone_list

@@ -115,7 +115,12 @@ def open_ticket_of(body: TicketEndIn | AnswerIn) -> Ticket:
 
 @two_way.post(TICKETS)
 def open_ticket(request: WireRequest, body: TicketIn) -> Created:
-    """Hand the talk with a number to a help desk; a second open ticket of it is 409."""
+    """
+    Hand the talk with a number to a help desk; a second open ticket of it is 409.
+
+    `phoneId` is the id of the number's consent to a phone list. While it is open the desk answers by
+    `/send`.
+    """
     integration = one_of("integrationType", body.integration_type, actions.INTEGRATIONS)
     try:
         made = actions.open_ticket(
@@ -140,7 +145,11 @@ def close_ticket(request: WireRequest, body: TicketEndIn) -> Any:
 
 @two_way.post("/send", answer={202: Created}, names=NAMES)
 def send_answer(request: WireRequest, body: AnswerIn) -> Created:
-    """Answer a number that has an open ticket: taken (202), then sent ahead of what is in bulk."""
+    """
+    Answer a number that has an open ticket: taken (202), then sent ahead of what is in bulk.
+
+    At most 1,000 characters. Without an open ticket 404; a number that opted out is refused.
+    """
     ticket = open_ticket_of(body)
     if body.external_ticket_id.strip() not in {"", ticket.external_id}:
         raise InvalidParameterError("externalTicketId")
@@ -154,7 +163,12 @@ def send_answer(request: WireRequest, body: AnswerIn) -> Created:
 def message_stream(
     request: WireRequest, phone_id: Id, wanted: Query[StreamQuery]
 ) -> Collection[StreamOut]:
-    """Return the latest `batchSize` (50, at most 500) texts of a talk, the oldest first."""
+    """
+    Return the latest `batchSize` (50, at most 500) texts of a talk, the oldest first.
+
+    `earliestDateTime` leaves out what is older. Ours are shown as they were written, names not
+    filled in, with how they fared in `state`.
+    """
     number = found(numbers(), pk=phone_id)
     since = read_time("earliestDateTime", wanted.earliest_date_time, request.zone)
     most = min(max(wanted.batch_size, 1), MOST)

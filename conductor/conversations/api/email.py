@@ -195,7 +195,12 @@ def found_message(
 
 @email_conversations.get(ALL, answer=Collection[EmailConversationOut], levels=["List"])
 def all_conversations(request: WireRequest, list_id: Id) -> Collection[EmailConversationOut]:
-    """Return the conversations of a list."""
+    """
+    Return the conversations of a list.
+
+    `status` is Published, Unpublished (a draft) or Closed (paused, expired). Steps and contacts are
+    under `/conductor/v1/Conversation`; people enter by events, subscriptions and imports.
+    """
     rows = conversations_of(list_id)
     campaigns = campaigns_of(list_id)
     return Collection[EmailConversationOut](
@@ -219,7 +224,12 @@ def one_conversation(
 def conversation_summary(
     request: WireRequest, list_id: Id, conversation_id: Id
 ) -> Resource[ConversationSummaryOut]:
-    """Add up what came of a conversation's emails."""
+    """
+    Add up what came of a conversation's emails.
+
+    Of all versions, counted as a message's; `deliveredCount` is what was sent and did not bounce.
+    Texts and test runs are not counted.
+    """
     row = found(conversations_of(list_id), pk=conversation_id)
     given = sums(reports.of_conversation(row.pk))
     delivered = given["sent_count"] - given["bounce_count"]
@@ -232,7 +242,13 @@ def conversation_summary(
 def conversation_messages(
     request: WireRequest, list_id: Id, conversation_id: Id, wanted: Query[ConversationMessagesQuery]
 ) -> Page[ConversationMessageOut]:
-    """Return the emails that a conversation sends, and if asked those of its earlier versions."""
+    """
+    Return the emails that a conversation sends, and if asked those of its earlier versions.
+
+    Each is the copy that is sent, frozen at the publish: the same content has one id, whatever step
+    sends it. `messageStatus` is RecurringSend while it is sent, Sent once it is not; `sendDate` is
+    null.
+    """
     row = found(conversations_of(list_id), pk=conversation_id)
     running = committed_of(row, earlier=False)
     campaign_id = campaign_of(row, campaigns_of(list_id))
@@ -287,7 +303,11 @@ def conversation_activity(
     conversation_message_id: Id,
     wanted: Query[ActivityQuery],
 ) -> Page[ActivityOut]:
-    """Return who was sent an email of a conversation, and what each did with it."""
+    """
+    Return who was sent an email of a conversation, and what each did with it.
+
+    As for a message; somebody who was sent it twice is there twice. Test runs are not.
+    """
     _, _, scope = found_message(list_id, conversation_id, conversation_message_id)
     return activity_page(scope, wanted, request)
 
