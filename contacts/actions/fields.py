@@ -112,14 +112,19 @@ def update_field(
     Change a profile field; None leaves as it is.
 
     :raises InvalidValueError: as `create_field`; field `dataType`, too, where contacts
-        have values, since those are stored by type.
+        have values, since those are stored by type, and while a segment or a live
+        conversation names it, which asks and writes it by the type that it had.
     """
-    if name is not None:
-        field.name = _free_field_name(field.group, name, other_than=field.pk)
     if data_type is not None and read_data_type(data_type) != field.data_type:
         if Subscription.objects.filter(list=field.list, profile__has_key=str(field.pk)).exists():
             raise InvalidValueError("dataType", f"Contacts have values of {field.name} already.")
+        try:
+            refuse_used(field)
+        except InUseError as used:
+            raise InvalidValueError("dataType", used.message) from used
         field.data_type = read_data_type(data_type)
+    if name is not None:
+        field.name = _free_field_name(field.group, name, other_than=field.pk)
     if max_length is not None:
         field.max_length = _read_length(max_length)
     if position is not None:
