@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.text import slugify
 
+from accounts.mailboxes import MailboxError, checked_mailbox
 from accounts.models import (
     AccessLevel,
     Account,
@@ -165,14 +166,15 @@ def create_list(
     """
     Create a list; `settings` are fields of `List`.
 
-    :raises InvalidValueError: for an empty name, or one that another list has.
+    :raises InvalidValueError: for an empty name, or one that another list has; for an address
+        that no mail should come from.
     """
     name = name.strip()
     if not name or len(name) > 120:
         raise InvalidValueError("name", "The list needs a name of 1 to 120 characters.")
     if List.objects.filter(name=name).exists():
         raise InvalidValueError("name", f"There is a list named {name} already.")
-    made = List.objects.create(name=name, created_at=now, **settings)
+    made = List.objects.create(name=name, created_at=now, **fit_senders(settings))
     record(verb="created", noun="list", object_id=made.pk, now=now, by=by)
     return made
 
@@ -223,18 +225,36 @@ def update_list(
     """
     Change a list's name or settings.
 
-    :raises InvalidValueError: for an empty name, or one that another list has.
+    :raises InvalidValueError: as `create_list`.
     """
     name = str(settings.get("name", changed.name)).strip()
     if not name or len(name) > 120:
         raise InvalidValueError("name", "The list needs a name of 1 to 120 characters.")
     if List.objects.filter(name=name).exclude(pk=changed.pk).exists():
         raise InvalidValueError("name", f"There is a list named {name} already.")
-    for field, value in {**settings, "name": name}.items():
+    for field, value in {**fit_senders(settings), "name": name}.items():
         setattr(changed, field, value)
     changed.save()
     record(verb="updated", noun="list", object_id=changed.pk, now=now, by=by)
     return changed
+
+
+def fit_senders(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return a list's settings, its addresses as headers take them.
+
+    :raises InvalidValueError: for what is no address, too long, or mixes scripts.
+    """
+    fit = dict(settings)
+    for name in SENDERS & fit.keys():
+        try:
+            fit[name] = checked_mailbox(fit[name].strip()) if fit[name].strip() else ""
+        except MailboxError as unfit:
+            raise InvalidValueError(name, str(unfit)) from unfit
+    return fit
+
+
+SENDERS = {"from_email", "reply_to"}
 
 
 @dataclass(frozen=True)

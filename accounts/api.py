@@ -6,14 +6,14 @@ import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from django.core.exceptions import TooManyFieldsSent, ValidationError
-from django.core.validators import validate_email
+from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, QueryDict
 from pydantic import Field, field_validator
 
 from accounts import actions, folders
 from accounts import secrets as vault
 from accounts.lists import delete_list
+from accounts.mailboxes import checked_mailbox
 from accounts.models import ApiClient, BounceHandling, Folder, IpPool, List, Secret
 from accounts.tenancy import in_account, lookups
 from accounts.tenancy.rows import row_of
@@ -182,13 +182,8 @@ class ListIn(WireIn):
     @field_validator("from_email")
     @classmethod
     def good_address(cls, given: str) -> str:
-        """Take no sender's address, or one that is."""
-        try:
-            if given.strip():
-                validate_email(given.strip())
-        except ValidationError as invalid:
-            raise ValueError("no email address") from invalid
-        return given.strip()
+        """Take no sender's address, or one that mail may come from."""
+        return checked_mailbox(given.strip()) if given.strip() else ""
 
 
 class ListOut(WireOut):

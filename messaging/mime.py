@@ -17,7 +17,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache, wraps
 
-from messaging.mailboxes import plain_domain
+from accounts.mailboxes import plain_domain
 
 WORD_BYTES = 45  # of one encoded word, which then has 72 characters
 PLAIN_CHARACTERS = 60  # a longer line of a header is written as encoded words

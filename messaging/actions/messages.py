@@ -5,9 +5,9 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from accounts.actions import FaultyContentError, InvalidValueError, record
+from accounts.mailboxes import MailboxError, checked_mailbox
 from accounts.models import ApiClient, List, User
 from messaging import rendering
-from messaging.mailboxes import MailboxError, checked_mailbox
 from messaging.models import PhoneList, SavedMessage, SmsMessage
 
 CONTENT = ("subject", "preheader", "from_name", "from_email", "reply_to", "mjml", "html", "text")

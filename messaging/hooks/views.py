@@ -12,6 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from accounts.tenancy import in_account
+from accounts.wire.bodies import stated_length
 from messaging.actions.provider_events import record_provider_events
 from messaging.actions.providers import carrier_for
 from messaging.hooks.bounces import returned_mail
@@ -21,6 +22,7 @@ from messaging.providers import Carrier, ProviderError
 from messaging.transports.calls import Heard
 
 MOST_KEY = 120
+MOST_BYTES = 16 * 1024 * 1024  # of one call: some hundred events, or a mail that came back whole
 MAIL = "message/rfc822"
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ def hear(request: HttpRequest, kind: str, key: str) -> HttpResponse:
         if provider is None or not hmac.compare_digest(secret.encode(), provider.hook_key.encode()):
             raise Http404
         carrier = usable(provider)
+    if stated_length(request) > MOST_BYTES:
+        return HttpResponse(status=413)
     # Outside of any transaction: a carrier may fetch a certificate, or confirm a topic.
     heard = listen(carrier, request, now=timezone.now())
     with in_account(account_id):

@@ -18,6 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from accounts.tenancy import in_account
+from accounts.wire.bodies import stated_length
 from messaging import tokens
 from messaging.actions import departures
 from messaging.actions.bounces import BY_RECIPIENT
@@ -28,6 +29,8 @@ from messaging.views.saved_messages import PLAIN, framed
 
 SEE_OTHER = 303
 MOST_CHOSEN = 1000
+# Of a form with as many lists ticked; anybody with a link may send one.
+MOST_BYTES = 64 * 1024
 Page = Callable[[HttpRequest, Recipient | None], HttpResponse]
 
 
@@ -42,6 +45,8 @@ def page_of(kind: str, *methods: str) -> Callable[[Page], Callable[..., HttpResp
             said = tokens.read(kind, token)
             if said is None or len(said.numbers) != 1:
                 return private(show("messaging/public/wrong.html", {}, status=404))
+            if stated_length(request) > MOST_BYTES:
+                return private(show("messaging/public/wrong.html", {}, status=413))
             with in_account(said.account_id):
                 return private(view(request, find_recipient(said.numbers[0])))
 

@@ -99,6 +99,8 @@ class TestEnvelope:
             ({"listName": "A", "bounceHandling": "Never"}, "bounceHandling"),
             ({"listName": "A", "bounceUnsubscribeCount": "x"}, "bounceUnsubscribeCount"),
             ({"listName": "A", "fromEmail": "nobody"}, "fromEmail"),
+            ({"listName": "A", "fromEmail": "shop@\u0430cme.example"}, "fromEmail"),
+            ({"listName": "A", "fromEmail": "shop@acme.example\r\nBcc: a@b.example"}, "fromEmail"),
             ({"listName": "A", "folderId": 77}, "folderId"),
             ({"listName": "A", "enableListHygiene": "perhaps"}, "enableListHygiene"),
             ({"listName": "x" * 121}, "listName"),

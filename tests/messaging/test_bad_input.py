@@ -8,9 +8,9 @@ import pytest
 from django.urls import reverse
 
 from accounts.actions import InvalidValueError
+from accounts.mailboxes import MailboxError, checked_mailbox
 from accounts.tenancy import in_account
 from messaging import actions, wording
-from messaging.mailboxes import MailboxError, checked_mailbox
 from messaging.models import CommittedMessage, SandboxMessage, SavedMessage
 from messaging.previews import as_if_claimed, preview_email
 from messaging.sending.compose import compose, load_frame

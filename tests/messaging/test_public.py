@@ -106,6 +106,14 @@ class TestUnsubscribe:
         assert (answer.status_code, answer.cookies.output()) == (200, "")
         assert standing(acme, grace).unsubscribe_method == "OneClick"
 
+    def test_takes_no_form_that_is_longer_than_any_of_ours(self, client, acme, grace, leaving):
+        form = f"List-Unsubscribe=One-Click&x={'x' * 70_000}"
+
+        answer = client.post(leaving, form, content_type="application/x-www-form-urlencoded")
+
+        assert answer.status_code == 413
+        assert standing(acme, grace).state == "Subscribed"
+
     def test_twice_changes_nothing(self, client, acme, grace, leaving):
         client.post(leaving)
         first = standing(acme, grace).unsubscribed_at

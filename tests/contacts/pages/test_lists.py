@@ -91,6 +91,9 @@ class TestLists:
             ("google_tracking_domains", "not-a-domain"),
             ("bounce_unsubscribe_count", "-1"),
             ("reply_to", "a@b\r\nBcc: x@y.example"),
+            ("reply_to", "help@payp\u03b1l.example"),  # a Greek alpha
+            ("from_email", "shop@\u0430cme.example"),  # a Cyrillic a
+            ("from_email", f"{'x' * 65}@acme.example"),
         ],
     )
     def test_bad_settings_are_said_beside_them(self, client, mia, customers, field, value):

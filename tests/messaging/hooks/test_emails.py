@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -165,6 +166,15 @@ class TestForged:
         status, _ = post(connect(kind), body, Content_Type="application/json")
 
         assert status in {200, 400}
+
+    def test_a_call_beyond_measure_is_not_read(self, client, connect):
+        path = urlsplit(connect("postmark")).path
+
+        answer = client.post(
+            path, "{}", content_type="application/json", CONTENT_LENGTH=str(17 * 1024 * 1024)
+        )
+
+        assert answer.status_code == 413
 
     def test_another_accounts_delivery_is_not_touched(self, globex, call, delivery, now):
         with in_account(globex.pk):
