@@ -27,7 +27,7 @@ from accounts.wire import (
 )
 from accounts.wire.bodies import FILES, LongText
 from contacts.actions import imports as actions
-from contacts.api.reading import read_time
+from contacts.api.reading import read_end, read_time
 from contacts.imports.columns import CONTACTS, TARGETS
 from contacts.models import Import
 from contacts.models.imports import ImportKind
@@ -138,7 +138,7 @@ def all_imports(request: WireRequest, list_id: Id, wanted: Query[ImportQuery]) -
     """
     rows = imports_of(list_id)
     start = read_time("startDate", wanted.start_date, request.zone)
-    end = read_time("endDate", wanted.end_date, request.zone)
+    end = read_end("endDate", wanted.end_date, request.zone)
     rows = rows.filter(created_at__gte=start) if start else rows
     rows = rows.filter(created_at__lte=end) if end else rows
     page = page_of(rows, wanted, request)

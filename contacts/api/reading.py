@@ -45,6 +45,16 @@ def read_time(parameter: str, text: str, zone: ZoneInfo) -> datetime | None:
         raise InvalidParameterError(parameter) from unreadable
 
 
+def read_end(parameter: str, text: str, zone: ZoneInfo) -> datetime | None:
+    """
+    Read the end of a range that is inside of it: all of the millisecond that the wire shows.
+
+    :raises InvalidParameterError: naming `parameter`.
+    """
+    end = read_time(parameter, text, zone)
+    return end and end.replace(microsecond=end.microsecond // 1000 * 1000 + 999)
+
+
 def one_of(parameter: str, text: str, known: Sequence[str]) -> str:
     """
     Return the known value that is meant, in any case.

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce
 from ninja import Query
 
 from accounts.api import found_list
@@ -26,7 +27,7 @@ from accounts.wire import (
     found,
     page_of,
 )
-from contacts.api.reading import read_time
+from contacts.api.reading import read_end, read_time
 from contacts.models import Segment
 from messaging import reports
 from messaging.actions import broadcasts as actions
@@ -186,12 +187,19 @@ def message_out(row: Any, subject: str) -> MessageOut:
 def all_messages(
     request: WireRequest, list_id: Id, wanted: Query[MessagesQuery]
 ) -> Page[MessageOut]:
-    """Return the messages of a list, by the time they are sent if asked; tests only if asked."""
+    """
+    Return the messages of a list, by the time they are sent if asked; tests only if asked.
+
+    The dates ask for the `sendDate` that is shown, both ends inside. What conversations send and
+    what is sent one by one is not among them.
+    """
     rows = broadcasts_of(list_id)
     start = read_time("startDate", wanted.start_date, request.zone)
-    end = read_time("endDate", wanted.end_date, request.zone)
-    rows = rows.filter(send_at__gte=start) if start else rows
-    rows = rows.filter(send_at__lte=end) if end else rows
+    end = read_end("endDate", wanted.end_date, request.zone)
+    if start or end:
+        rows = rows.annotate(shown_at=Coalesce("started_at", "send_at"))
+    rows = rows.filter(shown_at__gte=start) if start else rows
+    rows = rows.filter(shown_at__lte=end) if end else rows
     if not wanted.include_test_messages:
         rows = rows.filter(kind=BroadcastKind.LIST)
     # A message may be megabytes: of each the subject alone is read.

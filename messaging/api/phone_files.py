@@ -26,7 +26,7 @@ from accounts.wire import (
 from accounts.wire.bodies import FILES, LongText
 from contacts.actions import imports
 from contacts.api.imports import decoded
-from contacts.api.reading import read_id, read_time
+from contacts.api.reading import read_end, read_id, read_time
 from contacts.imports.chunk import UPDATE
 from contacts.imports.columns import CONTACTS
 from contacts.models import DataType, Import, ProfileField
@@ -125,7 +125,7 @@ def all_opt_outs(
         unsubscribed_at__isnull=False,
     )
     start = read_time("startDate", wanted.start_date, request.zone)
-    end = read_time("endDate", wanted.end_date, request.zone)
+    end = read_end("endDate", wanted.end_date, request.zone)
     rows = rows.filter(unsubscribed_at__gte=start) if start else rows
     rows = rows.filter(unsubscribed_at__lte=end) if end else rows
     page = page_of(rows, wanted, request)

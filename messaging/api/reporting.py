@@ -18,7 +18,7 @@ from accounts.wire import (
     WireRequest,
 )
 from accounts.wire.paging import write_cursor
-from contacts.api.reading import one_of, read_time
+from contacts.api.reading import one_of, read_end, read_time
 from contacts.identity import normalise_email
 from messaging import reports
 from messaging.models import CommittedMessage, ReceiptKind
@@ -153,7 +153,7 @@ def asked_activity(wanted: ActivityQuery, request: WireRequest) -> Activity:
         kind=ACTIVITY_TYPES[one_of("activityType", kind, list(ACTIVITY_TYPES))] if kind else "",
         by_activity=one_of("dateType", wanted.date_type, [SEND, ACTIVITY]) == ACTIVITY,
         start=read_time("startDate", wanted.start_date, request.zone),
-        end=read_time("endDate", wanted.end_date, request.zone),
+        end=read_end("endDate", wanted.end_date, request.zone),
         address=read_address("emailAddress", wanted.email_address),
     )
 
@@ -246,7 +246,7 @@ def clickers_page(
         after=wanted.after,
         most=wanted.count + 1,
         start=read_time("startDate", wanted.start_date, request.zone),
-        end=read_time("endDate", wanted.end_date, request.zone),
+        end=read_end("endDate", wanted.end_date, request.zone),
     )
     return page_after(
         ClickerOut,

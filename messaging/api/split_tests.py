@@ -23,7 +23,7 @@ from accounts.wire import (
     found,
     page_of,
 )
-from contacts.api.reading import one_of, read_time
+from contacts.api.reading import one_of, read_end, read_time
 from messaging.actions.broadcasts import campaign_fields
 from messaging.actions.split_tests import METRICS, OPEN, Group, plan_split_test, results
 from messaging.api.campaigns import found_campaign
@@ -195,7 +195,7 @@ def all_tests(request: WireRequest, list_id: Id, wanted: Query[DatesQuery]) -> P
     """
     rows: Any = tests_of(list_id)
     start = read_time("startDate", wanted.start_date, request.zone)
-    end = read_time("endDate", wanted.end_date, request.zone)
+    end = read_end("endDate", wanted.end_date, request.zone)
     rows = rows.filter(begins__gte=start) if start else rows
     rows = rows.filter(begins__lte=end) if end else rows
     page = page_of(rows, wanted, request)

@@ -262,6 +262,16 @@ class TestMessage:
         assert "->> 'subject'" in read
         assert not re.search(r'"content"(?! ->>)', read)
 
+    def test_is_found_by_the_date_that_is_shown(self, wire, messages, acme, people):
+        wire.post(messages, HELLO)
+        send_all(acme)
+
+        (shown,) = wire.get(messages)
+
+        at = shown["sendDate"]
+        assert wire.get(messages, startDate=at, endDate=at) == [shown]
+        assert wire.get(messages, startDate="2010-01-01", endDate="2010-01-02") == []
+
     def test_is_tracked_as_it_says(self, wire, messages, acme, shop, people):
         with in_account(acme.pk):
             shop.enable_google_analytics = True

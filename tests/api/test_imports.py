@@ -10,6 +10,8 @@ from contacts.actions.imports import run_import
 from contacts.models import (
     Event,
     Import,
+    Intake,
+    Listener,
 )
 from tests.api.conftest import connect
 from tests.factories import (
@@ -101,6 +103,24 @@ class TestListImport:
         assert shown["segmentationFieldValues"][0]["value"] == "on"
         with in_account(acme.pk):
             assert Event.objects.filter(external_event_id=event.pk).count() == 2
+
+    @pytest.mark.parametrize(("triggers", "told"), [(False, []), (True, ["subscribed"])])
+    def test_starts_what_listens_for_it(self, wire, base, acme, shop, now, triggers, told):
+        with in_account(acme.pk):
+            event = ExternalEventFactory.create(list=shop)
+            Listener.objects.create(conversation_id=7, list=shop, kind="subscribed")
+            Listener.objects.create(
+                conversation_id=7, list=shop, kind="external_event", external_event=event
+            )
+        text = f"mail,event\ngrace@mail.example,{event.pk}\n"
+        body = import_file(text, EMAIL, ("Event", {}), triggerJourney=triggers)
+
+        made = wire.post(f"{base}/ListImport", body)["resourceId"]
+        run_import(int(made), now, account_id=acme.pk)
+
+        with in_account(acme.pk):
+            kinds = Intake.objects.order_by("id").values_list("kind", flat=True)
+            assert list(kinds) == [*told, "external_event"]
 
     def test_is_listed(self, wire, base):
         made = wire.post(f"{base}/ListImport", import_file("mail\na@b.example\n", EMAIL))
