@@ -1,6 +1,7 @@
 """Pages of recipients: leave, come back, choose, read in the browser; and what scanners do not do."""
 
 import re
+from email import message_from_bytes
 
 import pytest
 
@@ -9,7 +10,9 @@ from accounts.tenancy import in_account
 from contacts.actions.erasure import erase
 from contacts.models import Subscription
 from messaging import tokens
-from messaging.models import Receipt
+from messaging.models import Receipt, SandboxMessage
+from messaging.sending.heart import Heart
+from messaging.sending.sender import serve
 from messaging.tracking.links import (
     browser_url,
     confirm_url,
@@ -21,6 +24,7 @@ from tests.factories import (
     ContactFactory,
     DeliveryFactory,
     ListFactory,
+    QueuedEmailFactory,
     SubscriptionFactory,
 )
 
@@ -193,6 +197,49 @@ class TestUnsubscribe:
         assert headers["Referrer-Policy"] == "no-referrer"
         assert "noindex" in headers["X-Robots-Tag"]
         assert "default-src 'self'" in headers["Content-Security-Policy"]
+
+
+class TestHeader:
+    @pytest.fixture
+    def sent(self, acme, now):
+        """Send Grace an email; return its headers, and her subscription."""
+
+        def send(*, has_header=True, is_transactional=False):
+            with in_account(acme.pk):
+                person = SubscriptionFactory.create()
+                if not has_header:
+                    List.objects.update(enable_list_removal_header=False)
+                QueuedEmailFactory.create(
+                    list=person.list, contact=person.contact, is_transactional=is_transactional
+                )
+            with Heart(lambda: now) as heart:
+                serve(acme.pk, heart=heart, clock=lambda: now)
+            with in_account(acme.pk):
+                mail = message_from_bytes(SandboxMessage.objects.get().mime)
+            return mail, person
+
+        return send
+
+    def test_takes_a_reader_off_by_one_post_unless_the_list_says_otherwise(
+        self, client, acme, sent
+    ):
+        mail, person = sent()
+
+        assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        where = path_of(mail["List-Unsubscribe"].strip("<>"))
+        client.post(
+            where, "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded"
+        )
+        with in_account(acme.pk):
+            person.refresh_from_db()
+        assert (person.state, person.unsubscribe_method) == ("Unsubscribed", "OneClick")
+
+    @pytest.mark.parametrize("given", [{"has_header": False}, {"is_transactional": True}])
+    def test_is_not_there_where_the_list_wants_none_and_in_transactions(self, sent, given):
+        mail, _ = sent(**given)
+
+        assert mail["List-Unsubscribe"] is None
+        assert mail["List-Unsubscribe-Post"] is None
 
 
 class TestPreferences:
