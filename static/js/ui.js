@@ -291,10 +291,17 @@ function showDependents(within) {
     });
   }
 }
+// data-needs="name": a button that works once its form's field of that name has a value
+function enableNeeding(within) {
+  for (const button of $$("[data-needs]", within)) {
+    button.disabled = !new FormData(button.form).get(button.dataset.needs);
+  }
+}
 document.addEventListener("change", (event) => {
   if (event.target.form && $("[data-shown-by]", event.target.form)) {
     showDependents(event.target.form);
   }
+  if (event.target.form) enableNeeding(event.target.form);
 });
 // data-keep="key": what is typed into the form survives a click elsewhere, until it is sent
 const keeper = "conductor:draft:";
@@ -390,6 +397,7 @@ function arrive(within) {
   focusFirstError(within);
   restoreKept(within);
   showDependents(within);
+  enableNeeding(within);
   startPolls();
   for (const item of $$("#toasts > .toast:not([data-timed])")) {
     item.dataset.timed = "";

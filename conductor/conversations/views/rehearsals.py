@@ -21,6 +21,7 @@ from conductor.conversations.models import Conversation, Enrollment, Visit
 from conductor.conversations.remarks import held_sentence
 from conductor.conversations.views.finding import Opened, clock, open_conversation
 from contacts.models import Contact, ExternalEvent, ProfileField
+from messaging.eligibility import sentence
 from messaging.models import Delivery
 from messaging.previews import named_contact
 
@@ -199,10 +200,12 @@ def _journeys(run: Conversation, titles: dict[str, str]) -> list[dict[str, Any]]
                     "visit": visit,
                     "took": TOOK.get(visit.exit, f"took {visit.exit}"),
                     "title": titles.get(visit.step_key, visit.step_key),
-                    "delivery": sent.get((row.pk, visit.step_key, visit.visit_number)),
+                    "delivery": delivery,
+                    "why": sentence(delivery.reason) if delivery and delivery.reason else "",
                     "set": set_by.get((row.contact_id, visit.step_key, visit.visit_number), []),
                 }
                 for visit in visits.get(row.pk, [])
+                for delivery in [sent.get((row.pk, visit.step_key, visit.visit_number))]
             ],
         }
         for row in rows

@@ -1,5 +1,6 @@
 """A step of the draft: its panel, the chooser behind the green plus, remove and move."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -26,7 +27,7 @@ from conductor.conversations.views.finding import (
     revision_of,
 )
 from conductor.steps import step_types
-from messaging import figures
+from messaging import figures, wording
 from messaging.models import CommittedMessage, SavedMessage
 from messaging.models.message import Channel
 from messaging.previews import (
@@ -322,13 +323,14 @@ def preview(
         raise Http404
     contact = request.POST.get("contact", "")
     name = request.POST.get("saved_message", "")
-    shown = _mail(opened, place, name, contact)
+    shown, content = _mail(opened, place, name, contact), _content(opened, place, name)
     return render(
         request,
         "conversations/panels/message.html#mail",
         {
             "preview": shown,
-            "content": {**_content(opened, place, name), **shown.parts},
+            "warnings": _unknown(opened, content, Channel.EMAIL),
+            "content": {**content, **shown.parts},
             "frame_url": opened.url("step_mail", thread, key),
             "contact": contact,
             "saved_message": name,
@@ -357,10 +359,16 @@ def _phones(opened: Opened) -> dict[str, Any]:
     }
     return {
         "preview": shown,
+        "warnings": _unknown(opened, {"text": text}, Channel.SMS),
         "sender": code or "Your short code",
         "words": words,
         "bubbles": [bubble] if words else [],
     }
+
+
+def _unknown(opened: Opened, content: Mapping[str, str], channel: str) -> Sequence[wording.Warned]:
+    """Return what a message names and there is not."""
+    return wording.warnings_of(content, wording.names_of(opened.in_list, channel))
 
 
 @require_GET

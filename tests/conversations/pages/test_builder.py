@@ -225,10 +225,15 @@ class TestBuilder:
             "preview_step",
             "winback",
             key,
-            **{**MOBILE, "contact": contact, "text": "Hi {{ contact.first_name }}!"},
+            **{
+                **MOBILE,
+                "contact": contact,
+                "text": "Hi {{ contact.first_name }}!{{ contact.nick }}",
+            },
         ).text
 
         assert "Hi Grace!" in text
+        assert "there is no contact.nick" in text
         assert "Lock screen" in text
         assert "Message screen" in text
 
