@@ -258,13 +258,24 @@ def found_list(list_id: int) -> List:
 
 @lists.get("/List", answer=Collection[ListOut], levels=["List"])
 def all_lists(request: WireRequest) -> Collection[ListOut]:
-    """Return all lists."""
+    """
+    Return all lists.
+
+    No value is null: what a list has not is "", 0, false or []. Folder and pool 0 are none.
+    """
     return Collection[ListOut](data=[list_out(each) for each in List.objects.order_by("pk")])
 
 
 @lists.post("/List", levels=["List"], names={"name": "listName"})
 def create_list(request: WireRequest, body: ListIn) -> Created:
-    """Create a list."""
+    """
+    Create a list.
+
+    `listName` alone is needed, and is the account's own, in any case. `bounceHandling` is None,
+    Standard (the default) or Aggressive. An alias that is no domain is refused with
+    `ERROR_DOMAIN_ALIAS_INVALID`. `linkDomainAlias` is the host of tracked links, whose DNS has to
+    lead here; the other two are kept.
+    """
     made = actions.create_list(
         name=body.list_name, now=request.now, by=request.client, **list_settings(body)
     )
@@ -314,7 +325,12 @@ def one_list(request: WireRequest, list_id: Id) -> Resource[ListOut]:
 
 @lists.put("/List/{list_id}", answer=Updated, levels=["List"], names={"name": "listName"})
 def replace_list(request: WireRequest, list_id: Id, body: ListIn) -> Updated:
-    """Change a list; a setting that is left out goes back to its default."""
+    """
+    Change a list; a setting that is left out goes back to its default.
+
+    Read it first, and send it whole. Messages that are scheduled take the sender that they were
+    given.
+    """
     changed = found_list(list_id)
     actions.update_list(
         changed=changed,
@@ -328,7 +344,12 @@ def replace_list(request: WireRequest, list_id: Id, body: ListIn) -> Updated:
 
 @lists.delete("/List/{list_id}", levels=["List"])
 def delete_one_list(request: WireRequest, list_id: Id) -> Deleted:
-    """Delete a list that nobody is on and nothing is drawn on, with its settings."""
+    """
+    Delete a list that nobody is on and nothing is drawn on, with its settings.
+
+    While it has contacts, conversations, short codes or deliveries it is refused with
+    `ERROR_RESOURCE_DEPENDENCY`. Its profile fields, events and campaigns go with it.
+    """
     delete_list(deleted=found_list(list_id), now=request.now, by=request.client)
     return deleted()
 
