@@ -25,6 +25,7 @@ from messaging.models.message import Channel
 from messaging.models.sms import MessageType
 
 By = User | ApiClient | None
+MOST_VALUES = 200_000  # characters of the values of one transaction
 # That a check box is on, as a resolved rule, without the box.
 CHECKED = {"leaf": "field", "family": "check", "operators": {"checked": True}}
 
@@ -185,7 +186,14 @@ def send_transaction(
     Whether the person is on the list says nothing of it, a suppressed address does. `values`
     stand in for the profile's, in this message alone. A text goes only to who agreed to its
     phone list.
+
+    :raises InvalidValueError: field `segmentationFieldValues`, for more than a sender takes in its
+        hands: it holds some hundred messages at a time.
     """
+    if sum(len(str(value)) for value in (values or {}).values()) > MOST_VALUES:
+        raise InvalidValueError(
+            "segmentationFieldValues", f"The values have at most {MOST_VALUES:,} characters in all."
+        )
     made = Delivery.objects.create(
         channel=Channel(message.channel),
         list_id=message.list_id,

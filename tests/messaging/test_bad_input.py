@@ -11,14 +11,19 @@ from accounts.actions import InvalidValueError
 from accounts.mailboxes import MailboxError, checked_mailbox
 from accounts.tenancy import in_account
 from messaging import actions, wording
-from messaging.models import CommittedMessage, SandboxMessage, SavedMessage
+from messaging.models import CommittedMessage, Delivery, SandboxMessage, SavedMessage
 from messaging.previews import as_if_claimed, preview_email
 from messaging.sending.compose import compose, load_frame
 from messaging.sending.heart import Heart
 from messaging.sending.sender import serve
 from messaging.transports.esp import as_letter
 from tests.api.conftest import connect
-from tests.factories import ListFactory, QueuedEmailFactory
+from tests.factories import (
+    ListFactory,
+    ProfileFieldFactory,
+    QueuedEmailFactory,
+    SavedMessageFactory,
+)
 
 EVIL = "\r\nBcc: eve@x.example\r\n\r\n<b>mine</b>"
 HEADERS = {
@@ -164,6 +169,25 @@ class TestBodiesBeyondMeasure:
         assert "bodyHtml" in json.loads(answer.content)["message"]
         with in_account(acme.pk):
             assert not SavedMessage.objects.exists()
+
+    def test_of_a_transaction_s_values_are_refused_by_name(self, acme, now):
+        with in_account(acme.pk):
+            saved = SavedMessageFactory.create()
+            note = ProfileFieldFactory.create(group__list=saved.list)
+        wire = connect(acme, now, types=["email"])
+        url = f"/email/v1/List/{saved.list_id}/TransactionalMessage/{saved.pk}/Message"
+
+        def send(value):
+            values = [{"segmentationFieldId": note.pk, "value": value}]
+            body = {"emailAddress": "ada@mail.example", "segmentationFieldValues": values}
+            return wire.call("POST", url, body)
+
+        refused, taken = send(HUGE), send("x" * 100_000)
+
+        assert (refused.status_code, taken.status_code) == (400, 201)
+        assert "segmentationFieldValues" in json.loads(refused.content)["message"]
+        with in_account(acme.pk):
+            assert Delivery.objects.count() == 1
 
     def test_are_refused_by_name_in_the_page(self, client, mia, acme):
         with in_account(acme.pk):
