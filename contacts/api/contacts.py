@@ -144,7 +144,15 @@ class ContactOut(WireOut):
 def all_contacts(
     request: WireRequest, list_id: Id, wanted: Query[ContactQuery]
 ) -> Page[ContactOut]:
-    """Return the contacts of a list, Subscribed unless another state is asked for."""
+    """
+    Return the contacts of a list, Subscribed unless another state is asked for.
+
+    `subscriptionState` is Subscribed, Unsubscribed, or Pending (ours: who waits for a double
+    opt-in). `startDate` and `endDate` ask when they subscribed, of Unsubscribed ones when they left;
+    both ends are inside, the end is not with `useOriginalSubscribeDate=false`, which asks for the
+    latest time that they came. Values are shown of the fields in `segmentationFieldIds` (30 at most)
+    alone, one for each in their order, "" where a contact has none.
+    """
     shown = found_list(list_id)
     fields = wanted_fields(shown, wanted.segmentation_field_ids)
     rows = page_of(contacts_of(shown, wanted, request), wanted, request)
@@ -155,7 +163,13 @@ def all_contacts(
 def one_contact(
     request: WireRequest, list_id: Id, contact_identifier: str, wanted: Query[OneContactQuery]
 ) -> Resource[ContactOut]:
-    """Return a contact, by address or email key."""
+    """
+    Return a contact, by address or email key.
+
+    An address may be written in any case, with @ and + as they are or escaped. Profile values are
+    shown for `segmentationFieldIds` (30 at most) alone. Who left is shown, too: see
+    `subscriptionState`.
+    """
     shown = found_list(list_id)
     subscription = find_subscription(shown, contact_identifier)
     fields = wanted_fields(shown, wanted.segmentation_field_ids)
@@ -297,6 +311,8 @@ def save_contact(
         if not left.changed:
             raise errors.UnsubscribedAddressError
         return updated(body.email_address)
+    if options.send_double_opt_in and not shown.from_email:
+        raise InvalidParameterError("sendDoubleOptIn", "The list has no fromEmail to ask from.")
     stands = standing(shown, body.email_address)
     refuse_to_join(shown, body, options, state, stands)
     result = actions.subscribe(

@@ -226,6 +226,8 @@ def _write(plan: Plan, batch: _Stage, turns: int, now: datetime, tally: Tally) -
     created = 0
     if plan.adds:
         created = _subscribe(plan, batch, now)
+        if created:
+            sql.execute(statements.BRING_WAITING, list_id=plan.list_id, now=now)
         sql.execute(statements.MEET)
     if plan.import_type == REMOVE:
         _count(plan, tally, created)

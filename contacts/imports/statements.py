@@ -85,6 +85,34 @@ JOIN contacts_stage AS stage ON stage.line = found.line
 {contact}
 WHERE found.subscription_id IS NULL AND found.turn = 1 AND {address} <> ''
 """
+# Who was known, but on no list, may have values waiting for it: they come along, the file's before
+# them (`contacts.actions.unlisted`).
+BRING_WAITING = """
+WITH waiting AS (
+    SELECT found.own_subscription_id, found.contact_id, kept.profile
+    FROM contacts_found AS found
+    JOIN contacts_contact AS contact ON contact.id = found.contact_id
+    CROSS JOIN LATERAL (
+        SELECT jsonb_object_agg(one.key, one.value) AS profile
+        FROM jsonb_each(contact.profile) AS one
+        JOIN contacts_profilefield AS field
+            ON field.id::text = one.key AND field.list_id = %(list_id)s
+    ) AS kept
+    WHERE found.subscription_id IS NULL AND found.turn = 1 AND NOT found.contact_is_new
+        AND contact.profile <> '{}' AND kept.profile IS NOT NULL
+), taken AS (
+    UPDATE contacts_contact AS contact
+    SET
+        profile = contact.profile - ARRAY(SELECT jsonb_object_keys(waiting.profile)),
+        updated_at = %(now)s
+    FROM waiting
+    WHERE contact.id = waiting.contact_id
+)
+UPDATE contacts_subscription AS subscription
+SET profile = waiting.profile || subscription.profile
+FROM waiting
+WHERE subscription.id = waiting.own_subscription_id
+"""
 # Rows of a later turn meet what an earlier one has made.
 MEET = """
 UPDATE contacts_found AS found

@@ -50,6 +50,11 @@ FOR SHARE
 """
 
 
+def take_turn(short_code: ShortCode, phone_e164: str) -> None:
+    """Wait until nobody else decides about a number of a short code, to the end of the transaction."""
+    sql.fetch_value(IN_TURN, number=f"{current_account_id()}:{short_code.pk}:{phone_e164}")
+
+
 def opt_out(
     *, short_code: ShortCode, phone_e164: str, now: datetime, by: User | ApiClient | None = None
 ) -> int:
@@ -108,7 +113,7 @@ def take_inbound(
     :raises InvalidValueError: field `phone`, for a sender that is no E.164 number.
     """
     checked_e164(phone_e164)
-    sql.fetch_value(IN_TURN, number=f"{current_account_id()}:{short_code.pk}:{phone_e164}")
+    take_turn(short_code, phone_e164)
     text = text.replace("\0", "")[:LONGEST_TEXT]
     contact = contact_of(short_code, phone_e164)
     try:

@@ -40,6 +40,7 @@ from contacts.identity import normalise_email, normalise_phone, read_date
 from contacts.models import Contact, ProfileField, Subscription
 from contacts.values import TooLongValueError
 from messaging import actions
+from messaging.actions.replies import take_turn
 from messaging.api.short_codes import CODE, LISTS, found_code, found_phone_list
 from messaging.models import PhoneList, PhoneSubscription, ShortCode
 from messaging.models.sms import PhoneSubscriptionState
@@ -162,7 +163,12 @@ def one_contact(
 def lists_of_contact(
     request: WireRequest, sender_code_id: Id, phone_number: str, paging: Query[PageQuery]
 ) -> Page[ListSubscription]:
-    """Return how a number stands with each phone list of the short code."""
+    """
+    Return how a number stands with each phone list of the short code.
+
+    `subscriptionState` is Subscribed, Pending or Not Subscribed; a pending one says what it waits
+    for.
+    """
     page = page_of(found_number(found_code(sender_code_id), phone_number), paging, request)
     return page.answer(
         ListSubscription,
@@ -243,11 +249,19 @@ def person(
 def create_contact(
     request: WireRequest, sender_code_id: Id, phone_list_id: Id, body: SmsContactIn
 ) -> Created:
-    """Create a contact and put its number on a phone list; only if the short code lacks it."""
+    """
+    Create a contact and put its number on a phone list; only if the short code lacks it.
+
+    A number that is there is `ERROR_PHONE_NUMBER_FOUND`, or `ERROR_PENDING_PHONE_NUMBER`. On a list
+    with double opt-in or an age gate it is asked by text and stands as Pending until it answers; an
+    age gate wants a `birthday`. The consent that is kept names the integration. The resourceId is
+    the number as it was sent.
+    """
     phone_list = found_phone_list(sender_code_id, phone_list_id)
     phone_e164 = checked_number(body, phone_list)
     refuse_ageless(body, phone_list)
     refuse_inactive(phone_list)
+    take_turn(phone_list.short_code, phone_e164)
     known = PhoneSubscription.objects.filter(
         phone_list__short_code=phone_list.short_code, phone_e164=phone_e164
     )
@@ -266,10 +280,18 @@ def create_contact(
 def subscribe_contact(
     request: WireRequest, sender_code_id: Id, phone_number: str, phone_list_id: Id
 ) -> Created:
-    """Put a number that the short code knows on one of its phone lists, or back on it."""
+    """
+    Put a number that the short code knows on one of its phone lists, or back on it.
+
+    It takes no body. One that is on it is `ERROR_SUBSCRIBED_PHONE_NUMBER`; on a list with double
+    opt-in it is asked by text first. Somebody who wrote STOP comes back by this: call it only with
+    a consent that was given since.
+    """
     phone_list = found_phone_list(sender_code_id, phone_list_id)
-    rows = list(found_number(phone_list.short_code, phone_number))
+    numbers = found_number(phone_list.short_code, phone_number)
     refuse_inactive(phone_list)
+    take_turn(phone_list.short_code, numbers[0].phone_e164)
+    rows = list(numbers.all())
     state = next((row.state for row in rows if row.phone_list_id == phone_list.pk), UNSUBSCRIBED)
     if state == PENDING:
         refuse_pending()
@@ -287,7 +309,11 @@ def subscribe_contact(
 def unsubscribe_contact(
     request: WireRequest, sender_code_id: Id, phone_number: str, phone_list_id: Id
 ) -> Deleted:
-    """Take a number off a phone list."""
+    """
+    Take a number off a phone list.
+
+    The others of the short code stay: `PUT .../Contact` with `optedOut` leaves them all.
+    """
     phone_list = found_phone_list(sender_code_id, phone_list_id)
     rows = list(found_number(phone_list.short_code, phone_number))
     is_on = any(row.phone_list_id == phone_list.pk and row.state != UNSUBSCRIBED for row in rows)

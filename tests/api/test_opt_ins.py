@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from accounts.models import List
 from accounts.tenancy import in_account
 from contacts.actions import unsubscribe
 from contacts.actions.erasure import erase
@@ -56,6 +57,18 @@ class TestQuestion:
         sign_up(status=200)
         send_all(acme)
         assert reached(acme) == [ADA]
+
+    def test_needs_a_list_that_can_ask(self, wire, acme, shop):
+        with in_account(acme.pk):
+            List.objects.update(from_email="")
+        url = f"/email/v1/List/{shop.pk}/Contact?sendDoubleOptIn=true"
+
+        refused = wire.refused("POST", url, {"emailAddress": ADA})
+
+        assert refused[:2] == (400, "ERROR_INVALID_PARAMETER")
+        assert refused[2].endswith("The list has no fromEmail to ask from.")
+        with in_account(acme.pk):
+            assert not Contact.objects.exists()
 
     def test_is_not_asked_without_a_word_of_it(self, acme, sign_up):
         sign_up(query="")

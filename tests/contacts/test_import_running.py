@@ -20,6 +20,8 @@ from tests.factories import (
     ListFactory,
     PhoneListFactory,
     PhoneSubscriptionFactory,
+    ProfileFieldFactory,
+    ProfileFieldGroupFactory,
     ShortCodeFactory,
 )
 
@@ -108,6 +110,36 @@ class TestChunks:
         imported.refresh_from_db()
         assert Contact.objects.get().first_name == "Grace"
         assert (imported.counts["subscribed"], imported.counts["already_subscribed"]) == (1, 5)
+
+    def test_bring_the_values_that_waited_for_the_list(self, store, now):
+        group = ProfileFieldGroupFactory(list=store)
+        tier, city = (
+            str(ProfileFieldFactory(group=group, name=one).pk) for one in ("Tier", "City")
+        )
+        elsewhere = str(ProfileFieldFactory().pk)
+        waiting = {tier: "gold", city: "Lititz", elsewhere: "x"}
+        Contact.objects.create(
+            email="g@m.example",
+            email_norm="g@m.example",
+            profile=waiting,
+            created_at=now,
+            updated_at=now,
+        )
+        imported = ready(
+            store,
+            "email,City\ng@m.example,Ephrata\nnew@m.example,Akron\n",
+            now,
+            import_type="AddSubscribersAndSegmentationData",
+        )
+
+        run_import(imported.pk, now)
+
+        profiles = {one.contact.email: one.profile for one in Subscription.objects.all()}
+        assert profiles == {
+            "g@m.example": {tier: "gold", city: "Ephrata"},
+            "new@m.example": {city: "Akron"},
+        }
+        assert Contact.objects.get(email="g@m.example").profile == {elsewhere: "x"}
 
     def test_what_breaks_at_every_try_is_said_and_ends_the_import(self, store, now):
         imported = ready(store, shoppers(3), now)
