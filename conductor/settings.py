@@ -236,8 +236,11 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_COOKIES
 SECURE_HSTS_PRELOAD = SECURE_COOKIES
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "SAMEORIGIN"
-# A list import may bring 185 MB as base64; parts beyond 2.5 MB are spooled to disk.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144_000
+# A list import by API may bring 185 MB as base64; it is read piece by piece.
+API_BODY_BYTES = 262_144_000
+# Forms of pages, which Django reads at once; files that come with them, beyond 2.5 MB, are
+# spooled to disk.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16_777_216
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
 LANGUAGE_CODE = "en-us"

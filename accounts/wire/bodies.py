@@ -68,7 +68,7 @@ def receive(request: HttpRequest, *, most: int | None = None) -> Kept:
     """
     kept: Kept | None = getattr(request, "kept", None)
     if kept is None:
-        kept = _receive(request, settings.DATA_UPLOAD_MAX_MEMORY_SIZE if most is None else most)
+        kept = _receive(request, settings.API_BODY_BYTES if most is None else most)
         request.kept = kept  # type: ignore[attr-defined]
     return kept
 

@@ -7,7 +7,7 @@ from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conductor.settings")
 django.setup()
-settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 64_000_000
+settings.API_BODY_BYTES = 64_000_000
 
 from conductor.wsgi import application  # noqa: E402 (which reads the settings)
 

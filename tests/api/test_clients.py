@@ -203,7 +203,7 @@ class TestChunks:
 
     @pytest.mark.parametrize("length", ["", "12"])
     def test_of_more_than_250_mb_are_answered_404(self, wire, settings, length):
-        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+        settings.API_BODY_BYTES = 10
         headers = {"Authorization": f"Bearer {wire.token}"}
         if not length:
             headers["Transfer-Encoding"] = "chunked"
