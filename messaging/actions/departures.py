@@ -86,15 +86,10 @@ def leave(*, recipient: Recipient, now: datetime, method: str = BY_RECIPIENT) ->
 
 def come_back(*, recipient: Recipient, now: datetime) -> bool:
     """Put a recipient back on the list they have left by mistake; say whether that was possible."""
-    if recipient.contact is None or not recipient.may_return:
+    if recipient.subscription is None or not recipient.may_return:
         return False
-    subscribe(
-        list=recipient.list,
-        contact=recipient.contact,
-        method=BY_RECIPIENT,
-        override_unsubscribe=True,
-        now=now,
-    )
+    if not _rejoin(recipient.subscription, now):
+        return False
     note(recipient, "subscribed", now)
     return True
 

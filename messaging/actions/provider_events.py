@@ -18,7 +18,7 @@ from accounts.tenancy import current_account_id, in_account, sql
 from messaging import tokens
 from messaging.actions.bounces import heed_bounces, heed_complaints, heed_departures, heed_stops
 from messaging.actions.receipts import CameBack, tell_of_deliveries, write_receipts
-from messaging.models import ProviderNotice
+from messaging.models import ProviderNotice, Receipt
 from messaging.models.receipt import ReceiptKind
 from messaging.traceless import traceless
 
@@ -39,6 +39,8 @@ LOOKED_FOR = timedelta(days=1)
 REMEMBERED = timedelta(days=35)  # no provider repeats itself for longer
 # What was longer ago is told by who has kept an old call; that it counted may be forgotten.
 REPLAYED = timedelta(days=30)
+# What a message comes to but once.
+ENDS = frozenset({"bounced", "failed", "rejected"})
 # What is told of one delivery waits until its sender, if it is at it, has written it down. Of
 # several it would wait in a circle with the batches of two senders.
 WRITTEN_DOWN = """
@@ -185,7 +187,7 @@ def kept_detail(event: ProviderEvent) -> dict[str, Any]:
 
 def act_on(news: Sequence[Notice], *, now: datetime) -> None:
     """Settle deliveries, write receipts, heed what was asked."""
-    found = [notice for notice in news if notice.delivery_id is not None]
+    found = without_replays([notice for notice in news if notice.delivery_id is not None], now=now)
     if not found:
         return
     if len(found) == 1:
@@ -209,6 +211,29 @@ def act_on(news: Sequence[Notice], *, now: datetime) -> None:
     heed_stops(deliveries=stopped, now=now)
     heed_complaints(deliveries=about(found, "complained"), now=now)
     heed_departures(deliveries=about(found, "unsubscribed"), now=now)
+
+
+def without_replays(found: Sequence[Notice], *, now: datetime) -> list[Notice]:
+    """
+    Leave out what a message has come to already, and that long ago.
+
+    Not every provider says when something was: an old call of theirs looks like a new one.
+    """
+    ends = {
+        (notice.delivery_id, kind.value)
+        for notice in found
+        if notice.kind in ENDS and (kind := KINDS[notice.kind]) is not None
+    }
+    if not ends:
+        return list(found)
+    known = set(
+        Receipt.objects.filter(
+            delivery_id__in={delivery for delivery, _ in ends},
+            kind__in={kind for _, kind in ends},
+            recorded_at__lt=now - REPLAYED,
+        ).values_list("delivery_id", "kind")
+    )
+    return [one for one in found if (one.delivery_id, str(KINDS[one.kind])) not in known & ends]
 
 
 def settle(found: Sequence[Notice], *, now: datetime) -> list[int]:

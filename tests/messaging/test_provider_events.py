@@ -1,5 +1,6 @@
 """What providers tell of deliveries, and whom we write to no more because of it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -211,6 +212,27 @@ class TestProviderEvents:
         ]
 
         assert news == [1, 0, 1, 0]
+        assert Receipt.objects.filter(kind="bounced").count() == 1
+
+    def test_that_do_not_say_when_end_no_consent_a_second_time(self, send, now):
+        phones = PhoneListFactory.create()
+        consent = PhoneSubscriptionFactory.create(phone_list=phones)
+        text = send(channel="sms", provider="twilio", phone_list=phones, address=consent.phone_e164)
+
+        def undelivered(at):
+            event = ProviderEvent("twilio", "SM1:undelivered", "bounced", at, delivery_id=text.pk)
+            return replace(event, detail={"bounce": "hard"})
+
+        record_provider_events([undelivered(now)], now=now)
+        consent.refresh_from_db()
+        ended = consent.state
+        ProviderNotice.objects.all().delete()
+        PhoneSubscription.objects.update(state="Subscribed", opt_out_reason="")
+        later = now + timedelta(days=36)
+        record_provider_events([undelivered(later)], now=later)
+
+        consent.refresh_from_db()
+        assert (ended, consent.state) == ("Unsubscribed", "Subscribed")
         assert Receipt.objects.filter(kind="bounced").count() == 1
 
     def test_of_another_account_find_nothing(self, globex, acme, now):

@@ -8,7 +8,7 @@ import pytest
 from accounts.models import List
 from accounts.tenancy import in_account
 from contacts.actions.erasure import erase
-from contacts.models import Subscription
+from contacts.models import Contact, Subscription
 from messaging import tokens
 from messaging.models import Receipt, SandboxMessage
 from messaging.sending.heart import Heart
@@ -141,6 +141,16 @@ class TestUnsubscribe:
 
         assert standing(acme, grace).state == "Subscribed"
         assert "Unsubscribe?" in answer.content.decode()
+
+    def test_is_not_taken_back_by_whom_no_mail_can_reach(self, client, acme, grace, leaving):
+        client.post(leaving)
+        with in_account(acme.pk):
+            Contact.objects.update(email="", email_norm="", external_id="7")
+
+        answer = client.post(leaving, {"do": "return"})
+
+        assert answer.status_code == 303
+        assert standing(acme, grace).state == "Unsubscribed"
 
     @pytest.mark.parametrize("method", ["Bounce", "Abuse"])
     def test_is_not_taken_back_by_whom_we_must_not_write_to(
