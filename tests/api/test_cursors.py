@@ -1,6 +1,7 @@
 """Cursors survive what comes while somebody pages: nobody twice, nobody left out."""
 
 from itertools import count as numbers
+from typing import Any
 
 import pytest
 
@@ -192,7 +193,9 @@ def test_show_each_row_once_while_others_come(wire, acme, places, place):
             add()
     at_first = wire.get(path)
 
-    rows, cursor, pages = [], "Start", 0
+    rows: list[Any] = []
+    cursor: str | None = "Start"
+    pages = 0
     while cursor is not None:
         page = wire.page(path, cursor=cursor, count=A_PAGE)
         rows += page["data"]
@@ -213,7 +216,8 @@ def test_shows_each_line_of_a_file_once_while_contacts_come(wire, acme, shop, no
     made = wire.post(f"{base}/ListImport", import_file(text, EMAIL))["resourceId"]
     run_import(int(made), now, account_id=acme.pk)
 
-    shown, cursor = [], "Start"
+    shown: list[str] = []
+    cursor: str | None = "Start"
     while cursor is not None:
         page = wire.page(f"{base}/ListImport/{made}/Contact", cursor=cursor, count=A_PAGE)
         shown += [row["emailAddress"] for row in page["data"]]

@@ -97,13 +97,13 @@ def measure(
     environment = {"CONDUCTOR_API_CALLS_PER_MINUTE": "100000000"}
     with served("conductor.engine.benchmarks.api_ping:application", environment) as (port, pid):
         caller = Caller(ground, token, port, field.pk)
-        for figure in (
-            lambda: singles(caller, min(SINGLES, size)),
-            lambda: values(caller, min(VALUES, size)),
-            lambda: events(caller, min(EVENTS, size)),
-            lambda: pages(caller, size),
+        for figure, many in (
+            (singles, min(SINGLES, size)),
+            (values, min(VALUES, size)),
+            (events, min(EVENTS, size)),
+            (pages, size),
         ):
-            yield figure() | {"web_mb": round(api_upload.resident(pid))}
+            yield figure(caller, many) | {"web_mb": round(api_upload.resident(pid))}
         yield api_upload.measure(
             account=account,
             port=port,
