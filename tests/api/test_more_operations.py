@@ -359,9 +359,10 @@ class TestNumber:
             }
             with CaptureQueriesContext(connections["default"]) as queries:
                 wire.post(f"{code_url}/ContactImport", body)
-            return len(queries)
+            # How often the integration called is written down once a second, besides.
+            return sum("contacts_profilefield" in one["sql"] for one in queries)
 
-        asked(columns[:2])
+        assert asked(columns[:2]) > 0
         assert asked(columns) == asked(columns[:2])
         unknown = {**columns[1], "segmentationFieldId": 2**70}
         assert wire.refused("POST", f"{code_url}/ContactImport", {
