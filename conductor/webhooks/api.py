@@ -204,7 +204,11 @@ def one_webhook(request: WireRequest, webhook_id: Id) -> Resource[WebhookOut]:
 
 @webhooks.put("/Webhook/{webhook_id}", answer=Updated, levels=LEVELS, names=NAMES)
 def replace_webhook(request: WireRequest, webhook_id: Id, body: WebhookIn) -> Updated:
-    """Change a webhook, pause or resume it; what happens during a pause is told afterwards."""
+    """
+    Change a webhook, pause or resume it; what happens during a pause is told afterwards.
+
+    What was not told yet goes to the new address, in the new format.
+    """
     endpoint = found(own(), pk=webhook_id)
     actions.update_endpoint(
         endpoint=endpoint, now=request.now, by=request.client, **settings_of(body)
@@ -231,7 +235,12 @@ def new_secret(request: WireRequest, webhook_id: Id) -> Resource[SecretOut]:
 
 @webhooks.get("/Webhook/{webhook_id}/Delivery", answer=Page[DeliveryOut], levels=LEVELS)
 def deliveries(request: WireRequest, webhook_id: Id, paging: Query[PageQuery]) -> Page[DeliveryOut]:
-    """Return the log of a webhook, kept for 30 days, oldest first."""
+    """
+    Return the log of a webhook, kept for 30 days, oldest first.
+
+    One line for each batch of events: attempts, the last status, the beginning of what was answered.
+    A failed one may be told again by `Replay`, with a cursor before its `firstCursor`.
+    """
     endpoint = found(own(), pk=webhook_id)
     rows = page_of(Call.objects.filter(endpoint=endpoint), paging, request)
     return rows.answer(DeliveryOut, map(delivery_out, rows))

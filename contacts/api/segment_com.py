@@ -156,7 +156,13 @@ def all_mappings(request: WireRequest) -> Collection[MappingOut]:
 
 @segment_com.post(MAPPINGS, levels=LEVELS, names=NAMES)
 def create_mapping(request: WireRequest, body: MappingIn) -> Created:
-    """Add a mapping; the 51st is refused."""
+    """
+    Add a mapping; the 51st is refused.
+
+    It says which of Segment's calls to `POST /conductor/v1/source/segment` write what into which
+    profile fields of a list. Without `emailPath` the address is looked for at `context.traits.email`,
+    `traits.email`, `properties.email`. A 51st is `ERROR_SEGMENT_MAPPING_LIMIT_MET`.
+    """
     made = actions.create_mapping(
         given=body.given(list_of(body)), now=request.now, by=request.client
     )
@@ -183,7 +189,11 @@ def update_mapping(request: WireRequest, segment_mapping_id: Id, body: MappingIn
 
 @segment_com.delete(ONE, levels=LEVELS)
 def delete_mapping(request: WireRequest, segment_mapping_id: Id) -> Deleted:
-    """Use a mapping no more."""
+    """
+    Use a mapping no more.
+
+    Calls that none fits are answered `unmapped`. What it wrote stays.
+    """
     actions.delete_mapping(
         mapping=found_mapping(segment_mapping_id), now=request.now, by=request.client
     )

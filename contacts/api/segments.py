@@ -128,14 +128,24 @@ def found_segment(list_id: int, segment_id: int) -> Segment:
 
 @segments.get(SEGMENTS, answer=Collection[SegmentOut], levels=["List"])
 def all_segments(request: WireRequest, list_id: Id) -> Collection[SegmentOut]:
-    """Return the segments of a list."""
+    """
+    Return the segments of a list.
+
+    `memberCount` is as it was counted last, at `countedDate`; `.../Count` counts now.
+    """
     rows = Segment.objects.filter(list=found_list(list_id)).order_by("pk")
     return Collection[SegmentOut](data=[segment_out(row) for row in rows])
 
 
 @segments.post(SEGMENTS, levels=["List"], names=NAMES)
 def create_segment(request: WireRequest, list_id: Id, body: SegmentIn) -> Created:
-    """Save a rule under a name, or begin a segment that is kept by hand."""
+    """
+    Save a rule under a name, or begin a segment that is kept by hand.
+
+    `rule` is written as in conversation files: `{"all": [...]}`, `{"any": [...]}`, `{"not": ...}`
+    around tests such as `{"field": "Profile.City", "is": "Lititz"}`. One that names what the list
+    has not is refused. Listrak's API only reads segments, as SavedAudience.
+    """
     made = actions.create_segment(
         list=found_list(list_id),
         name=body.segment_name,
@@ -157,7 +167,12 @@ def one_segment(request: WireRequest, list_id: Id, segment_id: Id) -> Resource[S
 def update_segment(
     request: WireRequest, list_id: Id, segment_id: Id, body: SegmentChangeIn
 ) -> Updated:
-    """Rename a segment, or change its rule for all who ask for it."""
+    """
+    Rename a segment, or change its rule for all who ask for it.
+
+    What is not given stays. Conversations, messages and segments that name it ask the new rule
+    from then on.
+    """
     changed = actions.update_segment(
         segment=found_segment(list_id, segment_id),
         name=body.segment_name,
@@ -170,7 +185,12 @@ def update_segment(
 
 @segments.delete(ONE, levels=["List"])
 def delete_segment(request: WireRequest, list_id: Id, segment_id: Id) -> Deleted:
-    """Delete a segment that no running conversation and no other segment asks for."""
+    """
+    Delete a segment that no running conversation and no other segment asks for.
+
+    One in use is refused with `ERROR_SEGMENT_IN_USE`. A message that is scheduled to it
+    becomes NotReady.
+    """
     actions.delete_segment(
         segment=found_segment(list_id, segment_id), now=request.now, by=request.client
     )
@@ -179,7 +199,11 @@ def delete_segment(request: WireRequest, list_id: Id, segment_id: Id) -> Deleted
 
 @segments.get(ONE + "/Count", answer=Resource[CountOut], levels=["List"])
 def count_segment(request: WireRequest, list_id: Id, segment_id: Id) -> Resource[CountOut]:
-    """Count who is in a segment now."""
+    """
+    Count who is in a segment now.
+
+    Whatever the state of their subscription: who gets a message is told by its `Audience`.
+    """
     segment = found_segment(list_id, segment_id)
     try:
         count = actions.count_members(segment=segment, now=request.now)
@@ -216,7 +240,12 @@ def all_members(
 def add_members(
     request: WireRequest, list_id: Id, segment_id: Id, body: AddressesIn
 ) -> Resource[MovedOut]:
-    """Put contacts of the list into a segment that is kept by hand."""
+    """
+    Put contacts of the list into a segment that is kept by hand.
+
+    Those whom the list does not have are named in `unknown`; nobody is put on the list. Conversations
+    that start by the segment hear of who is new in it.
+    """
     done = actions.add_addresses(
         segment=found_segment(list_id, segment_id),
         addresses=body.email_addresses,
@@ -230,7 +259,11 @@ def add_members(
 def remove_members(
     request: WireRequest, list_id: Id, segment_id: Id, body: AddressesIn
 ) -> Resource[MovedOut]:
-    """Take contacts out of a segment that is kept by hand."""
+    """
+    Take contacts out of a segment that is kept by hand.
+
+    They stay on the list; those whom it does not have are named in `unknown`.
+    """
     done = actions.remove_addresses(
         segment=found_segment(list_id, segment_id),
         addresses=body.email_addresses,

@@ -150,7 +150,13 @@ def all_pools(request: WireRequest, paging: Query[PageQuery]) -> Page[PoolOut]:
 
 @coupons.post(POOLS, levels=LEVELS, names=NAMES)
 def new_pool(request: WireRequest, body: PoolIn) -> Created:
-    """Create a coupon pool."""
+    """
+    Create a coupon pool.
+
+    Of a `unique` pool each contact gets a code of its own, of a `static` one all get the code
+    that holds today. Codes go out while they expire in `cutoffDays` days or later; when none is left,
+    `fallbackCode` goes out, if there is one. `alertEmails` hear when `lowAt` or fewer are left.
+    """
     return created(create_pool(now=request.now, by=request.client, **body.model_dump()).pk)
 
 
@@ -172,7 +178,11 @@ def change_pool(request: WireRequest, coupon_pool_id: Id, body: PoolChangeIn) ->
 
 @coupons.post(POOL + "/Code", answer={201: Resource[AddedOut]}, levels=LEVELS)
 def add_pool_codes(request: WireRequest, coupon_pool_id: Id, body: CodesIn) -> Resource[AddedOut]:
-    """Add codes; one that cannot be taken is a problem of its own, the others are taken."""
+    """
+    Add codes; one that cannot be taken is a problem of its own, the others are taken.
+
+    At most 10,000 in a call. A code that the pool has is a problem; `expires` is its last day.
+    """
     pool = found(CouponPool.objects.all(), pk=coupon_pool_id)
     if not body.codes:
         raise InvalidParameterError("codes")

@@ -59,7 +59,13 @@ def delivery_out(delivery: Delivery) -> MessageDeliveryOut:
 def all_deliveries(
     request: WireRequest, list_id: Id, wanted: Query[DeliveryQuery]
 ) -> Page[MessageDeliveryOut]:
-    """Return the deliveries of a list, refused ones with their reason; tests are left out."""
+    """
+    Return the deliveries of a list, refused ones with their reason; tests are left out.
+
+    `state` is queued, deferred, sending, sent, failed, unknown or skipped; `channel` email or sms. One
+    stands there from the moment that a step or a broadcast decided on it. `reason` says why it was
+    skipped, deferred or failed.
+    """
     rows = Delivery.objects.filter(list=found_list(list_id), is_test=False)
     if wanted.channel:
         rows = rows.filter(channel=one_of("channel", wanted.channel, Channel.values))

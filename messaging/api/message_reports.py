@@ -149,7 +149,12 @@ def summary_of_message(
 
 @message_reports.get(OURS + "/Audience", answer=Resource[AudienceOut], levels=LEVELS)
 def message_audience(request: WireRequest, list_id: Id, message_id: Id) -> Resource[AudienceOut]:
-    """Count who gets a message, and of the others how many for each reason."""
+    """
+    Count who gets a message, and of the others how many for each reason.
+
+    As sending would decide at this moment; once it has begun, as it was decided then. Large
+    audiences are counted at most every so often.
+    """
     row, _, _ = found_message(list_id, message_id)
     counts = row.counts
     if not counts:

@@ -241,7 +241,12 @@ def one_attribute(
 
 @short_codes.post("/conductor/v1/ShortCode", names={"message_types": "messageTypes"})
 def create_code(request: WireRequest, body: ShortCodeIn) -> Created:
-    """Create a short code, paired with an email list."""
+    """
+    Create a short code, paired with an email list.
+
+    Profile values of its numbers are those of that list. Texts go out once a provider is connected;
+    until then they go to the Sandbox inbox.
+    """
     try:
         email_list = found(List.objects.all(), pk=body.email_list_id)
     except NotFoundError as unknown:
@@ -265,7 +270,12 @@ def create_code(request: WireRequest, body: ShortCodeIn) -> Created:
     names={"name": "phoneListName", "kind": "smsListType"},
 )
 def create_phone_list(request: WireRequest, sender_code_id: Id, body: PhoneListIn) -> Created:
-    """Create a phone list of a short code, Transactional or Marketing."""
+    """
+    Create a phone list of a short code, Transactional or Marketing.
+
+    Numbers agree to a list, not to a code; texts of a Marketing list keep to caps and to the hours
+    that the law allows.
+    """
     made = actions.create_phone_list(
         short_code=found_code(sender_code_id),
         name=body.phone_list_name,

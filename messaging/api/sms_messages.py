@@ -105,7 +105,12 @@ def all_sms_messages(
 def create_sms_message(
     request: WireRequest, sender_code_id: Id, phone_list_id: Id, body: SmsMessageIn
 ) -> Created:
-    """Create a message of a phone list."""
+    """
+    Create a message of a phone list.
+
+    `text` is a template; a fault in it is refused with its place. With `mediaUrl` it is sent as
+    MMS. It is a TransactionalMessage of Listrak's API under the same id.
+    """
     made = actions.create_sms_message(
         phone_list=found_phone_list(sender_code_id, phone_list_id),
         name=body.name,

@@ -95,7 +95,11 @@ def suppression_out(one: Suppression) -> SuppressionOut:
 
 @suppressions.get("/Suppression", answer=Page[SuppressionOut], levels=LEVELS)
 def all_suppressions(request: WireRequest, wanted: Query[SuppressionQuery]) -> Page[SuppressionOut]:
-    """Return the addresses that nothing is sent to."""
+    """
+    Return the addresses that nothing is sent to.
+
+    `address` finds one however it is written, also one of which only the hash is kept.
+    """
     rows = Suppression.objects.all()
     if wanted.channel:
         rows = rows.filter(channel=one_of("channel", wanted.channel, Channel.values))
@@ -172,7 +176,11 @@ def _suppress(
 
 @suppressions.delete("/Suppression/{suppression_id}", answer=Deleted, levels=LEVELS)
 def release_suppression(request: WireRequest, suppression_id: Id) -> Deleted:
-    """Take an address off the list; consent comes back with none."""
+    """
+    Take an address off the list; consent comes back with none.
+
+    Who was unsubscribed meanwhile stays so.
+    """
     one = found(Suppression.objects.all(), pk=suppression_id)
     release(suppressions=[one], now=request.now, by=request.client)
     return deleted()
