@@ -193,7 +193,7 @@ def all_messages(
     The dates ask for the `sendDate` that is shown, both ends inside. What conversations send and
     what is sent one by one is not among them.
     """
-    rows = broadcasts_of(list_id)
+    rows: Any = broadcasts_of(list_id)
     start = read_time("startDate", wanted.start_date, request.zone)
     end = read_end("endDate", wanted.end_date, request.zone)
     if start or end:

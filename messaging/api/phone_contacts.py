@@ -35,7 +35,7 @@ from accounts.wire import (
 from contacts import actions as people
 from contacts.actions.unlisted import set_values
 from contacts.api.contacts import FieldValueIn, value_out
-from contacts.api.reading import read_time
+from contacts.api.reading import read_end, read_time
 from contacts.identity import normalise_email, normalise_phone, read_date
 from contacts.models import Contact, ProfileField, Subscription
 from contacts.values import TooLongValueError
@@ -131,7 +131,7 @@ def contacts_of_list(
     opted_out = Q(state=UNSUBSCRIBED)
     rows = rows.filter(opted_out if wanted.opted_out else ~opted_out)
     start = read_time("startSubscribeDate", wanted.start_subscribe_date, request.zone)
-    end = read_time("endSubscribeDate", wanted.end_subscribe_date, request.zone)
+    end = read_end("endSubscribeDate", wanted.end_subscribe_date, request.zone)
     rows = rows.filter(subscribed_at__gte=start) if start else rows
     rows = rows.filter(subscribed_at__lte=end) if end else rows
     page = page_of(rows, wanted, request)
