@@ -11,8 +11,6 @@ from pydantic import StringConstraints
 
 from accounts.actions import InvalidValueError
 from conductor.steps import (
-    HERE,
-    THESE,
     Arrivals,
     MessageUse,
     Names,
@@ -21,6 +19,7 @@ from conductor.steps import (
     StepConfig,
     StepProblem,
     StepType,
+    answered,
     asked_of_all,
     empty,
     send_settings,
@@ -118,25 +117,9 @@ class Message(StepType[MessageConfig]):
 
     def execute(self, arrivals: Arrivals) -> None:
         """Write a delivery for each contact: queued, deferred or skipped with its reason."""
-        settings = arrivals.settings
-        verdict = eligibility.load_policy(now=arrivals.now).email(
-            # A test run sends when it is run.
-            transactional=settings["transactional"] or arrivals.is_rehearsal,
-            **asked_of_all(settings["send"]),
-        )
+        verdict = eligibility.load_policy(now=arrivals.now).email(**asked_of_all(arrivals))
         arrivals.run(
-            WRITE_EMAILS.format(
-                refusal=verdict.refusal,
-                held_reason=verdict.held_reason,
-                held_until=verdict.held_until,
-                joins=verdict.joins,
-                here=THESE if verdict.holds else HERE,
-            ),
-            message_id=settings["committed_id"],
-            thread=arrivals.thread,
-            transactional=settings["transactional"],
-            **sending(settings["send"]),
-            **verdict.params,
+            WRITE_EMAILS.format(**answered(verdict)), **sending(arrivals), **verdict.params
         )
 
     def message(self, config: MessageConfig) -> MessageUse:

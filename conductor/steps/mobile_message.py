@@ -14,7 +14,6 @@ from pydantic import Field, StringConstraints
 from accounts.actions import InvalidValueError
 from conductor.steps import (
     HERE,
-    THESE,
     Arrivals,
     MessageUse,
     Names,
@@ -23,6 +22,7 @@ from conductor.steps import (
     StepConfig,
     StepProblem,
     StepType,
+    answered,
     asked_of_all,
     empty,
     fields_here,
@@ -242,33 +242,20 @@ class MobileMessage(StepType[MobileMessageConfig]):
         if not PhoneList.objects.filter(pk=settings["phone_list_id"]).exists():
             hold_here(arrivals, "the phone list is gone")
             return
-        verdict = eligibility.load_policy(now=arrivals.now).sms(
-            # A test run sends when it is run.
-            transactional=settings["transactional"] or arrivals.is_rehearsal,
-            **asked_of_all(settings["send"]),
-        )
-        asked = {
-            "refusal": verdict.refusal,
-            "held_reason": verdict.held_reason,
-            "held_until": verdict.held_until,
-            "joins": verdict.joins,
-            "here": THESE if verdict.holds else HERE,
-        }
+        verdict = eligibility.load_policy(now=arrivals.now).sms(**asked_of_all(arrivals))
+        parts = answered(verdict)
         arrivals.run(
-            WRITE_TEXTS.format(**asked),
+            WRITE_TEXTS.format(**parts),
             phone_field="" if field is None else str(field),
             phone_list_id=settings["phone_list_id"],
-            message_id=settings["committed_id"],
-            thread=arrivals.thread,
-            transactional=settings["transactional"],
-            **sending(settings["send"]),
+            **sending(arrivals),
             **verdict.params,
         )
         unread = arrivals.fetch(f"SELECT DISTINCT outbox.address FROM outbox WHERE {OUT_HERE}")
         if unread:
             numbers = {row[0]: read_number(row[0], settings["country"]) for row in unread}
             arrivals.run(
-                READ_NUMBERS.format(**asked),
+                READ_NUMBERS.format(**parts),
                 numbers=json.dumps(numbers),
                 phone_list_id=settings["phone_list_id"],
                 **verdict.params,
