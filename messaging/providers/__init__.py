@@ -137,6 +137,8 @@ class Carrier(ABC):
     # So many messages are worth a connection of their own.
     worth_connection: ClassVar[int] = 1
     calls_back: ClassVar[bool] = False
+    # It writes to our own database: in the thread of whoever hands over, all in one.
+    is_ours: ClassVar[bool] = False
 
     def __init__(
         self, settings: Mapping[str, Any], secrets: Mapping[str, str] | None = None

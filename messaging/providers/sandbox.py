@@ -21,6 +21,7 @@ class Sandbox(Carrier):
     channels = ("email", "sms")
     idempotent = True
     batch_size = 500
+    is_ours = True
 
     def carry(self, messages: Iterator[Outgoing], *, now: datetime) -> Iterator[Outcome]:
         """Write what is given in one statement."""

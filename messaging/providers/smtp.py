@@ -36,7 +36,7 @@ class Smtp(Carrier):
     about = "Your own mail server, or the SMTP relay of any provider."
     icon = "send"
     channels = ("email",)
-    batch_size = 1_000
+    batch_size = 5_000
     connections = 4
     worth_connection = 10
     calls_back = True

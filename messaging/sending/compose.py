@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -73,20 +73,28 @@ class Frame:
         """The account's zone."""
         return self.account.time_zone
 
+    def covers(self, rows: Iterable[Claimed]) -> bool:
+        """Say whether it holds what all of some deliveries have in common."""
+        return all(row.message_id in self.messages and row.list_id in self.lists for row in rows)
+
 
 def load_frame(
     claimed: Iterable[Claimed],
     *,
     account_id: int,
     messages: Mapping[int, CommittedMessage] | None = None,
+    known: Frame | None = None,
 ) -> Frame:
     """
     Read what filling in needs; inside the account, before the transaction ends.
 
-    `messages`: those that nobody has committed, for a preview.
+    `messages`: those that nobody has committed, for a preview. `known`: what was read a moment
+    ago, and is not read again if it is all that there is to know.
     """
     rows = list(claimed)
     lists = {row.list_id for row in rows}
+    if known is not None and known.covers(rows):
+        return replace(known, orders=orders_named(rows, known.messages), blanks={})
     fields = defaultdict(list)
     for one in ProfileField.objects.filter(list__in=lists).select_related("group"):
         fields[one.list_id].append((str(one.pk), one.group.name, one.name))
@@ -124,8 +132,22 @@ def compose(
     now: datetime,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[list[Outgoing], list[Refused]]:
+    """Fill every delivery in and put it together; what cannot be filled in is refused."""
+    filled, refused = fill_in(claimed, frame, now=now, stop=stop)
+    finished = [one.finish() for one in filled]
+    ready = [one for one in finished if isinstance(one, Outgoing)]
+    return ready, refused + [one for one in finished if isinstance(one, Refused)]
+
+
+def fill_in(
+    claimed: Iterable[Claimed],
+    frame: Frame,
+    *,
+    now: datetime,
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[list["Filled"], list[Refused]]:
     """
-    Fill every delivery in, message by message; what cannot be filled in is refused.
+    Fill every delivery's templates in, message by message; a template's fault is refused.
 
     Which names were left empty is added to the frame's `blanks`. Once `stop` says so, what is
     left is neither filled in nor refused; one is, so that it goes on.
@@ -133,7 +155,7 @@ def compose(
     by_message = defaultdict(list)
     for row in claimed:
         by_message[row.message_id, row.is_transactional].append(row)
-    ready: list[Outgoing] = []
+    ready: list[Filled] = []
     refused: list[Refused] = []
     for (message_id, is_transactional), rows in by_message.items():
         if (ready or refused) and stop():
@@ -142,14 +164,14 @@ def compose(
         plan = plan_for(message, frame, transactional=is_transactional)
         contexts = [context_of(row, frame, now=now, plan=plan) for row in rows]
         frame.blanks.update(blanks_of(rows, contexts, wording.shown_names(message.content)))
-        filled = rendering.render(sources_of(message, plan), contexts, stop=stop)
-        finish = Finisher(message, plan, frame.rules[message.list_id], now=now)
-        for row, parts in zip(rows, filled, strict=False):
+        texts = rendering.render(sources_of(message, plan), contexts, stop=stop)
+        finisher = Finisher(message, plan, frame.rules[message.list_id], now=now)
+        for row, parts in zip(rows, texts, strict=False):
             if isinstance(parts, rendering.TemplateFaultError):
                 refused.append(Refused(row.id, template_error(parts)))
             else:
-                finish(row, parts, ready, refused)
-    ready.sort(key=lambda outgoing: outgoing.delivery_id)
+                ready.append(Filled(row, parts, finisher))
+    ready.sort(key=lambda one: one.row.id)
     return ready, refused
 
 
@@ -265,22 +287,14 @@ class Finisher:
         self.from_email = bare(content.get("from_email", ""))
         self.skeleton = Skeleton(from_email=self.from_email, reply_to=content.get("reply_to", ""))
 
-    def __call__(
-        self,
-        row: Claimed,
-        parts: dict[str, str],
-        ready: list[Outgoing],
-        refused: list[Refused],
-    ) -> None:
-        """Append one delivery to `ready`, or to `refused`."""
-        if row.channel == Channel.SMS:
-            text = parts["text"].strip()
-            if not text or len(text) > MOST_SMS_SENT:
-                refused.append(Refused(row.id, "template error (the text is empty or too long)"))
-                return
-            ready.append(self.text_message(row, text))
-        else:
-            ready.append(self.email(row, parts))
+    def finish(self, row: Claimed, parts: dict[str, str]) -> Outgoing | Refused:
+        """Return one delivery as its provider is handed it."""
+        if row.channel != Channel.SMS:
+            return self.email(row, parts)
+        text = parts["text"].strip()
+        if not text or len(text) > MOST_SMS_SENT:
+            return Refused(row.id, "template error (the text is empty or too long)")
+        return self.text_message(row, text)
 
     def text_message(self, row: Claimed, text: str) -> Outgoing:
         """Return a text message."""
@@ -357,3 +371,20 @@ class Finisher:
         """Return the same Message-ID for the same delivery, whoever sends it."""
         domain = self.from_email.rpartition("@")[2] or "conductor.invalid"
         return f"{row.id}.{digest(row.account_id, row.id)}@{domain}"
+
+
+@dataclass(frozen=True)
+class Filled:
+    """
+    A delivery whose templates are filled in, put together when its turn comes.
+
+    That is while the message before it travels: MIME and links cost as much as handing over.
+    """
+
+    row: Claimed
+    parts: dict[str, str]
+    finisher: Finisher
+
+    def finish(self) -> Outgoing | Refused:
+        """Put it together; a text that is empty or too long is refused."""
+        return self.finisher.finish(self.row, self.parts)

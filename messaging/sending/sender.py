@@ -1,31 +1,24 @@
-"""One account's turn: settle, claim, fill in, hand over, write down."""
+"""
+One account's turn: settle, claim, fill in, hand over, write down.
 
-import json
+What is reserved of a provider is claimed piece by piece: while one travels, the next one's
+templates run, what became of the one before is written down, and another one is claimed. So the
+connection waits for neither, and no more is claimed than what leaves within moments.
+"""
+
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from itertools import pairwise
-from typing import Any, Protocol
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
 
-from accounts.tenancy import in_account, sql
-from messaging import tokens
+from accounts.tenancy import in_account
 from messaging.actions.blanks import note_blanks
-from messaging.actions.provider_events import (
-    ProviderEvent,
-    record_provider_events,
-    settle_by_kept,
-)
-from messaging.actions.receipts import tell_of_deliveries
 from messaging.models.message import Channel
 from messaging.providers import Carrier, Outcome, Outgoing, ProviderError, carriers
-from messaging.sending.allowance import Allowance, allowance, most_connections, take
-from messaging.sending.backoff import recipient_pause
-from messaging.sending.carriage import Carriage, carriage_of, note_provider
 from messaging.sending.claim import (
-    MOST_ATTEMPTS,
     Claim,
     Claimed,
     claim,
@@ -33,48 +26,20 @@ from messaging.sending.claim import (
     settle_and_release,
     take_turn,
 )
-from messaging.sending.compose import Frame, Refused, compose, load_frame
+from messaging.sending.compose import Frame, Refused, load_frame
+from messaging.sending.filling import FilledIn
 from messaging.sending.heart import Heart
 from messaging.sending.lanes import Lane
+from messaging.sending.outcomes import Handed, write_down
 from messaging.sending.pace import PACE
+from messaging.sending.reserving import Reserved, note_batch, reserve
 
-# What is left of a batch that takes longer goes back to the queue.
+# What is left of a turn that takes longer goes back to the queue.
 BATCH_SECONDS = 5.0
-# So many are filled in at a time: a batch of large messages is never in memory as a whole.
-FILLED_IN = 100
-# And so many at first: no connection waits for more of them than it needs to begin.
-FIRST_FILLED_IN = 20
-RETRY_AFTER = timedelta(minutes=1)
-MOST_WAITING = 1_000  # no batch is larger
+# So many are claimed at a time, and so many at first: nothing is on its way before.
+PIECE, FIRST_PIECE = 400, 100
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Handed:
-    """
-    What became of a batch, and what is wrong with the provider, if anything.
-
-    `seconds` is how long its connections were busy.
-    """
-
-    outcomes: list[Outcome] = field(default_factory=list)
-    problem: ProviderError | None = None
-    seconds: float = 0.0
-
-    @property
-    def error(self) -> str:
-        """What is wrong with the provider, in words; "" for nothing."""
-        return self.problem.message if self.problem else ""
-
-
-@dataclass(frozen=True)
-class Reserved:
-    """What may be sent of one channel by whom; `most` is what a full batch would be."""
-
-    carriage: Carriage
-    granted: Allowance
-    most: int
 
 
 @dataclass(frozen=True)
@@ -110,182 +75,190 @@ def send_batch(
     account_id: int, channel: Channel, lane: Lane, *, heart: Heart, clock: Callable[[], datetime]
 ) -> bool:
     """Claim and send one batch; say whether it was a full one."""
-    now = clock()
     with in_account(account_id):
-        reserved = reserve(account_id, channel, lane, heart=heart, now=now)
+        reserved = reserve(account_id, channel, lane, heart=heart, now=clock())
     if reserved is None:
         return False
+    turn = Turn(account_id, channel, lane, reserved, heart=heart, clock=clock)
     try:
-        with in_account(account_id):
-            batch = claim_batch(account_id, channel, lane, reserved, heart=heart, now=now)
-    except Exception:
-        with in_account(account_id):
-            note_batch(reserved, Handed(), 0, lane, heart=heart, now=clock())
-        raise
-    claimed = batch.claimed
-    left = Handed()
-    handed_over = []
-    for kind in sorted({one.provider for one in claimed.sending}):
-        carrier = reserved.carriage.carrier
-        if kind != carrier.kind:
-            carrier = carriers()[kind]({})
-        rows = [one for one in claimed.sending if one.provider == kind]
-        handed = hand_over(
-            carrier,
-            FilledIn(rows, batch.frame, now=now),
-            heart=heart,
-            now=now,
-            connections=reserved.granted.connections,
-        )
-        handed_over.append((rows, handed))
-        if kind == reserved.carriage.carrier.kind:
-            PACE.learn(
-                (account_id, channel, kind),
-                handed.outcomes,
-                seconds=handed.seconds,
-                connections=reserved.granted.connections,
+        turn.send()
+    finally:
+        turn.end()
+    return turn.is_full
+
+
+class Turn:
+    """
+    One batch of a channel, on its way in pieces.
+
+    `left` may still be claimed, `seen` was; `rows` are claimed and not yet written down,
+    `handed` is what became of them, the first `written` outcomes of it stored.
+    """
+
+    def __init__(
+        self,
+        account_id: int,
+        channel: Channel,
+        lane: Lane,
+        reserved: Reserved,
+        *,
+        heart: Heart,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.account_id = account_id
+        self.channel = channel
+        self.lane = lane
+        self.reserved = reserved
+        self.heart = heart
+        self.clock = clock
+        self.carrier = reserved.carriage.carrier
+        self.left = reserved.granted.messages
+        self.seen = self.claimed = self.written = 0
+        self.rows: dict[int, tuple[Claimed, Batch]] = {}
+        self.handed = Handed()
+        self.elsewhere: list[Outcome] = []
+        self.frame: Frame | None = None
+        self.is_over = False
+
+    @property
+    def is_full(self) -> bool:
+        """Say whether more may be sent at once."""
+        had_more = self.seen >= self.reserved.most or self.left > 0
+        return had_more and self.handed.problem is None
+
+    def send(self) -> None:
+        """Claim and hand over; in this thread where it is one piece."""
+        is_one = self.carrier.is_ours or self.left <= FIRST_PIECE
+        began = time.monotonic()
+        with ThreadPoolExecutor(max_workers=2, thread_name_prefix="turn") as threads:
+            filled = FilledIn(threads, most=self.left, until=began + BATCH_SECONDS / 2)
+            try:
+                self.claim_piece(filled, most=self.left if is_one else FIRST_PIECE)
+                if self.left:
+                    carrying = threads.submit(self.carry, filled)
+                    self.claim_more(filled, until=began + BATCH_SECONDS / 2)
+                    filled.end()
+                    carrying.result()
+                else:
+                    filled.end()
+                    self.carry(filled)
+            finally:
+                filled.end()
+
+    def claim_more(self, filled: FilledIn, *, until: float) -> None:
+        """Claim piece after piece as they are begun, and write down what has left."""
+        while self.left:
+            filled.begun.acquire()
+            if self.is_over or time.monotonic() > until:
+                return
+            self.write_some()
+            while not self.claim_piece(filled, most=min(self.left, PIECE)):
+                if not self.left:
+                    return
+
+    def claim_piece(self, filled: FilledIn, *, most: int) -> bool:
+        """Claim so many and let them follow; say whether any is to be sent by the provider."""
+        now = self.clock()
+        with in_account(self.account_id):
+            batch = claim_batch(self, most=most, now=now)
+        claimed = batch.claimed
+        self.frame = batch.frame
+        self.seen += claimed.seen
+        self.claimed += len(claimed.sending)
+        self.left = self.left - most if claimed.seen >= most else 0
+        self.rows.update((row.id, (row, batch)) for row in claimed.sending)
+        own = [row for row in claimed.sending if row.provider == self.carrier.kind]
+        if len(own) < len(claimed.sending):
+            self.hand_elsewhere(batch, now=now)
+        if own:
+            filled.add(own, batch.frame, now=now)
+        return bool(own)
+
+    def hand_elsewhere(self, batch: Batch, *, now: datetime) -> None:
+        """Hand over what another one carries: test runs' messages stay in the house."""
+        rows = [row for row in batch.claimed.sending if row.provider != self.carrier.kind]
+        for kind in sorted({row.provider for row in rows}):
+            with ThreadPoolExecutor(max_workers=1) as thread:
+                some = [row for row in rows if row.provider == kind]
+                until = time.monotonic() + BATCH_SECONDS / 2
+                filled = FilledIn(thread, most=len(some), until=until)
+                filled.add(some, batch.frame, now=now)
+                filled.end()
+                handed = hand_over(carriers()[kind]({}), filled, heart=self.heart, now=now)
+                self.elsewhere += handed.outcomes
+
+    def carry(self, filled: FilledIn) -> None:
+        """Hand over what comes, and remember the provider's pace."""
+        connections = self.reserved.granted.connections
+        try:
+            hand_over(
+                self.carrier,
+                filled,
+                heart=self.heart,
+                now=self.clock(),
+                connections=connections,
+                handed=self.handed,
             )
-            left = handed
-    with in_account(account_id):
-        for rows, handed in handed_over:
-            write_down(rows, handed, heart=heart, now=clock())
-            give_back(claimed, handed.outcomes)
-            sent = [one.delivery_id for one in handed.outcomes if one.state == "sent"]
-            note_blanks(blanks=batch.frame.blanks, sent=sent, now=clock())
-        note_batch(reserved, left, len(claimed.sending), lane, heart=heart, now=clock())
-    return claimed.seen >= reserved.most and left.problem is None
+            PACE.learn(
+                (self.account_id, self.channel, self.carrier.kind),
+                self.handed.outcomes,
+                seconds=self.handed.seconds,
+                connections=connections,
+            )
+        finally:
+            self.is_over = True
+            filled.begun.release()
+
+    def write_some(self) -> None:
+        """Write down what has left so far."""
+        with in_account(self.account_id):
+            self.write()
+
+    def end(self) -> None:
+        """Write down what is left, and give back what was reserved."""
+        with in_account(self.account_id):
+            self.write()
+            unsent = [Outcome(number, "queued", is_attempted=False) for number in self.rows]
+            self.handed.outcomes += unsent
+            self.write()
+            note_batch(
+                self.reserved,
+                self.handed,
+                self.claimed,
+                self.lane,
+                heart=self.heart,
+                now=self.clock(),
+            )
+
+    def write(self) -> None:
+        """Write down the outcomes since the last time; within a transaction."""
+        fresh = self.handed.outcomes[self.written :]
+        self.written += len(fresh)
+        fresh += self.elsewhere
+        self.elsewhere = []
+        if not fresh:
+            return
+        now = self.clock()
+        found = [self.rows.pop(one.delivery_id) for one in fresh if one.delivery_id in self.rows]
+        write_down([row for row, _ in found], Handed(fresh), heart=self.heart, now=now)
+        sent = [one.delivery_id for one in fresh if one.state == "sent"]
+        for batch in {id(batch): batch for _, batch in found}.values():
+            give_back(batch.claimed, fresh)
+            note_blanks(blanks=batch.frame.blanks, sent=sent, now=now)
 
 
-def note_batch(
-    reserved: Reserved, handed: Handed, claimed: int, lane: Lane, *, heart: Heart, now: datetime
-) -> None:
-    """Give back what was reserved of a provider, and note how it did; the sandbox has no row."""
-    if reserved.carriage.provider_id is None:
-        return
-    unattempted = sum(not one.is_attempted for one in handed.outcomes)
-    note_provider(
-        reserved.carriage.provider_id,
-        holder=f"{heart.sender} {lane}",
-        problem=handed.problem,
-        has_sent=any(one.state == "sent" for one in handed.outcomes),
-        unattempted=unattempted + reserved.granted.messages - claimed,
-        now=now,
-    )
-
-
-class FilledIn:
-    """
-    The messages of a batch, filled in as they are taken.
-
-    `ids` are all of its deliveries, `refused` those so far that could not be filled in;
-    `seconds` is for how long they were waited for. What a slow template leaves when the batch's
-    time is over goes back to the queue.
-    """
-
-    def __init__(self, rows: Sequence[Claimed], frame: Frame, *, now: datetime) -> None:
-        # The other half is for handing over what was filled in.
-        self.end = time.monotonic() + BATCH_SECONDS / 2
-        self.rows = rows
-        self.frame = frame
-        self.now = now
-        self.ids = [row.id for row in rows]
-        self.refused: list[Refused] = []
-        self.seconds = 0.0
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __iter__(self) -> Iterator[Outgoing]:
-        """Yield each message; the next ones are filled in while these are on their way."""
-        places = [0, *range(FIRST_FILLED_IN, len(self.rows), FILLED_IN), len(self.rows)]
-        some = [self.rows[first:after] for first, after in pairwise(places) if after > first]
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="filling in") as ahead:
-            coming = [ahead.submit(self.fill, rows) for rows in some[:1]]
-            for number in range(1, len(some) + 1):
-                began = time.monotonic()
-                ready = coming.pop().result()
-                self.seconds += time.monotonic() - began
-                coming = [ahead.submit(self.fill, rows) for rows in some[number : number + 1]]
-                yield from ready
-
-    def is_late(self) -> bool:
-        """Say whether the batch's time is over."""
-        return time.monotonic() > self.end
-
-    def fill(self, rows: Sequence[Claimed]) -> list[Outgoing]:
-        """Fill some in."""
-        ready, refused = compose(rows, self.frame, now=self.now, stop=self.is_late)
-        self.refused += refused
-        return ready
-
-
-def reserve(
-    account_id: int, channel: Channel, lane: Lane, *, heart: Heart, now: datetime
-) -> Reserved | None:
-    """
-    Take as much of the provider as is allowed now and as waits; None where there is nothing.
-
-    In a transaction of its own: the provider's row is locked for moments, not while a
-    batch is claimed, so that urgent messages get at it.
-    """
-    waiting = int(sql.fetch_value(waiting_statement(lane), channel=channel, most=MOST_WAITING))
-    carriage = carriage_of(channel, now=now) if waiting else None
-    if carriage is None:
-        return None
-    carrier, provider = carriage.carrier, carriage.provider
-    key = (account_id, channel, carrier.kind)
-    limit = most_connections(provider, carrier)
-    allowed = Allowance(PACE.most(key, carrier, limit), limit)
-    if provider is not None:
-        allowed = allowance(provider, carrier, lane=lane, most=allowed.messages, now=now)
-    if not allowed.messages:
-        return None
-    messages = min(allowed.messages, waiting)
-    granted = Allowance(messages, PACE.connections(key, messages, allowed.connections))
-    if provider is not None:
-        take(
-            provider,
-            holder=f"{heart.sender} {lane}",
-            messages=granted.messages,
-            connections=granted.connections,
-            now=now,
-        )
-    return Reserved(carriage, granted, allowed.messages)
-
-
-def waiting_statement(lane: Lane) -> str:
-    """Return the statement that counts what waits in a lane, up to so many."""
-    return f"""
-        SELECT count(*)
-        FROM (
-            SELECT delivery.id
-            FROM messaging_delivery AS delivery
-            WHERE
-                delivery.state = 'queued' AND delivery.channel = %(channel)s AND {lane.condition}
-            LIMIT %(most)s
-        ) AS waiting
-    """
-
-
-def claim_batch(
-    account_id: int,
-    channel: Channel,
-    lane: Lane,
-    reserved: Reserved,
-    *,
-    heart: Heart,
-    now: datetime,
-) -> Batch:
-    """Claim what was reserved, as far as it still waits."""
+def claim_batch(turn: Turn, *, most: int, now: datetime) -> Batch:
+    """Claim so many of what was reserved, as far as they still wait."""
     claimed = claim(
-        channel=channel,
-        provider=reserved.carriage.carrier.kind,
-        sender=heart.sender,
-        most=reserved.granted.messages,
-        lane=lane,
+        channel=turn.channel,
+        provider=turn.carrier.kind,
+        sender=turn.heart.sender,
+        most=most,
+        lane=turn.lane,
         now=now,
     )
-    return Batch(claimed, load_frame(claimed.sending, account_id=account_id))
+    frame = load_frame(claimed.sending, account_id=turn.account_id, known=turn.frame)
+    return Batch(claimed, frame)
 
 
 class Letters(Protocol):
@@ -307,14 +280,15 @@ def hand_over(
     heart: Heart,
     now: datetime,
     connections: int = 1,
+    handed: Handed | None = None,
 ) -> Handed:
     """
-    Give a batch to its provider, outside of any transaction.
+    Give a batch to its provider, outside of any transaction; `handed` grows meanwhile.
 
     Stops when the batch takes too long or when nobody hears our heart: what has not been
     attempted goes back to the queue.
     """
-    handed = Handed()
+    handed = handed if handed is not None else Handed()
     began = time.monotonic()
 
     def stop() -> bool:
@@ -336,63 +310,3 @@ def hand_over(
         Outcome(number, "queued", is_attempted=False) for number in batch.ids if number not in done
     ]
     return handed
-
-
-def write_down(claimed: Sequence[Claimed], handed: Handed, *, heart: Heart, now: datetime) -> None:
-    """Write a batch's outcomes with one UPDATE, tell who listens, heed what has bounced."""
-    rows = {row.id: row for row in claimed}
-    again = {row.id for row in claimed if row.resend_unknown and row.attempts < MOST_ATTEMPTS}
-    outcomes = [
-        Outcome(one.delivery_id, "deferred", one.reason, retry_after=RETRY_AFTER.total_seconds())
-        if one.state == "unknown" and one.delivery_id in again
-        else one
-        for one in handed.outcomes
-    ]
-    sql.execute(
-        sql.statement("messaging", "write_outcomes"),
-        outcomes=json.dumps([as_written(one, rows[one.delivery_id], now) for one in outcomes]),
-        sender=heart.sender,
-        now=now,
-    )
-    lost = [one.delivery_id for one in handed.outcomes if one.state == "unknown"]
-    settle_by_kept(deliveries=lost, now=now)
-    tell_of_deliveries(ids=[one.delivery_id for one in outcomes], now=now)
-    refused = [(rows[one.delivery_id], one) for one in outcomes if one.bounce]
-    if refused:
-        record_provider_events([bounce(row, one, now) for row, one in refused], now=now)
-
-
-def bounce(row: Claimed, outcome: Outcome, now: datetime) -> ProviderEvent:
-    """Return a recipient's refusal as what a provider would tell of it later."""
-    return ProviderEvent(
-        provider=row.provider,
-        event_id=f"refused {row.id} {row.attempts}",
-        kind="bounced",
-        occurred_at=now,
-        address=row.address,
-        detail={
-            "bounce": outcome.bounce,
-            "reason": outcome.reason,
-            "delivery": tokens.sign("delivery", row.account_id, row.id),
-        },
-    )
-
-
-def as_written(outcome: Outcome, row: Claimed, now: datetime) -> dict[str, Any]:
-    """Return an outcome as its statement takes it; no text of PostgreSQL holds a NUL."""
-    tried_again = retry_at(outcome, row.attempts, now)
-    return {
-        "id": outcome.delivery_id,
-        "state": outcome.state,
-        "reason": outcome.reason[:200].replace("\0", ""),
-        "provider_message_id": outcome.provider_message_id[:200].replace("\0", ""),
-        "is_attempted": outcome.is_attempted,
-        "retry_at": tried_again.isoformat() if tried_again is not None else None,
-    }
-
-
-def retry_at(outcome: Outcome, attempts: int, now: datetime) -> datetime | None:
-    """Return when a deferred message is tried again."""
-    if outcome.state != "deferred":
-        return None
-    return now + recipient_pause(attempts, retry_after=outcome.retry_after)

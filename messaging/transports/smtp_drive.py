@@ -5,6 +5,7 @@ A connection that breaks before a message was handed over costs nothing; one tha
 afterwards leaves the outcome unknown, since SMTP has no way to ask.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from email.utils import parseaddr
 from functools import lru_cache
@@ -25,6 +26,7 @@ from messaging.transports.smtp_line import (
 )
 from messaging.transports.smtp_pool import POOL
 
+LOOK_AHEAD = 2  # messages that are ready while one travels
 PUT_OFF_IN_A_ROW = 20  # so many recipients put off and none taken: it is us
 NO_CONNECTION = "provider rejected (no connection)"
 NO_SENDER = "invalid sender / unverified domain"
@@ -57,15 +59,26 @@ class Drive:
         # Announced to this line together with the content before it: its answers are due.
         self.announced: list[bytes] = []
         self.put_off = 0
+        # What was taken and is ready: messages, and their content as it is sent.
+        self.coming: deque[tuple[Outgoing, bytes]] = deque()
 
     def run(self) -> Iterator[Outcome]:
-        """Send until there is nothing left; the next message is taken while one travels."""
-        message = next(self.messages, None)
-        while message is not None:
+        """Send until there is nothing left."""
+        self.look_ahead()
+        while self.coming:
+            message, content = self.coming.popleft()
             outcome = self.unfit(message) or self.announce(message)
-            following = next(self.messages, None)
-            yield self.judged(outcome or self.send(message, following))
-            message = following
+            yield self.judged(outcome or self.send(message, content))
+            self.look_ahead()
+
+    def look_ahead(self) -> None:
+        """Have the next two messages ready: they are put together while one travels."""
+        while len(self.coming) < LOOK_AHEAD:
+            message = next(self.messages, None)
+            if message is None:
+                return
+            raw = self.signer.signed(message.raw) if self.signer is not None else message.raw
+            self.coming.append((message, stuffed(raw)))
 
     def end(self) -> None:
         """Keep the connection for the next batch."""
@@ -131,18 +144,18 @@ class Drive:
                 return refused(message, reply, place)
         return None
 
-    def send(self, message: Outgoing, following: Outgoing | None) -> Outcome:
+    def send(self, message: Outgoing, content: bytes) -> Outcome:
         """Send a message's content, with the announcement of the next one."""
         line = self.line
         assert line is not None  # noqa: S101 - it was announced there
-        raw = self.signer.signed(message.raw) if self.signer is not None else message.raw
-        content = stuffed(raw)
         line.is_clean = True
         commands: list[bytes] = []
+        following = self.coming[0][0] if self.coming else None
         if following is not None and line.is_pipelined and self.unfit(following) is None:
             commands = self.commands(line, following)
         try:
-            line.write(content + b"".join(commands))
+            line.write(b"".join([content, *commands]))
+            self.look_ahead()
             reply = line.read()
         except LineBrokenError:
             self.drop()

@@ -3,8 +3,8 @@ A sender that kills itself with SIGKILL at a named point: run by `Mother` with P
 
 What it does until then is the real thing: the task `send`, its own process, its own
 connections. POINT is one of claiming, claimed, composed, asked (an HTTP API has a whole request
-and has not been heard), handed (after the second message), written. KIND is an email API that
-is at URL.
+and has not been heard), handed (after the second message), written. After `piecewise ` they are
+claimed two by two, while others travel. KIND is an email API that is at URL.
 """
 
 import os
@@ -17,12 +17,10 @@ from django.conf import settings
 
 from messaging import tasks
 from messaging.providers import carriers
-from messaging.sending import sender
-from messaging.sending.compose import compose
+from messaging.sending import filling, sender
 
 POINTS = {
     "claiming": "load_frame",  # within the claim's transaction
-    "claimed": "compose",  # committed, nothing done yet
     "written": "write_down",  # all handed over, nothing written down
 }
 
@@ -60,17 +58,20 @@ def dying_after(real: Any) -> Any:
     return last
 
 
-# Where the work itself is done, and nothing after it.
-MADE = {"composed": "compose"}
+# Committed, nothing done yet; filled in, and nothing after it.
+FILLED = {"claimed": die, "composed": dying_after(filling.fill_in)}
 
 point, *api = sys.argv[1:]
+if point.startswith("piecewise "):
+    point = point.removeprefix("piecewise ")
+    sender.PIECE = sender.FIRST_PIECE = 2
 settings.OUTGOING_ALLOW = ["127.0.0.1"]
 if api:
     setattr(carriers()[api[0]], "api_url", api[1])  # noqa: B010 - emails' alone have it
 if point == "asked":
     setattr(HTTPConnection, "getresponse", die)  # noqa: B010 - it never comes to an answer
-elif point in MADE:
-    setattr(sender, MADE[point], dying_after(compose))
+elif point in FILLED:
+    filling.fill_in = FILLED[point]
 elif point == "handed":
     sender.hand_over = dying_after_two(sender.hand_over)
 elif point in POINTS:

@@ -116,6 +116,23 @@ class TestSmtp:
             assert Counter(Delivery.objects.values_list("state", flat=True)) == states
         assert max(Counter(to for to, _ in mailbox.mails).values(), default=0) <= 1
 
+    @pytest.mark.parametrize("point", ["handed", "written"])
+    def test_sends_nothing_twice_that_is_claimed_piece_by_piece(
+        self, acme, queued, mailbox, run_sender, point
+    ):
+        code, said = run_sender(f"piecewise {point}")
+        assert code == -signal.SIGKILL, said
+
+        serve_later(acme, 61)
+
+        with in_account(acme.pk):
+            states = dict(Delivery.objects.values_list("address", "state"))
+        arrived = Counter(to for to, _ in mailbox.mails)
+        assert set(states.values()) <= {"unknown", "sent"}
+        assert "unknown" in states.values()
+        assert {to for to, state in states.items() if state == "sent"} <= set(arrived)
+        assert set(arrived.values()) == {1}
+
     def test_sends_again_where_the_step_says_so(self, acme, queued, mailbox, run_sender):
         with in_account(acme.pk):
             Delivery.objects.update(resend_unknown=True)

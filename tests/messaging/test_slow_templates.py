@@ -1,6 +1,8 @@
 """Templates that take so long that a batch's time is over."""
 
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -8,8 +10,9 @@ from messaging.providers import Carrier, Outcome
 from messaging.rendering import renderer
 from messaging.sending.claim import claim
 from messaging.sending.compose import load_frame
+from messaging.sending.filling import FilledIn
 from messaging.sending.heart import Heart
-from messaging.sending.sender import FilledIn, hand_over
+from messaging.sending.sender import hand_over
 from tests.factories import CommittedMessageFactory, ListFactory, QueuedEmailFactory
 
 
@@ -33,7 +36,11 @@ def batch(inside_acme, now, monkeypatch):
     message = CommittedMessageFactory.create(list=shop)
     QueuedEmailFactory.create_batch(3, list=shop, message=message)
     rows = claim(channel="email", provider="taking", sender="me", most=9, now=now).sending
-    return FilledIn(rows, load_frame(rows, account_id=inside_acme.pk), now=now)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        filled = FilledIn(thread, most=3, until=float("inf"))
+        filled.add(rows, load_frame(rows, account_id=inside_acme.pk), now=now)
+        filled.end()
+        yield filled
 
 
 def handed(batch, now):
@@ -47,11 +54,9 @@ def handed(batch, now):
 
 class TestSlowTemplate:
     def test_has_the_rest_of_its_batch_go_back_to_the_queue(self, batch, now):
-        batch.end = float("-inf")
+        batch.until = time.monotonic() - 1
 
         assert handed(batch, now) == {("sent", True): 1, ("queued", False): 2}
 
     def test_takes_turns_with_others_for_as_long_as_there_is_time(self, batch, now):
-        batch.end = float("inf")
-
         assert handed(batch, now) == {("sent", True): 3}

@@ -13,7 +13,7 @@ from messaging.actions.settling import send_again
 from messaging.models import Provider, Receipt, SandboxMessage
 from messaging.providers import Outcome
 from messaging.sending.claim import claim, settle_and_release
-from messaging.sending.sender import Handed, write_down
+from messaging.sending.outcomes import Handed, write_down
 from tests.factories import (
     PhoneListFactory,
     PhoneSubscriptionFactory,

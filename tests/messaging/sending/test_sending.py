@@ -11,7 +11,8 @@ from messaging.actions.provider_events import ProviderEvent, record_provider_eve
 from messaging.models import Delivery, Provider, SandboxMessage
 from messaging.providers import Carrier, Outcome, Outgoing, carriers
 from messaging.sending.claim import claim
-from messaging.sending.sender import Handed, hand_over, write_down
+from messaging.sending.outcomes import Handed, write_down
+from messaging.sending.sender import hand_over
 from tests.factories import (
     CommittedMessageFactory,
     ContactFactory,
