@@ -1,5 +1,6 @@
 """A sender's signs of life: while it beats, nobody settles its batches."""
 
+import gc
 import logging
 import os
 import secrets
@@ -8,12 +9,15 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.db import DatabaseError, connections
 
 from accounts.models import Heartbeat
 
 BEAT_SECONDS = 10.0
+# So many new objects, and garbage is looked for: a batch makes thousands and next to none.
+YOUNG = 20_000
 SILENT_SECONDS = 40.0  # a sender this silent stops, well before others settle its batch
 
 log = logging.getLogger(__name__)
@@ -32,6 +36,7 @@ class Heart:
 
     def __enter__(self) -> "Heart":
         """Beat once before anything is claimed, then keep beating."""
+        spare_the_collector()
         self.beat()
         # Rows of senders that were killed: they have done their service long ago.
         Heartbeat.objects.filter(
@@ -72,3 +77,15 @@ class Heart:
                     connections.close_all()
         finally:
             connections.close_all()
+
+
+@cache
+def spare_the_collector() -> None:
+    """
+    Have Python look for garbage among what a sender makes, not in all that its process has loaded.
+
+    That is a tenth of a sender's time otherwise.
+    """
+    gc.freeze()
+    young, *older = gc.get_threshold()
+    gc.set_threshold(max(young, YOUNG), *older)
