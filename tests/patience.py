@@ -12,6 +12,8 @@ IN_A_HURRY = (
     "conductor.webhooks.delivering.SECONDS",
     "contacts.tasks.TASK_SECONDS",
     "messaging.rendering.renderer.RENDERER.seconds",
+    "messaging.sending.heart.BEAT_SECONDS",
+    "messaging.sending.heart.SILENT_SECONDS",
     "messaging.sending.sender.BATCH_SECONDS",
     "messaging.tasks.RUN_SECONDS",
     "messaging.tracking.hits.WAIT_SECONDS",
