@@ -124,10 +124,11 @@ class TestPlans:
 
 
 class TestParked:
-    def test_finds_a_hundred_among_those_that_wait(
-        self, capsys: pytest.CaptureFixture[str]
+    @pytest.mark.parametrize("subject", ["parked", "ended"])
+    def test_finds_a_hundred_among_those_that_wait_or_have_ended(
+        self, capsys: pytest.CaptureFixture[str], subject: str
     ) -> None:
-        call_command("benchmark", "parked", "--size", "3000")
+        call_command("benchmark", subject, "--size", "3000")
 
         figure = json.loads(capsys.readouterr().out)
         assert figure["size"] == 3000

@@ -1,6 +1,7 @@
 """The engine's statements use their indexes, as the plain role, under the policies."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ TABLES = [
     "contacts_intake",
     "conversations_enrollment",
 ]
+# What a tick asks of enrollments.
+HOT = ("live_conversations", "claim_due", "take_facts", "update_enrollments")
 REFILLED = ["contacts_intake", "conversations_enrollment"]
 # Half of the enrollments are due, ten facts are queued, the others' places are taken.
 FILL = (
@@ -280,6 +283,26 @@ class TestPlans:
             "insert_visits": {"now": crowd.now, "programs": "[]"},
         }.items():
             assert "Seq Scan on contacts_subscription" not in plan(name, **given), name
+
+    def test_a_tick_reads_none_of_those_who_have_ended(self, crowd: World) -> None:
+        """All but twenty have left; ten of those are due, ten of the others come again."""
+        Enrollment.objects.filter(
+            pk__in=Enrollment.objects.order_by("pk")[20:].values("pk")
+        ).update(ended_at=crowd.now, due_at=None, end_reason="terminated")
+        Enrollment.objects.filter(ended_at=None).update(due_at=crowd.now)
+        sql.execute("SELECT refresh_statistics(%(tables)s)", tables=TABLES)
+
+        with sql.explained(*HOT) as plans:
+            done = crowd.tick(limit=10)
+
+        assert (done.claimed, done.facts) == (10, 10)
+        assert plans.keys() == set(HOT)
+        for name, lines in plans.items():
+            found = "\n".join(lines)
+            assert "Seq Scan on conversations_enrollment" not in found, name
+            read = re.findall(r"on conversations_enrollment .*actual time=\S+ rows=([0-9]+)", found)
+            dropped = re.findall("Rows Removed by .*: ([0-9]+)", found)
+            assert all(int(rows) < 200 for rows in [*read, *dropped]), found
 
 
 # Of three steps the second is full, with a hundred times as many calls as the others.

@@ -25,13 +25,16 @@ PARK = """
     INSERT INTO conversations_enrollment (
         conversation_id, version_id, list_id, subscription_id, contact_id, entry_number,
         entry_kind, entry_thread, entry_method, entry_properties, depth, entered_at, step_key,
-        visit_number, visit_counts, arrived_at, due_at, held_reason, end_reason
+        visit_number, visit_counts, arrived_at, due_at, held_reason, ended_at, end_reason
     )
     SELECT
         %(conversation_id)s, %(version_id)s, %(list_id)s, -number, -number, 1,
         'external_event', 'Main', '', '{}', 0, %(now)s, 'pause', 1, '{}', %(now)s,
-        %(now)s::timestamptz + interval '30 days' + number * interval '300 days' / %(size)s,
-        '', ''
+        CASE
+            WHEN NOT %(ended)s
+                THEN %(now)s::timestamptz + interval '30 days' + number * interval '300 days' / %(size)s
+        END,
+        '', CASE WHEN %(ended)s THEN %(now)s::timestamptz END, CASE WHEN %(ended)s THEN 'terminated' ELSE '' END
     FROM generate_series(%(first)s, %(last)s) AS number
 """
 # Each round finds the next hundred.
@@ -59,9 +62,17 @@ def measure(
     *, account: Account, now: datetime, size: int = DEFAULT_SIZE, seed: int = 1
 ) -> Iterator[dict[str, Any]]:
     """Yield the milliseconds of a tick, commit included, with `size` timers parked."""
+    yield measure_among(account=account, now=now, size=size, seed=seed, ended=False)
+
+
+def measure_among(
+    *, account: Account, now: datetime, size: int, seed: int, ended: bool
+) -> dict[str, Any]:
+    """Return the milliseconds of a tick among so many that wait, or that have ended."""
     ground = prepare(account, now=now, size=DUE * ROUNDS, seed=seed)
-    given = park(ground, size)
-    log.info("%s timers are parked.", size)
+    given = park(ground, size, ended=ended)
+    among = "ended enrollments" if ended else "parked timers"
+    log.info("There are %s %s.", size, among)
     taken = []
     with in_account(account.pk):
         sql.execute(MAKE_DUE, due=DUE, **given)
@@ -72,8 +83,8 @@ def measure(
         taken.append((time.monotonic() - started) * 1000)
         if done.claimed != DUE:
             raise RuntimeError(f"A tick found {done.claimed} due, not {DUE}.")
-    yield {
-        "name": f"engine tick that finds {DUE} due among parked timers",
+    return {
+        "name": f"engine tick that finds {DUE} due among {among}",
         "value": round(statistics.median(taken), 1),
         "unit": "ms",
         "size": size,
@@ -82,8 +93,8 @@ def measure(
     }
 
 
-def park(ground: Ground, size: int) -> dict[str, Any]:
-    """Let so many timers wait in a conversation of their own; return what names it."""
+def park(ground: Ground, size: int, *, ended: bool = False) -> dict[str, Any]:
+    """Let so many wait, or have ended, in a conversation of their own; return what names it."""
     with in_account(ground.account.pk):
         conversation = publish(ground, "Parked", steps=FIVE_STEPS)
     given = {
@@ -95,7 +106,7 @@ def park(ground: Ground, size: int) -> dict[str, Any]:
     for first in range(1, size + 1, CHUNK):
         with in_account(ground.account.pk):
             last = min(first + CHUNK - 1, size)
-            sql.execute(PARK, first=first, last=last, size=size, **given)
+            sql.execute(PARK, first=first, last=last, size=size, ended=ended, **given)
     with in_account(ground.account.pk):
         sql.execute("SELECT refresh_statistics(%(tables)s)", tables=["conversations_enrollment"])
     return given

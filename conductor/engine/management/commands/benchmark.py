@@ -28,6 +28,7 @@ MEASURES = {
     "segment": "contacts.filters.benchmark",
     "engine": "conductor.engine.benchmarks.engine",
     "parked": "conductor.engine.benchmarks.parked",
+    "ended": "conductor.engine.benchmarks.ended",
     "small": "conductor.engine.benchmarks.small",
     "plans": "conductor.engine.benchmarks.plans",
     "kinds": "conductor.engine.benchmarks.kinds",
