@@ -23,6 +23,7 @@ from tests.emptying import empty_what_was_filled, prepare_emptying
 from tests.looking_away import look_away, unseen
 from tests.migrating import made_alone
 from tests.mother import Mother
+from tests.numbering import begin_anywhere
 from tests.patience import IN_A_HURRY, PATIENCE
 
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
@@ -54,6 +55,7 @@ def django_db_setup(testrun_uid: str, django_db_blocker: DjangoDbBlocker) -> Ite
                 composing.Identifier(name), composing.Identifier(model)
             )
         )
+    begin_anywhere(owner_url, name, worker)
     with django_db_blocker.unblock():
         point_at(name)
     if "DATABASE_ADMINISTRATOR_URL" in os.environ:

@@ -57,7 +57,7 @@ def test_an_audience_of_segment_s_becomes_a_check_box(
     # Its id and the list's, found without a mouse.
     page.get_by_role("link", name="API ID Information").click()
     expect(page.get_by_text("List ID").first).to_be_visible()
-    page.get_by_label("Find by name or ID").press_sequentially("vip")
+    page.get_by_label("Find by name or ID").fill("vip")
     copy = page.get_by_role("button", name="Copy the Profile Field ID of Engage Audiences.VIP")
     expect(page.get_by_role("heading", level=2)).to_have_text(["Profile Fields"])
     page.keyboard.press("Tab")
