@@ -24,10 +24,14 @@ from contacts.actions.segments import add_members, remove_members
 from contacts.models import Contact, Subscription
 from messaging.actions import record_receipts
 from messaging.actions.phones import unsubscribe_phone
-from messaging.actions.provider_events import ProviderEvent, record_provider_events
+from messaging.actions.provider_events import (
+    REPLAYED,
+    ProviderEvent,
+    record_provider_events,
+)
 from messaging.actions.receipts import tell_of_deliveries
 from messaging.actions.replies import take_inbound
-from messaging.models import Delivery, ShortCode
+from messaging.models import Delivery, Receipt, ShortCode
 from tests.factories import PhoneSubscriptionFactory
 from tests.oracle import conversations as told
 from tests.oracle.interpreter import Oracle
@@ -177,7 +181,7 @@ class Acts:
         found = Delivery.objects.filter(
             conversation_id=conversation.pk, contact=self.contacts[who], step_key=step, state="sent"
         ).last()
-        if found is None:
+        if found is None or (did == "bounced" and self._bounced_long_ago(found)):
             return
         one, sent = self._told_of(found)
         if did == "bounced":
@@ -189,6 +193,12 @@ class Acts:
         else:
             record_receipts(delivery=found, kind=did, now=self.now)
             self.oracle.receipt(one, sent, did, self.now)
+
+    def _bounced_long_ago(self, found: Delivery) -> bool:
+        """Say whether a message's bounce is old: told of anew it is an old call, and counts for nothing."""
+        return Receipt.objects.filter(
+            delivery=found, kind="bounced", recorded_at__lt=self.now - REPLAYED
+        ).exists()
 
     def act_reply(self, who: str, text: str) -> None:
         """Let what is queued go, and somebody answer by text, whatever was sent to the number."""
