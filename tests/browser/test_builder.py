@@ -162,6 +162,22 @@ def test_rules_are_drawn_and_written(address: str, page: Page, acme: Account) ->
     }
 
 
+def test_a_way_of_a_decision_leads_to_a_new_thread(address: str, page: Page) -> None:
+    page.goto(f"{address}threads/more/steps/which/")
+    panel = page.locator("#panel")
+
+    expect(panel.get_by_text("All ways lead to the same step")).to_be_visible()
+    panel.get_by_label("goes on to").first.select_option(label="A new thread …")
+    panel.get_by_role("button", name="Update").click()
+
+    expect(page.get_by_text("Draw here what “large” gets.")).to_be_visible()
+    expect(page.get_by_role("link", name="large", exact=True)).to_have_attribute(
+        "aria-current", "page"
+    )
+    page.get_by_role("link", name="from More, large").click()
+    expect(page.get_by_role("link", name="large: thread “large”")).to_be_visible()
+
+
 def test_typed_text_survives_a_click_elsewhere(address: str, page: Page) -> None:
     page.goto(f"{address}threads/winback/steps/text/?tab=message")
     page.get_by_label(re.compile("^Mobile Message Text")).fill("Half a thought")
