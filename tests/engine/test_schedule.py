@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.core import mail
 from django.core.management import call_command
 
-from accounts.models import Heartbeat
-from accounts.tenancy import sql
+from accounts.models import Account, Heartbeat
+from accounts.tenancy import in_account, sql
 from conductor.engine.pulse import Pulse
-from conductor.schedule import DAILY
+from conductor.schedule import DAILY, MINUTELY
+from messaging.actions.coupons import create_pool
+from messaging.models import CouponCode
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +44,19 @@ class TestDaily:
             task(now)
 
         assert not Session.objects.filter(session_key="old").exists()
+
+
+class TestMinutely:
+    @pytest.mark.django_db(transaction=True)
+    def test_warns_of_a_coupon_pool_that_runs_low(self, acme: Account, now: datetime) -> None:
+        with in_account(acme.pk):
+            pool = create_pool(name="Low", now=now, low_at=3, alert_emails=["mia@acme.example"])
+            CouponCode.objects.create(pool=pool, code="A")
+
+        for task in MINUTELY:
+            task(now)
+
+        assert [sent.subject for sent in mail.outbox] == ["Coupon pool Low: 1 code left"]
 
 
 class TestPulse:

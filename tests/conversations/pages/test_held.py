@@ -41,6 +41,14 @@ class TestHeld:
         assert "No order for 60 days" in text
         assert "a value cannot be read as what is needed here (22P02)" in text
 
+    def test_shows_who_was_held_because_their_worker_died(self, drawer, held, acme):
+        with in_account(acme.pk):
+            Enrollment.objects.update(held_reason="tick failed")
+
+        text = drawer.client.get(drawer.url("held")).text
+
+        assert "each attempt to run this step for them broke off" in text
+
     def test_asks_before_it_ends_them(self, drawer, held, client, ben):
         text = drawer.client.get(drawer.url("held")).text
 
