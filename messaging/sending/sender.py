@@ -37,7 +37,7 @@ from messaging.sending.reserving import Reserved, note_batch, reserve
 # What is left of a turn that takes longer goes back to the queue.
 BATCH_SECONDS = 5.0
 # So many are claimed at a time, and so many at first: nothing is on its way before.
-PIECE, FIRST_PIECE = 400, 100
+PIECE, FIRST_PIECE = 800, 100
 
 log = logging.getLogger(__name__)
 

@@ -3,11 +3,13 @@ How fast messages leave: to a mail server that takes everything, to a gateway th
 
 The limit of email is one constant message, built beforehand, over one connection of one process.
 `ratio` compares with it what one sender of ours does over one connection to the same server, by the
-same code from there on: its messages are claimed, asked about, filled in for each person, built,
-handed over and written down (the database and its rendering process work beside it, as they always
-do). `value` is what all senders together do, and has a floor of its own: on two cores with server
-and database beside them it says little of a connection. The limit of texts is connections by
-latency. An urgent message is queued while as many bulk ones wait as `bulk` says.
+same code from there on and in the same dialogue: a message's content travels together with the
+next one's announcement, and the one after that is made ready meanwhile. Ours are claimed, asked
+about, filled in for each person, built, handed over and written down (the database and its rendering
+process work beside it, as they always do). `value` is what all senders together do, and has a floor
+of its own: on two cores with server and database beside them it says little of a connection. The
+limit of texts is connections by latency. An urgent message is queued while as many bulk ones wait as
+`bulk` says.
 """
 
 import logging
