@@ -60,7 +60,7 @@ it happens; there is nothing to undo after a crash, and nothing to repeat.
    culprit is alone, which is held with `step_error` and what is wrong; a statement that
    cannot run at all, or a name whose thing is gone, holds everybody at that step.
 6. *flush.* One UPDATE of those inside, one INSERT of new enrollments, one of visits, one of
-   deliveries, and the tallies, if there are any. Whom a step could not find because the
+   deliveries, and the tallies and those at a goal, if there are any. Whom a step could not find because the
    contact is gone ends, `contact deleted`. After the commit the sender is woken.
 
 The temporary tables empty themselves at the commit. No statement qualifies a table with a

@@ -16,6 +16,7 @@ from conductor.conversations.models import Conversation, Enrollment, Refusal, Ve
 from conductor.conversations.names import ListNames
 from conductor.conversations.program import compile_program
 from conductor.conversations.reading import read_structure
+from conductor.conversations.standing import standing
 from conductor.engine.tick import Tick, run_tick
 from contacts.actions.facts import announce, announce_event
 from contacts.models import Event, ExternalEvent, Intake, Subscription
@@ -233,6 +234,8 @@ def check_conservation(conversation_id: int) -> None:
             arrivals[(enrollment.pk, enrollment.step_key)] += 1
             # Either a timer runs or somebody holds it.
             assert (enrollment.due_at is None) == bool(enrollment.held_reason)
+    reached = [row for row in enrollments if row.end_reason == "goal"]
+    assert standing(conversation_id).converted == len(reached)
     # Who entered has arrived somewhere, and visits are numbered without gap or repetition.
     assert {enrollment_id for enrollment_id, _ in arrivals} == {row.pk for row in enrollments}
     visited = [(visit.enrollment_id, visit.step_key, visit.visit_number) for visit in visits]
