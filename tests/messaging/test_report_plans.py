@@ -39,12 +39,10 @@ class TestMessageOfConversation:
     def test_is_read_by_its_index(self, message):
         scope = reports.of_conversation_message(7, message)
         common = {"scope": scope.condition, "reached": reports.REACHED}
-        given = {"after": 0, "most": 100, "shown": ["opened"], "start": None, "end": None}
+        given = {"after": 0, "most": 100, "shown": ["opened"]}
         statements = (
             reports.ACTIVITY.format(**common, narrow=""),
             reports.SUMMARY.format(**common),
-            reports.CLICKS.format(**common),
-            reports.CLICKERS.format(**common, link="TRUE"),
         )
 
         plans = [
