@@ -18,6 +18,7 @@ from django.conf import settings
 from messaging import tasks
 from messaging.providers import carriers
 from messaging.sending import filling, sender
+from messaging.sending.compose import fill_in
 
 POINTS = {
     "claiming": "load_frame",  # within the claim's transaction
@@ -59,7 +60,7 @@ def dying_after(real: Any) -> Any:
 
 
 # Committed, nothing done yet; filled in, and nothing after it.
-FILLED = {"claimed": die, "composed": dying_after(filling.fill_in)}
+FILLED = {"claimed": die, "composed": dying_after(fill_in)}
 
 point, *api = sys.argv[1:]
 if point.startswith("piecewise "):
@@ -71,7 +72,7 @@ if api:
 if point == "asked":
     setattr(HTTPConnection, "getresponse", die)  # noqa: B010 - it never comes to an answer
 elif point in FILLED:
-    filling.fill_in = FILLED[point]
+    setattr(filling, "fill_in", FILLED[point])  # noqa: B010 - it stands there by its import
 elif point == "handed":
     sender.hand_over = dying_after_two(sender.hand_over)
 elif point in POINTS:

@@ -9,6 +9,7 @@ from contacts.models import Subscription
 from messaging.models import Delivery, Provider
 from messaging.providers import Outcome, ThrottledError
 from messaging.sending import sender
+from messaging.sending.claim import claim
 from tests.messaging.lanes.scripted import Scripted, states
 
 ADDRESSES = [f"a{number}@mail.example" for number in range(9)]
@@ -21,12 +22,11 @@ def in_pieces(scripted, monkeypatch):
     monkeypatch.setattr(sender, "PIECE", 2)
     monkeypatch.setattr(sender, "FIRST_PIECE", 2)
     claimed = []
-    real = sender.claim
 
     def noted(**given):
-        claim = real(**given)
-        claimed.append(len(claim.sending))
-        return claim
+        taken = claim(**given)
+        claimed.append(len(taken.sending))
+        return taken
 
     monkeypatch.setattr(sender, "claim", noted)
     return claimed
@@ -82,7 +82,7 @@ class TestPieces:
         self, acme, in_pieces, queue, turn, monkeypatch
     ):
         queue(*ADDRESSES)
-        noted = sender.claim
+        noted = vars(sender)["claim"]
 
         def broken(**given):
             if in_pieces:
