@@ -125,20 +125,6 @@ def order_key(row: Claimed) -> Key:
     return row.contact_id, order_named(row.event)
 
 
-def compose(
-    claimed: Iterable[Claimed],
-    frame: Frame,
-    *,
-    now: datetime,
-    stop: Callable[[], bool] = lambda: False,
-) -> tuple[list[Outgoing], list[Refused]]:
-    """Fill every delivery in and put it together; what cannot be filled in is refused."""
-    filled, refused = fill_in(claimed, frame, now=now, stop=stop)
-    finished = [one.finish() for one in filled]
-    ready = [one for one in finished if isinstance(one, Outgoing)]
-    return ready, refused + [one for one in finished if isinstance(one, Refused)]
-
-
 def fill_in(
     claimed: Iterable[Claimed],
     frame: Frame,

@@ -8,11 +8,12 @@ from contacts.actions.customers import Customer
 from contacts.actions.order_rows import NewItem, NewOrder
 from messaging.models import CouponPool, Delivery, SavedMessage
 from messaging.sending.claim import claim
-from messaging.sending.compose import compose, load_frame
+from messaging.sending.compose import load_frame
 from tests.conversations.conftest import parsed
 from tests.conversations.test_problems import steps
 from tests.conversations.test_running import tick
 from tests.factories import SubscriptionFactory
+from tests.messaging.composing import compose
 
 STEPS = (
     "a, trigger: {order: {status: Shipped, max_age: P2D}}",

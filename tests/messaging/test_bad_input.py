@@ -13,7 +13,7 @@ from accounts.tenancy import in_account
 from messaging import actions, wording
 from messaging.models import CommittedMessage, Delivery, SandboxMessage, SavedMessage
 from messaging.previews import as_if_claimed, preview_email
-from messaging.sending.compose import compose, load_frame
+from messaging.sending.compose import load_frame
 from messaging.sending.heart import Heart
 from messaging.sending.sender import serve
 from messaging.transports.esp import as_letter
@@ -24,6 +24,7 @@ from tests.factories import (
     QueuedEmailFactory,
     SavedMessageFactory,
 )
+from tests.messaging.composing import compose
 
 EVIL = "\r\nBcc: eve@x.example\r\n\r\n<b>mine</b>"
 HEADERS = {

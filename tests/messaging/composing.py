@@ -1,0 +1,12 @@
+"""Deliveries filled in and put together at once; a turn puts each together as it leaves."""
+
+from messaging.providers import Outgoing
+from messaging.sending.compose import Refused, fill_in
+
+
+def compose(claimed, frame, *, now):
+    """Fill every delivery in and put it together; return what is ready and what is refused."""
+    filled, refused = fill_in(claimed, frame, now=now)
+    finished = [one.finish() for one in filled]
+    ready = [one for one in finished if isinstance(one, Outgoing)]
+    return ready, refused + [one for one in finished if isinstance(one, Refused)]
