@@ -36,6 +36,16 @@ OWN_TIMEOUT = f"""
 LENGTH = "%(months)s, %(days)s, %(seconds)s::double precision"
 
 
+def is_by_calendar(length: Mapping[str, float], zone: str) -> bool:
+    """Say whether a duration is counted by the calendar of each contact's own zone."""
+    return zone == "contact" and bool(length.get("months") or length.get("days"))
+
+
+def reads_own_calendar(condition: str, zone: str) -> bool:
+    """Say whether a rule's condition, in SQL, reads the calendar of each contact's own zone."""
+    return "contact." in zone and zone in condition
+
+
 def own_zones(arrivals: Arrivals, where: str) -> dict[str, str]:
     """
     Return the parameters of `OWN_ZONE`, the zone of each contact for whom `where` is true.
@@ -62,7 +72,7 @@ def set_timeout(arrivals: Arrivals, length: Mapping[str, float], zone: str, *, w
     `length` is {months, days, seconds}; `zone` as the conversation has it.
     """
     given: dict[str, Any] = {name: length[name] for name in ("months", "days", "seconds")}
-    if zone == "contact" and (length["months"] or length["days"]):
+    if is_by_calendar(length, zone):
         zones = own_zones(arrivals, where)
         due = f"add_duration(arrivals.arrived_at, {LENGTH}, {OWN_ZONE})"
         arrivals.run(OWN_TIMEOUT.format(due=due, where=where), **given, **zones)

@@ -23,6 +23,11 @@ WORDS: Mapping[str, str] = {
     "no way out": "the step has no way out for them",
 }
 
+COUNTED: Mapping[str, str] = {
+    "zone fallback": "a contact has no valid time zone: the account's stood in",
+    "date missed": "a yearly date was come upon on a later day, and passed over",
+}
+
 
 @dataclass(frozen=True)
 class Remark:
@@ -35,9 +40,12 @@ class Remark:
 
 
 def remarks(conversation: Conversation) -> list[Remark]:
-    """Return what was only counted: why calls and scripts failed, zones that fell back."""
+    """Return what was only counted, in words: why calls and scripts failed, zones that fell back."""
     rows = Tally.objects.filter(conversation=conversation).order_by("step_key", "name")
-    return [Remark(row.step_key, row.name, row.total, row.last_at) for row in rows]
+    return [
+        Remark(row.step_key, COUNTED.get(row.name, row.name), row.total, row.last_at)
+        for row in rows
+    ]
 
 
 def held_sentence(reason: str) -> str:

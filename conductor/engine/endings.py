@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from accounts.tenancy import sql
+from conductor.clocks import reads_own_calendar
 from conductor.engine.apart import apart
 from conductor.engine.arrivals import zone_expression
 from conductor.engine.faults import FIRST, LAST, Fault, find_culprits, run_safely
 from conductor.engine.program import Program
+from conductor.engine.tallies import Tallies, count_fallbacks, note_fallbacks
 from conductor.engine.watch import TICK_FAILED, Row, Watch, run_watched
 from conductor.steps import enrollment_for
 from contacts import filters
@@ -40,6 +42,7 @@ END = f"""
     FROM asked
     WHERE asked.enrollment_id = arrivals.enrollment_id AND asked.holds
 """
+ASKED_HERE = f"SELECT arrivals.contact_id FROM arrivals WHERE {HERE}"
 HOLD = f"""
     UPDATE arrivals
     SET wave = 0, exit = NULL, due_at = NULL, held_reason = %(held_reason)s
@@ -53,6 +56,7 @@ def end_woken(
     waking: list[tuple[int, str]],
     account_zone: str,
     now: datetime,
+    tallies: Tallies,
     watch: Watch | None = None,
 ) -> None:
     """
@@ -60,19 +64,23 @@ def end_woken(
 
     `found` are the programs of the tick's arrivals; `waking` the (version id, step key) of
     the steps that are run for the woken. Those that stay and are at no such step are left
-    in wave 0; nothing of them is written.
+    in wave 0; nothing of them is written. Where a rule reads the contact's own calendar, those
+    without a zone are counted: once, if goal and exit rule both do.
     """
     programs = list(found)
     unsubscribed = [program.version_id for program in programs if program.ends_unsubscribed]
     sql.execute(sql.statement("conductor.engine", "end_by_facts"), ending=unsubscribed)
     ended = 0
     for program in programs:
+        fallbacks = 0
         for reason, rule in (("goal", program.goal), ("exit rule", program.exit_when)):
             if rule is not None:
-                zone = zone_expression(program.zone, account_zone)
-                ending = _Ending(program.version_id, reason, rule, zone, now, watch)
+                ending = _Ending(program, reason, rule, account_zone, now, watch)
                 with apart(program, now=now) if program.rehearsal else nullcontext():
                     ended += ending.ask_all()
+                # The exit rule is asked of those whom the goal has left.
+                fallbacks = max(fallbacks, ending.fallbacks)
+        note_fallbacks(tallies, program.conversation_id, "", fallbacks)
     if ended:
         sql.execute(sql.statement("conductor.engine", "skip_deferred"))
     sql.execute(
@@ -83,22 +91,27 @@ def end_woken(
 
 @dataclass
 class _Ending:
-    """One rule of one version, asked of its woken; `ended` counts those for whom it holds."""
+    """
+    One rule of one version, asked of its woken; `ended` counts those for whom it holds.
 
-    version_id: int
+    `fallbacks` counts those who were asked by the account's calendar for want of their own.
+    """
+
+    program: Program
     reason: str
     rule: Mapping[str, Any]
-    zone: str
+    account_zone: str
     now: datetime
     watch: Watch | None
     ended: int = 0
+    fallbacks: int = 0
 
     def ask_all(self) -> int:
         """End those for whom the rule holds; return how many. Whom it errs on is held."""
         fault = run_safely(self._watched)
         if fault is None:
             return self.ended
-        self.ended = 0
+        self.ended = self.fallbacks = 0
         ids = sorted(row for row, _ in self._here())
         for enrollment_id, found in find_culprits(ids, self._attempt, fault):
             self._hold([enrollment_id], found.reason)
@@ -107,7 +120,7 @@ class _Ending:
     def _watched(self) -> None:
         run_watched(
             self.watch,
-            place=(self.reason, self.version_id, ""),
+            place=(self.reason, self.program.version_id, ""),
             rows=self._here,
             run=self._ask,
             set_aside=lambda ids: self._hold(ids, TICK_FAILED),
@@ -117,27 +130,26 @@ class _Ending:
         return run_safely(lambda: self._ask(first, last))
 
     def _ask(self, first: int, last: int) -> None:
-        condition = filters.condition(self.rule, zone=self.zone, prefix="ending_")
+        zone = zone_expression(self.program.zone, self.account_zone)
+        condition = filters.condition(self.rule, zone=zone, prefix="ending_")
         enrollment, same = enrollment_for(condition.sql)
         statement = END.format(condition=condition.sql, enrollment=enrollment, same=same)
+        here = {"version_id": self.program.version_id, "first": first, "last": last}
+        fallbacks = 0
+        if reads_own_calendar(condition.sql, zone):
+            fallbacks = count_fallbacks(ASKED_HERE, account_zone=self.account_zone, **here)
         self.ended += sql.execute(
-            statement,
-            now=self.now,
-            version_id=self.version_id,
-            end_reason=self.reason,
-            first=first,
-            last=last,
-            **condition.params,
+            statement, now=self.now, end_reason=self.reason, **here, **condition.params
         )
+        self.fallbacks += fallbacks
 
     def _here(self) -> list[Row]:
         asked = (
             f"SELECT arrivals.enrollment_id, arrivals.subscription_id FROM arrivals WHERE {HERE}"
         )
-        rows = sql.fetch_all(asked, version_id=self.version_id, first=FIRST, last=LAST)
+        rows = sql.fetch_all(asked, version_id=self.program.version_id, first=FIRST, last=LAST)
         return [(row[0], row[1]) for row in rows]
 
     def _hold(self, ids: list[int], reason: str) -> None:
-        sql.execute(
-            HOLD, ids=ids, held_reason=reason, version_id=self.version_id, first=FIRST, last=LAST
-        )
+        here = {"version_id": self.program.version_id, "first": FIRST, "last": LAST}
+        sql.execute(HOLD, ids=ids, held_reason=reason, **here)

@@ -13,7 +13,9 @@ from datetime import datetime
 from typing import Any
 
 from accounts.tenancy import current_account_id, sql
+from conductor.clocks import is_by_calendar
 from conductor.engine.program import Program
+from conductor.engine.tallies import Tallies, count_fallbacks, note_fallbacks
 from conductor.engine.triggers import REFUSE, Entrance, ask_triggers
 from conductor.engine.watch import Watch
 
@@ -54,6 +56,16 @@ ASKED = """
     FROM facts AS fact
     WHERE fact.kind = 'wake' AND fact.enrollment_id IS NOT NULL
 """
+# Those who were inside before, and for whom it was asked how long ago.
+COMING_BACK = """
+    SELECT fact.contact_id
+    FROM facts AS fact
+    WHERE
+        fact.conversation_id = %(conversation_id)s
+        AND fact.kind <> 'wake'
+        AND fact.entry_number > 1
+        AND (fact.refusal IS NULL OR fact.refusal = 'entered lately')
+"""
 OF_ENROLLMENTS = """
     SELECT fact.id
     FROM facts AS fact
@@ -82,6 +94,7 @@ def take_in(
     account_zone: str,
     now: datetime,
     shares: Mapping[int, int],
+    tallies: Tallies,
     passed_over: Sequence[int] = (),
     watch: Watch | None = None,
 ) -> Intake:
@@ -110,7 +123,8 @@ def take_in(
         asking -= sum(row[1] for row in behind)
     let_in = Intake()
     if asking:
-        ask_triggers(doors, account_zone=account_zone, now=now, watch=watch)
+        _count_reentries(doors, account_zone, tallies)
+        ask_triggers(doors, account_zone=account_zone, now=now, tallies=tallies, watch=watch)
         let_in = _let_in(doors, now, asking=asking, wakes=wakes, replacing=bool(replacing))
     woken, stay = _wake() if wakes else (0, 0)
     return replace(let_in, taken=taken + let_in.taken - stay, woken=woken, crowding=crowding)
@@ -231,6 +245,16 @@ def _take(
     )
     taken, asking, wakes, strays, replacing, crowding = row or (0, 0, 0, 0, 0, None)
     return taken, asking, wakes, strays, replacing, tuple(crowding or ())
+
+
+def _count_reentries(doors: list[Entrance], account_zone: str, tallies: Tallies) -> None:
+    """Count whose re-entry went by the account's calendar for want of their own."""
+    for door in doors:
+        if is_by_calendar(door.program.reentry, door.program.zone):
+            count = count_fallbacks(
+                COMING_BACK, account_zone=account_zone, conversation_id=door.conversation_id
+            )
+            note_fallbacks(tallies, door.conversation_id, "", count)
 
 
 def _has_expired(program: Program, now: datetime) -> bool:

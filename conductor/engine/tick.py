@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,6 +16,7 @@ from conductor.engine.intake import Intake, refuse_oldest, take_in
 from conductor.engine.program import Program, programs
 from conductor.engine.rehearsal import hurry, keep_apart
 from conductor.engine.shares import shares
+from conductor.engine.tallies import Tallies, write_tallies
 from conductor.engine.triggers import Entrance
 from conductor.engine.watch import TICK_FAILED, Watch
 from conductor.stepping.budget import Budget
@@ -73,8 +73,7 @@ class Journey:
     account_zone: str
     programs: dict[int, Program]
     passed: set[Group] = field(default_factory=set)
-    # (conversation id, step key, name) of what is only counted.
-    tallies: Counter[tuple[int, str, str]] = field(default_factory=Counter)
+    tallies: Tallies = field(default_factory=Tallies)
     watch: Watch | None = None
     budget: Budget = field(default_factory=Budget)
     # Whether the plans of its statements are kept.
@@ -206,6 +205,7 @@ def _move(journey: Journey, *, claimed: int, intake: Intake) -> Tick:
     """Run whoever is in the tick to rest, and write down what became of them."""
     inside = claimed + intake.replaced + intake.woken
     if not inside and not intake.entered:
+        write_tallies(journey.tallies, now=journey.now)
         return Tick(facts=intake.taken)
     _run_to_rest(journey, was_claimed=bool(claimed), woken=intake.woken)
     if journey.watch is not None:
@@ -257,6 +257,7 @@ def _take_in(
         shares=queued,
         passed_over=passed_over,
         watch=journey.watch,
+        tallies=journey.tallies,
     )
 
 
@@ -303,6 +304,7 @@ def _first_wave(journey: Journey, *, woken: int) -> list[Group]:
             account_zone=journey.account_zone,
             now=journey.now,
             watch=journey.watch,
+            tallies=journey.tallies,
         )
         places = sql.fetch_all(journey.statement("first_wave"))
     aside = [(row[0], row[1]) for row in places if row[2] == 0]
@@ -360,8 +362,7 @@ def _flush(journey: Journey, *, has_inside: bool, has_new: bool) -> tuple[int, i
         sql.execute(journey.statement("update_enrollments"), now=journey.now, exits=exits)
     if has_new:
         sql.execute(journey.statement("insert_enrollments"), now=journey.now, exits=exits)
-    if journey.tallies:
-        _count(journey)
+    write_tallies(journey.tallies, now=journey.now)
     programs = json.dumps(
         [
             {"version_id": program.version_id, "conversation_id": program.conversation_id}
@@ -375,11 +376,3 @@ def _flush(journey: Journey, *, has_inside: bool, has_new: bool) -> tuple[int, i
     if deliveries:
         keep_apart(journey.programs.values(), now=journey.now)
     return visits, deliveries
-
-
-def _count(journey: Journey) -> None:
-    tallies = [
-        {"conversation_id": conversation_id, "step_key": key, "name": name, "total": total}
-        for (conversation_id, key, name), total in journey.tallies.items()
-    ]
-    sql.execute(_statement("count_tallies"), now=journey.now, tallies=json.dumps(tallies))

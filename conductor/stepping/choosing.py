@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from conductor.clocks import count_fallbacks
+from conductor.clocks import count_fallbacks, reads_own_calendar
 from conductor.stepping.arrivals import THESE, Arrivals, fields_here
 from conductor.stepping.keys import Rule
 from conductor.stepping.names import Names, StepProblem
@@ -110,7 +110,7 @@ def choose(
         cases.append(f"WHEN {asked.sql} THEN %(exit_{place})s")
         given |= {**asked.params, f"exit_{place}": name}
     asked_of = " ".join(cases)
-    if "contact." in zone and zone in asked_of:
+    if reads_own_calendar(asked_of, zone):
         count_fallbacks(arrivals, "TRUE")
     enrollment, same = enrollment_for(asked_of)
     contact = CONTACT if "contact." in asked_of else ""

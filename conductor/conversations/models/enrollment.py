@@ -189,7 +189,7 @@ class Alarm(TenantModel):
 
 class Tally(TenantModel):
     """
-    What is only counted, per conversation and step.
+    What is only counted, per conversation and step ("" = what no step asks: goal, exit rule, re-entry).
 
     `zone fallback`: a contact without a valid zone was given the account's; `date missed`:
     an alarm that came on a later day; `webhook failed` and `code failed`, each with why.

@@ -69,7 +69,7 @@ def held(request: AccountRequest, list_id: int, conversation_id: int) -> HttpRes
                     "remark": remark,
                     "step": step_title(steps[remark.step_key])
                     if remark.step_key in steps
-                    else remark.step_key,
+                    else remark.step_key or "The whole conversation",
                 }
                 for remark in remarks(opened.conversation)
             ],

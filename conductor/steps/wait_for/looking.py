@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from conductor.clocks import set_timeout
+from conductor.clocks import count_fallbacks, is_by_calendar, reads_own_calendar, set_timeout
 from conductor.steps import THESE, Arrivals, can_ask, enrollment_for, hold_here
 from contacts import filters
 from contacts.filters.properties import property_tests
@@ -11,7 +11,8 @@ from contacts.filters.scope import Scope
 from contacts.models import ExternalEvent
 
 # Who has no time-out yet has just arrived, or is asked again after a fault.
-NO_TIMEOUT = "arrivals.exit IS NULL AND arrivals.due_at IS NULL AND arrivals.held_reason IS NULL"
+ARRIVED = "arrivals.due_at IS NULL AND arrivals.held_reason IS NULL"
+NO_TIMEOUT = f"arrivals.exit IS NULL AND {ARRIVED}"
 
 # Nothing can have happened since the very moment of arrival.
 LOOK = f"""
@@ -155,11 +156,22 @@ ASK = f"""
 
 
 def ask(arrivals: Arrivals) -> None:
-    """Ask the filter: of those who arrive, of those to whom something happened, of the last."""
+    """
+    Ask the filter: of those who arrive, of those to whom something happened, of the last.
+
+    Where it reads the contact's own calendar, those who arrive without a zone are counted.
+    """
     settings = arrivals.settings
     if not can_ask(arrivals, settings["rule"]):
         return
-    asked = filters.condition(settings["rule"], zone=arrivals.zone(), prefix="step_")
+    zone = arrivals.zone()
+    asked = filters.condition(settings["rule"], zone=zone, prefix="step_")
     enrollment, same = enrollment_for(asked.sql)
     arrivals.run(ASK.format(condition=asked.sql, enrollment=enrollment, same=same), **asked.params)
+    if reads_own_calendar(asked.sql, zone):
+        # Those who stay are counted with their time-out, where that is by the calendar, too.
+        counted = is_by_calendar(settings, settings["zone"])
+        count_fallbacks(
+            arrivals, f"{ARRIVED} AND arrivals.exit IS NOT NULL" if counted else ARRIVED
+        )
     set_timeout(arrivals, settings, settings["zone"], where=NO_TIMEOUT)

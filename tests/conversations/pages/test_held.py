@@ -73,6 +73,20 @@ class TestHeld:
         assert "Webhook failed: status 404" in text
         assert '<td data-label="Times">7</td>' in text
 
+    def test_says_whom_the_accounts_zone_stood_in_for(self, drawer, held, acme):
+        with in_account(acme.pk):
+            Tally.objects.create(
+                conversation=held.conversation,
+                name="zone fallback",
+                total=3,
+                last_at=held.arrived_at,
+            )
+
+        text = drawer.client.get(drawer.url("held")).text
+
+        assert "A contact has no valid time zone: the account&#x27;s stood in" in text
+        assert '<td data-label="Step">The whole conversation</td>' in text
+
     def test_has_the_step_run_again(self, drawer, held, acme):
         drawer.post("settle_held", act="retry", enrollment=held.pk)
 
