@@ -55,13 +55,15 @@ class Figures(Collector):
         )
         ticks, steps = lookups.work_done()
         yield CounterMetricFamily("conductor_ticks", "Ticks that came to their end.", value=ticks)
-        yield CounterMetricFamily("conductor_contact_steps", "Visits that ended.", value=steps)
+        yield CounterMetricFamily(
+            "conductor_contact_steps", "Visits that ended, test runs left out.", value=steps
+        )
         yield _gauges(
             "conductor_queue", "What waits for a worker.", "queue", _floats(lookups.queues())
         )
         yield _gauges(
             "conductor_deliveries",
-            f"Deliveries by state, counted every {STATES_SECONDS} seconds at most.",
+            f"Deliveries by state, tests left out, counted every {STATES_SECONDS} seconds at most.",
             "state",
             _floats(self._delivery_states()),
         )

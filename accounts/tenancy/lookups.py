@@ -158,7 +158,11 @@ def queues() -> dict[str, int]:
 
 
 def delivery_states() -> dict[str, int]:
-    """Return how many deliveries are in each state, over all accounts; reads an index of all."""
+    """
+    Return how many deliveries are in each state, tests left out, over all accounts.
+
+    Reads an index of all of them.
+    """
     return dict(sql.fetch_all("SELECT state, deliveries FROM lookup_delivery_states()"))
 
 

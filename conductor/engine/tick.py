@@ -54,6 +54,8 @@ class Tick:
     entered: int = 0
     visits: int = 0
     deliveries: int = 0
+    # Of the visits, those of test runs.
+    rehearsed: int = 0
     # Alarms, and contacts that a segment was asked for again.
     chores: int = 0
     # Contacts whose many facts may stand in the others' way.
@@ -210,8 +212,10 @@ def _move(journey: Journey, *, claimed: int, intake: Intake) -> Tick:
     _run_to_rest(journey, was_claimed=bool(claimed), woken=intake.woken)
     if journey.watch is not None:
         journey.watch.pass_on()
-    visits, deliveries = _flush(journey, has_inside=bool(inside), has_new=bool(intake.entered))
-    return Tick(claimed, intake.taken, intake.entered, visits, deliveries)
+    visits, rehearsed, deliveries = _flush(
+        journey, has_inside=bool(inside), has_new=bool(intake.entered)
+    )
+    return Tick(claimed, intake.taken, intake.entered, visits, deliveries, rehearsed)
 
 
 def _statement(name: str) -> str:
@@ -354,8 +358,12 @@ def _move_on(journey: Journey, groups: Iterable[Group], wave: int) -> list[Group
     )
 
 
-def _flush(journey: Journey, *, has_inside: bool, has_new: bool) -> tuple[int, int]:
-    """Write enrollments, visits and deliveries, each in one statement."""
+def _flush(journey: Journey, *, has_inside: bool, has_new: bool) -> tuple[int, int, int]:
+    """
+    Write enrollments, visits and deliveries, each in one statement.
+
+    Returns how many visits, how many of them in test runs, and how many deliveries.
+    """
     exits = json.dumps(journey.exits())
     # One that is replaced ends before the one that replaces it begins.
     if has_inside:
@@ -369,10 +377,15 @@ def _flush(journey: Journey, *, has_inside: bool, has_new: bool) -> tuple[int, i
             for program in journey.programs.values()
         ]
     )
-    visits = sql.fetch_value(journey.statement("insert_visits"), now=journey.now, programs=programs)
+    visits, rehearsed = sql.fetch_one(
+        journey.statement("insert_visits"),
+        now=journey.now,
+        programs=programs,
+        rehearsals=[pk for pk, program in journey.programs.items() if program.rehearsal],
+    ) or (0, 0)
     if journey.may_reach_goals():
         sql.execute(journey.statement("count_goals"), programs=programs, exits=exits)
     deliveries = write_deliveries(journey.now) if journey.has_messages() else 0
     if deliveries:
         keep_apart(journey.programs.values(), now=journey.now)
-    return visits, deliveries
+    return visits, rehearsed, deliveries

@@ -108,7 +108,7 @@ def _serve(account_id: int, now: datetime, attempts: int, watch: Watch | None) -
             left = min(attempts, MOST_ATTEMPTS) - 2
         if (turn[0] + 1) % FOLD_EVERY == 0:
             sql.execute(sql.statement("conductor.engine", "fold_flows"))
-        sql.execute(STAMP, attempts=left, now=now, steps=done.visits)
+        sql.execute(STAMP, attempts=left, now=now, steps=done.visits - done.rehearsed)
         if watch is not None:
             Trace.objects.all().delete()
         if done.deliveries:

@@ -149,6 +149,10 @@ class Delivery(TenantModel):
                 condition=Q(conversation_id__isnull=False) & Q(state__in=["sent", "unknown"]),
                 name="delivery_by_message",
             ),
+            # Tests are counted apart: they are in no statistics.
+            models.Index(
+                fields=["account", "state"], condition=Q(is_test=True), name="delivery_test"
+            ),
             # Caps read of a contact what waits, and what was sent since a moment.
             models.Index(
                 fields=["account", "contact", "state", "sent_at"], name="delivery_by_contact"

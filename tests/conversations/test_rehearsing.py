@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.actions import InvalidValueError
-from accounts.tenancy import in_account, sql
+from accounts.tenancy import in_account, lookups, sql
 from conductor.conversations.actions import UnsoundConversationError, delete_conversation
 from conductor.conversations.actions.rehearsing import (
     Start,
@@ -14,8 +14,9 @@ from conductor.conversations.actions.rehearsing import (
     forget_rehearsals,
     start_rehearsal,
 )
-from conductor.conversations.models import Conversation, Enrollment, Refusal, Visit
+from conductor.conversations.models import Conversation, Enrollment, Refusal, Turn, Visit
 from conductor.conversations.summary import summarize
+from conductor.engine.turns import serve
 from contacts.models import Listener
 from messaging.models import Delivery
 from messaging.sending.claim import claim
@@ -93,6 +94,21 @@ class TestStartRehearsal:
         assert (summary.entered, summary.deliveries) == (0, [])
         assert not Refusal.objects.exists()
         assert set(Delivery.objects.values_list("is_test", flat=True)) == {True}
+
+    def test_is_in_no_figure_of_the_deployment(self, world, drawn, now):
+        ada = world.person(email="ada@mail.example")
+        world.happen(ada)
+        rehearse(drawn, now)
+
+        for _ in range(3):
+            serve(drawn.account_id, now=now)
+
+        left = Visit.objects.values_list("conversation_id", "step_key")
+        assert left.filter(conversation_id=drawn.pk).count() == 1
+        assert left.exclude(conversation_id=drawn.pk).count() == 4
+        assert Turn.objects.get().steps == 1
+        assert Delivery.objects.count() == 1
+        assert sum(lookups.delivery_states().values()) == 0
 
     def test_may_run_while_the_same_contact_is_inside(self, world, drawn, now):
         grace = world.person(email="ada@mail.example")

@@ -280,7 +280,7 @@ class TestPlans:
         for name, given in {
             "update_enrollments": {"now": crowd.now, "exits": "[]"},
             "insert_enrollments": {"now": crowd.now, "exits": "[]"},
-            "insert_visits": {"now": crowd.now, "programs": "[]"},
+            "insert_visits": {"now": crowd.now, "programs": "[]", "rehearsals": []},
         }.items():
             assert "Seq Scan on contacts_subscription" not in plan(name, **given), name
 

@@ -96,6 +96,7 @@ class TestRunTick:
             programs=json.dumps(
                 [{"version_id": place.version_id, "conversation_id": conversation.pk}]
             ),
+            rehearsals=[],
         )
 
         visits = Visit.objects.order_by("id").values_list("step_key", flat=True)

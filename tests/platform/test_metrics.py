@@ -60,6 +60,7 @@ class TestMetrics:
                 Turn.objects.create(served_at=now, ticks=3, steps=50)
                 DeliveryFactory(state="sent")
                 DeliveryFactory(state="queued", sent_at=None)
+                DeliveryFactory(state="sent", is_test=True)
 
         states = Figures().collect()
 

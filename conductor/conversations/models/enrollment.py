@@ -277,7 +277,7 @@ class Turn(TenantModel):
 
     served_at = models.DateTimeField(null=True, blank=True)
     attempts = models.IntegerField(default=0)
-    # Since the account is there: what /metrics says of it.
+    # Since the account is there: what /metrics says of it; steps of test runs are none.
     ticks = models.BigIntegerField(default=0, db_default=0)
     steps = models.BigIntegerField(default=0, db_default=0)
 

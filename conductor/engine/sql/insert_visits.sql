@@ -3,8 +3,9 @@
 -- Whom a step could not find, because the contact is gone, ended there.
 -- Ids follow the way that each contact took: within a tick nothing else tells it.
 --
--- Params  now timestamptz, programs json [{version_id, conversation_id}]
--- Returns how many visits ended
+-- Params  now timestamptz, programs json [{version_id, conversation_id}],
+--         rehearsals bigint[] (versions that are test runs)
+-- Returns how many visits ended, and how many of them in test runs
 -- Locks   none
 WITH ended AS (
     INSERT INTO conversations_visit (
@@ -51,8 +52,12 @@ counted AS (
         count(*)
     FROM ended
     GROUP BY ended.conversation_id, ended.version_id, ended.step_key, ended.exit
-    RETURNING visits
+    RETURNING version_id, visits
 )
 
-SELECT coalesce(sum(counted.visits), 0)::bigint AS visits
+SELECT
+    coalesce(sum(counted.visits), 0)::bigint AS visits,
+    coalesce(
+        sum(counted.visits) FILTER (WHERE counted.version_id = any(%(rehearsals)s::bigint[])), 0
+    )::bigint AS rehearsed
 FROM counted;
