@@ -34,6 +34,7 @@ from messaging.models import (
 )
 from messaging.models.message import Channel
 from messaging.previews import named_contact
+from messaging.tracking.links import CLICK
 from messaging.tracking.reading import is_own_page, target_of, without_pixel
 from messaging.tracking.targets import TARGETS
 from messaging.views.saved_messages import PLAIN, framed
@@ -69,7 +70,7 @@ def inbox(request: AccountRequest, list_id: int) -> HttpResponse:
     before = request.GET.get("before", "")
     if before.isdecimal():
         mails = mails.filter(pk__lt=int(before))
-    rows = list(mails.select_related("delivery", "contact")[: MOST + 1])
+    rows = list(mails.select_related("delivery")[: MOST + 1])
     phones = threads(found, in_list, chosen, request.account.zone)
     mine = f"contact={chosen.pk}&" if chosen else ""
     return render(
@@ -110,9 +111,11 @@ def threads(
     written = InboundText.objects.filter(short_code__email_list=in_list, provider="sandbox")
     if chosen is not None:
         written = written.filter(contact=chosen)
+    # Where a text's links lead is asked of its delivery.
+    texts = found.filter(channel=Channel.SMS).select_related("delivery").defer("raw")
     latest: list[tuple[datetime, str, str, dict[str, Any]]] = [
         (text.sent_at, text.sender, text.address, bubble(text, zone))
-        for text in found.filter(channel=Channel.SMS).order_by("-pk")[:MOST]
+        for text in texts.order_by("-pk")[:MOST]
     ]
     latest += [
         (text.received_at, text.short_code.code, text.phone_e164, own_bubble(text, zone))
@@ -200,7 +203,8 @@ def links_of(shown: SandboxMessage) -> list[str]:
     of_html = [html.unescape(url) for url in LINK.findall(shown.html)]
     found = [url for url in of_html or URL.findall(shown.text) if not is_own_page(url)]
     delivery = shown.delivery
-    known = TARGETS.links(delivery.account_id, delivery.message_id or 0) if found else ()
+    is_tracked = any(CLICK in url for url in found)
+    known = TARGETS.links(delivery.account_id, delivery.message_id or 0) if is_tracked else ()
     return [*dict.fromkeys(target_of(url, known) for url in found)][:MOST_LINKS]
 
 

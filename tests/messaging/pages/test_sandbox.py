@@ -1,6 +1,8 @@
 """The Sandbox inbox: phones and mail, replies, opens and clicks."""
 
 import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from accounts.tenancy import in_account
 from messaging.models import (
@@ -91,6 +93,35 @@ class TestSandbox:
                 text="10% off: https://acme.example/sale?a=1&b=2 (today)",
                 sent_at=now,
             )
+
+    def test_asks_no_more_for_many_texts_than_for_one(self, client, mia, acme, page, shop, text):
+        client.force_login(mia)
+        client.get(page("sandbox"))
+        with CaptureQueriesContext(connections["default"]) as of_one:
+            client.get(page("sandbox"))
+        with in_account(acme.pk):
+            for number in range(5):
+                another = QueuedTextFactory.create(
+                    phone_list=shop["phones"],
+                    address="+12125550100",
+                    contact=shop["grace"],
+                    state="sent",
+                )
+                SandboxMessage.objects.create(
+                    delivery=another,
+                    channel="sms",
+                    address=another.address,
+                    contact=another.contact,
+                    sender="54321",
+                    text=f"{number}% off: https://acme.example/sale?a={number}",
+                    sent_at=text.sent_at,
+                )
+
+        with CaptureQueriesContext(connections["default"]) as of_all:
+            shown = client.get(page("sandbox")).text
+
+        assert shown.count("Click https://acme.example/sale?a=") == 6
+        assert len(of_all) == len(of_one)
 
     def receipts(self, acme):
         with in_account(acme.pk):
