@@ -3,9 +3,10 @@ The process that renders: one request a line on stdin, its answers a line each o
 
     {"op": "render", "sources": {part: [source, escaped]}, "rows": [context, ...], "group": n,
      "seconds": s}
-        -> per row {"parts": {part: text}} or {"fault": text, "line": n, "part": part},
-           written in groups of so many; {">left": n} in place of the rest once that has taken so
-           many seconds, after one row at least
+        -> per row {"sizes": {part: bytes}} and the texts right behind it, which no JSON has to
+           escape, or {"fault": text, "line": n, "part": part}; written in groups of so many;
+           {">left": n} in place of the rest once that has taken so many seconds, after one row
+           at least
     {"op": "check", "source": text, "escaped": bool} -> {} or {"fault": text, "line": n}
     {"op": "mjml", "source": text} -> {"html": text} or {"fault": text, "line": n}
 
@@ -218,6 +219,15 @@ def refusal(fault: Exception) -> Answer:
 OPERATIONS = {"render": render, "check": check, "mjml": compile_mjml}
 
 
+def written(answer: Answer) -> list[bytes]:
+    """Return an answer as it is sent: a line, and the texts whose sizes that says."""
+    parts = answer.get("parts", {})
+    texts = [text.encode(errors="surrogatepass") for text in parts.values()]
+    if parts:
+        answer = {"sizes": dict(zip(parts, map(len, texts), strict=True))}
+    return [json.dumps(answer).encode(), b"\n", *texts]
+
+
 def main() -> None:
     """Answer requests until there are no more."""
     with contextlib.suppress(ValueError, OSError):  # a system without this limit
@@ -230,7 +240,7 @@ def main() -> None:
         group = request.get("group", 1)
         while some := list(islice(answers, group)):
             for answer in some:
-                sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
+                sys.stdout.buffer.writelines(written(answer))
             sys.stdout.buffer.flush()
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class RendererDiedError(RuntimeError):
 
 class Renderer:
     """
-    A process that answers lines with lines, started when it is first asked.
+    A process that answers lines, started when it is first asked.
 
     `module` is what it runs, `arguments` what that is given, `seconds` how long one answer
     may take. One question at a time, in the order in which they are asked; it has an empty
@@ -77,9 +78,9 @@ class Renderer:
                 assert process.stdout is not None  # noqa: S101
                 process.stdin.write(json.dumps(request).encode() + b"\n")
                 process.stdin.flush()
-                reader = LineReader(process.stdout.fileno())
+                reader = AnswerReader(process.stdout.fileno(), self.seconds)
                 while len(got) < answers:
-                    got.append(json.loads(reader.line(self.seconds)))
+                    got.append(reader.answer())
                     if LEFT in got[-1]:
                         break
             except (OSError, EOFError, TimeoutError) as died:
@@ -141,30 +142,53 @@ class InTurn:
             self.changed.notify_all()
 
 
-class LineReader:
-    """Reads lines of a pipe, each within a time."""
+class AnswerReader:
+    """Reads answers from a pipe, each within a time."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, seconds: float) -> None:
         self.descriptor = descriptor
-        self.lines: deque[bytes] = deque()
-        self.begun: list[bytes] = []
+        self.seconds = seconds
+        self.unread = bytearray()
+        self.at = 0
 
-    def line(self, seconds: float) -> bytes:
-        """Return the next line; TimeoutError or EOFError where there is none."""
-        end = time.monotonic() + seconds
-        while not self.lines:
-            wait = end - time.monotonic()
-            if wait <= 0 or not select.select([self.descriptor], [], [], wait)[0]:
-                raise TimeoutError
-            piece = os.read(self.descriptor, 1 << 20)
-            if not piece:
-                raise EOFError
-            first, *rest = piece.split(b"\n")
-            self.begun.append(first)
-            for begun in rest:
-                self.lines.append(b"".join(self.begun))
-                self.begun = [begun]
-        return self.lines.popleft()
+    def answer(self) -> Answer:
+        """
+        Return the next answer: a line, and the texts whose `sizes` it says.
+
+        :raises TimeoutError, EOFError: where there is none.
+        """
+        end = time.monotonic() + self.seconds
+        looked = self.at
+        while (stop := self.unread.find(b"\n", looked)) < 0:
+            looked = len(self.unread) - self.at
+            self.read_more(end)
+        answer: Answer = json.loads(self.take(stop - self.at))
+        self.at += 1
+        if "sizes" in answer:
+            sizes = answer["sizes"]
+            while len(self.unread) - self.at < sum(sizes.values()):
+                self.read_more(end)
+            answer["parts"] = {
+                part: self.take(size).decode(errors="surrogatepass") for part, size in sizes.items()
+            }
+        return answer
+
+    def take(self, size: int) -> bytes:
+        """Return so many bytes that are there."""
+        start, self.at = self.at, self.at + size
+        return bytes(memoryview(self.unread)[start : self.at])
+
+    def read_more(self, end: float) -> None:
+        """Wait for more until a time, and forget what was taken."""
+        wait = end - time.monotonic()
+        if wait <= 0 or not select.select([self.descriptor], [], [], wait)[0]:
+            raise TimeoutError
+        piece = os.read(self.descriptor, 1 << 20)
+        if not piece:
+            raise EOFError
+        del self.unread[: self.at]
+        self.at = 0
+        self.unread += piece
 
 
 RENDERER = Renderer("messaging.rendering.child")
@@ -187,7 +211,7 @@ def render(
     results: list[Rendered | TemplateFaultError] = []
     named = {part: [source, escaped] for part, (source, escaped) in sources.items()}
     texts = [source for source, _ in sources.values() if "{" in source]
-    wanted = Mentioned(texts)
+    wanted = mentioned(tuple(texts))
     asked = [wanted.of(row) for row in rows]
     group = GROUP
     while len(results) < len(rows) and not (results and stop()):
@@ -210,6 +234,12 @@ def render(
             # Which one of a group it was is seen when they answer one by one.
             group = 1
     return results
+
+
+@lru_cache(maxsize=32)
+def mentioned(sources: tuple[str, ...]) -> Mentioned:
+    """Return which values some templates may ask for, looked up once."""
+    return Mentioned(sources)
 
 
 def result(answer: Answer) -> Rendered | TemplateFaultError:

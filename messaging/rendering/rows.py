@@ -8,6 +8,7 @@ only. Parts are rendered in one call, each in a scope of its own.
 """
 
 import json
+import re
 import secrets
 from collections.abc import Hashable, Mapping, Sequence
 from math import isfinite
@@ -91,20 +92,41 @@ def row_template(names: Sequence[str], shape: Any, parts: Sequence[str]) -> str:
 
 
 class Mentioned:
-    """Which values templates may ask for: those whose name they hold; a filter asks for the zone."""
+    """
+    Which values templates may ask for: those whose name they hold; a filter asks for the zone.
+
+    Of a dictionary that they only ever ask for a key, as `name.key`, those keys.
+    """
 
     def __init__(self, sources: Sequence[str]) -> None:
         self.sources = sources
-        self.known: dict[tuple[str, ...], list[str]] = {}
+        self.known: dict[tuple[str, ...], list[tuple[str, list[str] | None]]] = {}
 
     def of(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return a row without the values that nobody asks for."""
         names = tuple(row)
         wanted = self.known.get(names)
         if wanted is None:
-            wanted = self.known[names] = [name for name in names if self.is_wanted(name)]
-        return {name: row[name] for name in wanted}
+            wanted = self.known[names] = [
+                (name, self.keys(name)) for name in names if self.is_wanted(name)
+            ]
+        return {name: only(row[name], keys) for name, keys in wanted}
 
     def is_wanted(self, name: str) -> bool:
         """Say whether a source holds a name."""
         return name == "time_zone" or any(name in source for source in self.sources)
+
+    def keys(self, name: str) -> list[str] | None:
+        """Return the keys that a name is asked for; None where it may be asked for all."""
+        asked = re.compile(rf"(?<![\w.]){re.escape(name)}\.([A-Za-z_]\w*+)(?!\s*\()")
+        found = [key for source in self.sources for key in asked.findall(source)]
+        if len(found) < sum(source.count(name) for source in self.sources):
+            return None
+        return list(dict.fromkeys(found))
+
+
+def only(value: Any, keys: Sequence[str] | None) -> Any:
+    """Return a dictionary's values of some keys; any other value as it is."""
+    if keys is None or type(value) is not dict:
+        return value
+    return {key: value[key] for key in keys if key in value}

@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -100,10 +100,14 @@ class Filling:
 
     def __init__(self, plan: Plan, account_id: int, message_id: int, delivery_id: int) -> None:
         self.plan = plan
-        self.click = tokens.Signer("click", account_id, delivery_id, message_id)
-        self.opened = tokens.Signer("open", account_id, delivery_id)
+        self.account_id, self.message_id, self.delivery_id = account_id, message_id, delivery_id
         # A preview's links work, and are nobody's.
         self.is_preview = not (delivery_id and message_id)
+
+    @cached_property
+    def click(self) -> tokens.Signer:
+        """What signs the links."""
+        return tokens.Signer("click", self.account_id, self.delivery_id, self.message_id)
 
     def link(self, found: "re.Match[str]") -> str:
         """Return what takes the place of a mark."""
@@ -130,7 +134,8 @@ class Filling:
 
     def pixel(self) -> str:
         """Return the picture whose loading says that the message was opened."""
-        return PIXEL.format(url=f"{self.plan.rules.base}{OPEN}{self.opened.sign()}.gif")
+        token = tokens.sign("open", self.account_id, self.delivery_id)
+        return PIXEL.format(url=f"{self.plan.rules.base}{OPEN}{token}.gif")
 
 
 def plan_of(content: Mapping[str, Any], *, name: str, rules: Rules, transactional: bool) -> Plan:

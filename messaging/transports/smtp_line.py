@@ -208,7 +208,9 @@ class Server:
 
 def stuffed(raw: bytes) -> bytes:
     """Return a message as DATA takes it: leading dots doubled, a dot alone at the end."""
-    doubled = raw.replace(b"\r\n.", b"\r\n..")
+    # No base64 holds a dot: a body is not looked through.
+    last = raw.rfind(b".") + 1
+    doubled = raw[:last].replace(b"\r\n.", b"\r\n..") + raw[last:]
     if doubled.startswith(b"."):
         doubled = b"." + doubled
     return doubled + (b"" if doubled.endswith(b"\r\n") else b"\r\n") + b".\r\n"

@@ -14,7 +14,7 @@ from messaging.rendering import renderer
 from messaging.rendering.child import KEPT_SHAPES, Engine, render_parts, render_row
 from messaging.rendering.child import render as answers_to
 from messaging.rendering.renderer import RENDERER, InTurn
-from messaging.rendering.rows import LEFT
+from messaging.rendering.rows import LEFT, Mentioned
 
 ALONE = Engine()
 CONTEXT = {
@@ -268,6 +268,31 @@ class TestRenderer:
 
         assert len(filled) == 500
         assert time.monotonic() - started < 60
+
+
+class TestMentioned:
+    @pytest.mark.parametrize(
+        ("source", "asked"),
+        [
+            ("Hi {{ contact.email }}", {"email"}),
+            ("{% if contact.email %}{{ contact.first_name }}{% endif %}", {"email", "first_name"}),
+            ("Hi {{ contact }}", set(CONTEXT["contact"])),
+            ("Hi {{ contact.email }}, contact us", set(CONTEXT["contact"])),
+            ("{{ contact.email }} {{ contact['email'] }}", set(CONTEXT["contact"])),
+            ("{{ contact.email }} {{ contact . first_name }}", set(CONTEXT["contact"])),
+            ("{{ event.contact.email }}", set(CONTEXT["contact"])),
+            ("{{ contact.items() }}", set(CONTEXT["contact"])),
+        ],
+    )
+    def test_hands_over_the_keys_that_are_asked_for(self, source, asked):
+        assert set(Mentioned([source]).of(CONTEXT)["contact"]) == asked
+
+    def test_a_key_that_a_row_lacks_stays_away(self):
+        row = {"contact": {"first_name": "Grace"}, "event": "none"}
+
+        mentioned = Mentioned(["{{ contact.email }} {{ event.total }}"])
+
+        assert mentioned.of(row) == {"contact": {}, "event": "none"}
 
 
 class TestSlowTemplates:
