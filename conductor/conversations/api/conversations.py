@@ -1,10 +1,7 @@
-"""Conversations under /conductor/v1: files in and out, publication, what became of contacts."""
+"""Conversations under /conductor/v1: files in and out, publication."""
 
-from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import wraps
-from inspect import Parameter, Signature, signature
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from django.http import HttpResponse
 from ninja import Query, Status
@@ -16,18 +13,13 @@ from accounts.wire import (
     Deleted,
     Frame,
     Id,
-    InvalidParameterError,
     NotFoundError,
-    Page,
-    PageQuery,
     Refused,
     Resource,
-    WireIn,
     WireOut,
     WireRequest,
     deleted,
     found,
-    page_of,
 )
 from accounts.wire.parsing import JSON_TYPES, read_body
 from conductor.conversations.actions import (
@@ -39,17 +31,18 @@ from conductor.conversations.actions import (
     publish_conversation,
     status,
 )
+from conductor.conversations.api.routes import (
+    VersionQuery,
+    by_id,
+    found_conversation,
+    version_of,
+)
 from conductor.conversations.cautions import find_cautions
 from conductor.conversations.document import Document, parse_document
-from conductor.conversations.models import Conversation, Enrollment, Version
+from conductor.conversations.models import Conversation
 from conductor.conversations.names import ListNames
 from conductor.conversations.reading import MalformedConversationError, Media, read_structure
-from conductor.conversations.remarks import held_sentence, remarks
-from conductor.conversations.summary import summarize
 from conductor.conversations.writing import write_yaml
-from contacts.models import Contact
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 YAML = "application/yaml"
 YAML_TYPES = (YAML, "application/x-yaml", "text/yaml", "text/x-yaml")
@@ -101,108 +94,6 @@ class FileOut(WireOut):
     """The conversation file; see the file format's description."""
 
     model_config = ConfigDict(extra="allow")
-
-
-class StepOut(WireOut):
-    """A step: arrivals = waiting + sum of exits."""
-
-    thread: str
-    step_key: str
-    arrivals: int
-    waiting: int
-    exits: dict[str, int]
-
-
-class DeliveryCountOut(WireOut):
-    """How many deliveries of a step are in a state."""
-
-    thread: str
-    step_key: str
-    channel: str
-    state: str
-    reason: str | None
-    count: int
-
-
-class RemarkOut(WireOut):
-    """What was only counted at a step: why calls and scripts failed, zones that fell back."""
-
-    step_key: str | None
-    text: str
-    count: int
-    last_date: datetime
-
-
-class SummaryOut(WireOut):
-    """
-    A conversation's numbers from one snapshot: entered = waiting + ended.
-
-    `converted` are those of the ended who reached the conversation's goal or a goal step.
-    `remarks` are those of all versions.
-    """
-
-    entered: int
-    waiting: int
-    ended: int
-    converted: int
-    steps: list[StepOut]
-    deliveries: list[DeliveryCountOut]
-    remarks: list[RemarkOut]
-
-
-class EnrollmentOut(WireOut):
-    """
-    A contact's place in a version.
-
-    `reason` is why it ended or is held, in the engine's word; `text` says a held one's in words.
-    """
-
-    enrollment_id: int
-    email_address: str | None
-    version: int
-    thread: str
-    step_key: str
-    state: Literal["waiting", "held", "ended"]
-    entered_date: datetime
-    arrived_date: datetime
-    due_date: datetime | None
-    ended_date: datetime | None
-    reason: str | None
-    text: str | None
-
-
-class VersionQuery(WireIn):
-    """Which version: `published`, or a number."""
-
-    version: str = ""
-
-
-def by_id(method: str, path: str, **demands: Any) -> Callable[[F], F]:
-    """Declare a route on `Conversation/{id}`, which also answers below the conversation's list."""
-
-    def declare(view: F) -> F:
-        whole = f"/Conversation/{{conversation_id}}{path}"
-        conversations.route(method, f"/List/{{list_id}}{whole}", **demands, in_schema=False)(
-            _below_list(view)
-        )
-        return conversations.route(method, whole, **demands)(view)
-
-    return declare
-
-
-def _below_list(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a view the list's id as well: a conversation of another list is not found there."""
-
-    @wraps(view)
-    def routed(request: WireRequest, list_id: int, conversation_id: int, **given: Any) -> Any:
-        in_list = found(List.objects.all(), pk=list_id)
-        found(Conversation.objects.filter(list=in_list), pk=conversation_id)
-        return view(request, conversation_id, **given)
-
-    request, *rest = signature(view).parameters.values()
-    list_id = Parameter("list_id", Parameter.POSITIONAL_OR_KEYWORD, annotation=Id)
-    routed.__signature__ = Signature([request, list_id, *rest])  # type: ignore[attr-defined]
-    return routed
 
 
 @conversations.post(
@@ -257,15 +148,15 @@ def list_conversations(request: WireRequest, list_id: Id) -> Collection[Conversa
     return Collection[ConversationOut](data=[_conversation(row, request.now) for row in rows])
 
 
-@by_id("GET", "", answer=Resource[FileOut], levels=["List"])
+@by_id(conversations, "GET", "", answer=Resource[FileOut], levels=["List"])
 def read_conversation(request: WireRequest, conversation_id: Id, query: Query[VersionQuery]) -> Any:
     """
     Read a conversation as a file: its draft, or `?version=published|N`.
 
     With `Accept: application/yaml` the answer is the canonical file itself.
     """
-    conversation = _found(conversation_id)
-    version = _version(conversation, query.version)
+    conversation = found_conversation(conversation_id)
+    version = version_of(conversation, query.version)
     structure = exported(conversation, document=version.document if version else None)
     if _wants_yaml(request):
         return HttpResponse(write_yaml(structure), content_type=f"{YAML}; charset=utf-8")
@@ -273,6 +164,7 @@ def read_conversation(request: WireRequest, conversation_id: Id, query: Query[Ve
 
 
 @by_id(
+    conversations,
     "POST",
     "/Publication",
     answer={201: PublishedOut, 200: PublishedOut},
@@ -285,7 +177,7 @@ def create_publication(request: WireRequest, conversation_id: Id) -> Any:
     201 with the version's number as `resourceId`; 200 if there was nothing to do. `warnings`
     are of its messages: names that there are not, emails that get the standard footer.
     """
-    conversation = _found(conversation_id)
+    conversation = found_conversation(conversation_id)
     try:
         done = publish_conversation(conversation=conversation, now=request.now, by=request.client)
     except UnsoundConversationError as unsound:
@@ -299,65 +191,15 @@ def create_publication(request: WireRequest, conversation_id: Id) -> Any:
     return Status(answer.status, answer)
 
 
-@by_id("DELETE", "/Publication", answer=Deleted, levels=["Message"])
+@by_id(conversations, "DELETE", "/Publication", answer=Deleted, levels=["Message"])
 def delete_publication(request: WireRequest, conversation_id: Id) -> Deleted:
     """Pause: nobody enters or moves, nothing is lost."""
-    conversation = _found(conversation_id)
+    conversation = found_conversation(conversation_id)
     try:
         pause_conversation(conversation=conversation, now=request.now, by=request.client)
     except NotPublishedError as never:
         raise NotFoundError from never
     return deleted()
-
-
-@by_id(
-    "GET",
-    "/Summary",
-    answer=Resource[SummaryOut],
-    levels=["List"],
-)
-def read_summary(
-    request: WireRequest, conversation_id: Id, query: Query[VersionQuery]
-) -> Resource[SummaryOut]:
-    """Count who entered, waits and ended, by step, and the deliveries, in one snapshot."""
-    conversation = _found(conversation_id)
-    summary = summarize(conversation=conversation, version=_version(conversation, query.version))
-    data = SummaryOut(
-        entered=summary.entered,
-        waiting=summary.waiting,
-        ended=summary.ended,
-        converted=summary.converted,
-        steps=[StepOut(**vars(step)) for step in summary.steps],
-        deliveries=[
-            DeliveryCountOut(**{**vars(row), "reason": row.reason or None})
-            for row in summary.deliveries
-        ],
-        remarks=[
-            RemarkOut(
-                step_key=row.step_key or None,
-                text=row.text,
-                count=row.count,
-                last_date=row.last_at,
-            )
-            for row in remarks(conversation)
-        ],
-    )
-    return Resource[SummaryOut](data=data)
-
-
-@by_id(
-    "GET",
-    "/Enrollment",
-    answer=Page[EnrollmentOut],
-    levels=["Contact"],
-)
-def list_enrollments(
-    request: WireRequest, conversation_id: Id, paging: Query[PageQuery]
-) -> Page[EnrollmentOut]:
-    """List the contacts that entered, and where each is."""
-    conversation = _found(conversation_id)
-    rows = page_of(Enrollment.objects.filter(conversation=conversation), paging, request)
-    return rows.answer(EnrollmentOut, _enrollments(list(rows)))
 
 
 def _cautions(
@@ -367,11 +209,6 @@ def _cautions(
     names = ListNames(conversation.list, zone=parsed.heading.time_zone)
     found = find_cautions(parsed, names, commits)
     return [ProblemOut(**caution.as_dict()) for caution in found]
-
-
-def _found(conversation_id: int) -> Conversation:
-    drawn = Conversation.objects.filter(rehearsal_of=None).select_related("list", "published")
-    return found(drawn, pk=conversation_id)
 
 
 def _document(request: WireRequest) -> Document:
@@ -388,20 +225,6 @@ def _refused(malformed: MalformedConversationError) -> Refused:
     return Refused(code="ERROR_MALFORMED_REQUEST_BODY", message="\n".join(faults))
 
 
-def _version(conversation: Conversation, wanted: str) -> Version | None:
-    """Return the version that a query names; None where it names none."""
-    if not wanted:
-        return None
-    if wanted.lower() == "published":
-        version: Version | None = conversation.published
-        if version is None:
-            raise NotFoundError
-        return version
-    if not wanted.isascii() or not wanted.isdigit() or len(wanted) > 9:
-        raise InvalidParameterError("version")
-    return found(Version.objects.filter(conversation=conversation), number=int(wanted))
-
-
 def _conversation(conversation: Conversation, now: datetime) -> ConversationOut:
     version = conversation.published
     return ConversationOut(
@@ -415,33 +238,3 @@ def _conversation(conversation: Conversation, now: datetime) -> ConversationOut:
 
 def _wants_yaml(request: WireRequest) -> bool:
     return request.get_preferred_type(["application/json", *YAML_TYPES]) in YAML_TYPES
-
-
-def _enrollments(rows: list[Enrollment]) -> Iterator[EnrollmentOut]:
-    """Complete a page of enrollments with one query for contacts, one for versions."""
-    emails = dict(
-        Contact.objects.filter(pk__in={row.contact_id for row in rows}).values_list("pk", "email")
-    )
-    versions = Version.objects.in_bulk({row.version_id for row in rows})
-    for row in rows:
-        version = versions[row.version_id]
-        yield EnrollmentOut(
-            enrollment_id=row.pk,
-            email_address=emails.get(row.contact_id) or None,
-            version=version.number,
-            thread=version.program["steps"][row.step_key]["thread"],
-            step_key=row.step_key,
-            state=_state(row),
-            entered_date=row.entered_at,
-            arrived_date=row.arrived_at,
-            due_date=None if row.ended_at else row.due_at,
-            ended_date=row.ended_at,
-            reason=(row.end_reason if row.ended_at else row.held_reason) or None,
-            text=None if row.ended_at else held_sentence(row.held_reason) or None,
-        )
-
-
-def _state(row: Enrollment) -> Literal["waiting", "held", "ended"]:
-    if row.ended_at is not None:
-        return "ended"
-    return "held" if row.held_reason else "waiting"
