@@ -27,7 +27,7 @@ class MessagingConfig(AppConfig):
         from messaging.actions.conversions import ascribe
         from messaging.actions.coupon_codes import take_codes
         from messaging.actions.opt_ins import ask_by_email
-        from messaging.actions.suppressions import is_suppressed, suppressed_among
+        from messaging.actions.suppressions import IS_SUPPRESSED, suppressed_among
         from messaging.uses import keeps_list
 
         TAKERS[ImportKind.COUPONS.value] = take_codes
@@ -35,7 +35,7 @@ class MessagingConfig(AppConfig):
         TAKERS[ImportKind.DEACTIVATIONS.value] = take_deactivations
         FOLLOWERS["messaging"] = lambda order_ids, now: ascribe(order_ids=order_ids, now=now)
         KEEPERS["messaging"] = keeps_list
-        SUPPRESSED["messaging"] = is_suppressed
+        SUPPRESSED["messaging"] = IS_SUPPRESSED
         SUPPRESSED_AMONG["messaging"] = suppressed_among
         ASKERS["messaging"] = ask_by_email
         ERASERS["messaging"] = Eraser(clear=erasure.forget)

@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any, Self
 
 import psycopg
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql as composing
 from psycopg.types.numeric import Int4, Int8
@@ -53,13 +53,15 @@ def kept(package: str, name: str) -> Kept:
 
 
 def _cursor(statement: Statement) -> CursorWrapper:
+    # The thread's own, looked up once.
+    database = connections[DEFAULT_DB_ALIAS]
     if not isinstance(statement, Kept):
-        return connection.cursor()
-    connection.ensure_connection()
-    session = connection.connection
+        return database.cursor()
+    database.ensure_connection()
+    session = database.connection
     # Django forbids preparing by default; nothing else asks for it.
     session.prepare_threshold = NEVER_BY_ITSELF
-    return CursorWrapper(_KeepingCursor(session), connection)
+    return CursorWrapper(_KeepingCursor(session), database)
 
 
 @cache

@@ -11,12 +11,13 @@ from typing import Any
 from accounts.tenancy import sql
 from conductor.webhooks.models import Kind
 
-LISTENS = """
-    SELECT EXISTS (
-        SELECT FROM webhooks_endpoint AS endpoint
-        WHERE jsonb_exists_any(endpoint.kinds, %(kinds)s::text[])
+# Of `{kinds}`, an array of text.
+LISTENING = """
+    EXISTS (
+        SELECT FROM webhooks_endpoint AS endpoint WHERE jsonb_exists_any(endpoint.kinds, {kinds})
     )
 """
+LISTENS = sql.Kept(f"SELECT {LISTENING.format(kinds='%(kinds)s::text[]')}")
 # `{rows}` has the columns of `happenings.NOTERS`.
 NOTE = """
     WITH told AS MATERIALIZED ({rows}), noted AS (

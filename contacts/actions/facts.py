@@ -14,7 +14,7 @@ Acts that start no conversation (`QUIET`) still reach all but the triggers. Noth
 listens: nothing is written. The wake-up is a hint; the pulse finds the rows without it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -175,6 +175,18 @@ SELECT EXISTS (
     WHERE {{on_list}} AND listener.kind IN (%(kind)s, '{ANY}')
 )
 """
+# The kinds that somebody listens to; segments that are kept up to date count as watching.
+AUDIENCE = """
+    SELECT DISTINCT listener.kind
+    FROM contacts_listener AS listener
+    WHERE {on_list}
+        AND (
+            listener.role = ANY(%(roles)s::text[])
+            OR (listener.for_segment_id IS NOT NULL AND 'watch' = ANY(%(roles)s::text[]))
+        )
+"""
+AUDIENCE_OF_LIST = sql.Kept(AUDIENCE.format(on_list="listener.list_id = %(list_id)s"))
+AUDIENCE_OF_ALL = sql.Kept(AUDIENCE.format(on_list="TRUE"))
 ONE_LIST = "listener.list_id = fact.list_id"
 ANY_LIST = "(fact.list_id IS NULL OR listener.list_id = fact.list_id)"
 
@@ -307,20 +319,17 @@ def queue(
 
 
 def audience(*, list_id: int | None = None, roles: Sequence[str] = ROLES) -> set[str]:
-    """
-    Return the kinds of facts that somebody listens to, on one list or on any: one probe.
+    """Return the kinds of facts that somebody listens to, on one list or on any: one probe."""
+    if list_id is None:
+        rows = sql.fetch_all(AUDIENCE_OF_ALL, roles=[*roles])
+    else:
+        rows = sql.fetch_all(AUDIENCE_OF_LIST, list_id=list_id, roles=[*roles])
+    return kinds_of(kind for (kind,) in rows)
 
-    Segments that are kept up to date count as watching.
-    """
-    where = "" if list_id is None else "listener.list_id = %(list_id)s AND "
-    rows = sql.fetch_all(
-        f"SELECT DISTINCT listener.kind FROM contacts_listener AS listener WHERE {where}"
-        "(listener.role = ANY(%(roles)s) "
-        "OR (listener.for_segment_id IS NOT NULL AND 'watch' = ANY(%(roles)s)))",
-        list_id=list_id,
-        roles=list(roles),
-    )
-    kinds = {kind for (kind,) in rows}
+
+def kinds_of(heard: Iterable[str]) -> set[str]:
+    """Return the kinds of facts among those of listeners: who waits for any hears of all."""
+    kinds = set(heard)
     return kinds | KINDS if ANY in kinds else kinds
 
 

@@ -14,6 +14,8 @@ from contacts.actions import facts
 # By name of the app: kinds, a SELECT, its parameters. The rows are of these columns: kind,
 # list_id, contact_id, delivery_id, enrollment_id, occurred_at, recorded_at, detail.
 NOTERS: dict[str, Callable[[Sequence[str], str, Mapping[str, Any]], None]] = {}
+# By name of the app, in SQL: whether anybody listens to one of `{kinds}`, an array of text.
+LISTENING: dict[str, str] = {}
 
 SUBSCRIBED = "subscribed"
 UNSUBSCRIBED = "unsubscribed"
@@ -32,6 +34,12 @@ OF_SUBSCRIPTION = """
         %(now)s::timestamptz AS occurred_at, %(now)s::timestamptz AS recorded_at,
         jsonb_build_object('method', %(method)s::text) AS detail
 """
+
+
+def heard_if(kind: str) -> str:
+    """Return the condition, in SQL, that anybody listens to a kind."""
+    kinds = f"ARRAY['{kind}']"
+    return " OR ".join(one.format(kinds=kinds) for one in LISTENING.values()) or "FALSE"
 
 
 def note(kinds: Sequence[str], rows: str, /, **params: Any) -> None:

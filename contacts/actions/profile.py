@@ -1,6 +1,6 @@
 """Profiles: how given values meet stored ones."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from accounts.actions import InvalidValueError
@@ -13,22 +13,21 @@ UPDATE_TYPES = ("Update", "Append", "Overwrite")
 Profile = dict[str, Any]
 
 
-def clean_profile(*, list: List, values: Mapping[int, Any]) -> dict[ProfileField, Value | None]:
+def clean_profile(
+    *, list: List, values: Mapping[int, Any], fields: Mapping[int, ProfileField] | None = None
+) -> dict[ProfileField, Value | None]:
     """
     Return typed values by field; `values` maps ids of fields of the list to raw values.
+
+    `fields` are those of them that the list has, where they are known.
 
     :raises InvalidValueError: field `segmentationFieldId` for a field that the list has
         not, `value` for what the field does not take.
     """
     if not values:
         return {}
-    rows = rows_of(
-        ProfileField,
-        "list_id = %(list_id)s AND id = ANY(%(ids)s::bigint[])",
-        list_id=list.pk,
-        ids=[field_id for field_id in values if 0 < field_id < 2**63],
-    )
-    fields = {row.pk: row for row in rows}
+    if fields is None:
+        fields = _fields_of(list, values)
     for field_id in values:
         if field_id not in fields:
             raise InvalidValueError(
@@ -37,6 +36,16 @@ def clean_profile(*, list: List, values: Mapping[int, Any]) -> dict[ProfileField
     return {
         fields[field_id]: clean_value(fields[field_id], raw) for field_id, raw in values.items()
     }
+
+
+def _fields_of(list: List, ids: Iterable[int]) -> dict[int, ProfileField]:
+    rows = rows_of(
+        ProfileField,
+        "list_id = %(list_id)s AND id = ANY(%(ids)s::bigint[])",
+        list_id=list.pk,
+        ids=[field_id for field_id in ids if 0 < field_id < 2**63],
+    )
+    return {row.pk: row for row in rows}
 
 
 def read_update_type(text: str | None) -> str:

@@ -1,25 +1,34 @@
 """Contacts on lists: subscribe, unsubscribe, change the profile, change the address."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from accounts.actions import InvalidValueError
 from accounts.models import List
-from accounts.tenancy.rows import insert_unless_there, row_of
 from contacts.actions import errors, facts, happenings
 from contacts.actions.events import find_events, raise_event
-from contacts.actions.people import find_contact, save_contact
+from contacts.actions.people import save_contact
 from contacts.actions.profile import changed_fields, clean_profile, merge_profile, read_update_type
+from contacts.actions.standing import Standing, standing_of
+from contacts.actions.subscription_rows import (
+    Before,
+    existing,
+    insert_with_contact,
+    new_row,
+    note,
+    store,
+    take,
+)
 from contacts.actions.texts import clean_text
-from contacts.identity import email_key, normalise_email
+from contacts.identity import normalise_email, typed_email
 from contacts.models import Contact, ProfileField, Subscription, SubscriptionState
+from contacts.values import Value
 
 SUBSCRIBED = SubscriptionState.SUBSCRIBED.value
 UNSUBSCRIBED = SubscriptionState.UNSUBSCRIBED.value
 ADDRESS_CHANGE = "AddressChange"
-LOCKED = "list_id = %(list_id)s AND contact_id = %(contact_id)s FOR UPDATE"
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,6 @@ class SubscribeResult:
     subscription: Subscription
     created: bool
     changed: bool
-    warnings: tuple[str, ...] = ()
 
 
 def subscribe(
@@ -48,14 +56,16 @@ def subscribe(
     source: str = "api",
     quiet: bool = False,
     depth: int = 0,
+    standing: Standing | None = None,
 ) -> SubscribeResult:
     """
     Put a contact on a list, or change how it stands there; one request of page or API.
 
     `state` is Subscribed, Pending, or None: a new one is Subscribed, and who left is with
-    `override_unsubscribe`; any other stays as it is. `profile` maps ids of fields to raw values. The events are raised last.
-    `quiet` starts no conversation by `subscribed`, `resubscribed` or `profile_updated`
+    `override_unsubscribe`; any other stays as it is. `profile` maps ids of fields to raw values.
+    The events are raised last. `quiet` starts no conversation by `subscribed`, `resubscribed` or `profile_updated`
     (the events always do); those who are inside one are asked again all the same.
+    `standing` is how the address stands, with the fields of `profile`, if it was asked just now.
 
     :raises UnsubscribedAddressError: for one who left the list, unless
         `override_unsubscribe`.
@@ -64,32 +74,37 @@ def subscribe(
     :raises InvalidValueError: for a bad address, field, value, event or update type.
     """
     update_type = read_update_type(update_type)
-    given = clean_profile(list=list, values=profile or {})
+    if contact is None and standing is None:
+        standing = standing_of(list=list, email=email, field_ids=profile or ())
+    wish = _Wish(
+        list=list,
+        now=now,
+        method=method,
+        state=state,
+        given=clean_profile(
+            list=list, values=profile or {}, fields=None if standing is None else standing.fields
+        ),
+        update_type=update_type,
+        external_contact_id=external_contact_id,
+        override=override_unsubscribe,
+        has_events=bool(event_ids),
+    )
     events = find_events(list=list, event_ids=event_ids)
-    warnings: tuple[str, ...] = ()
-    is_new = False
-    if contact is None:
-        saved = save_contact(email=email, now=now)
-        contact, warnings, is_new = saved.contact, saved.warnings, saved.created
-    if not contact.email_norm:
-        raise errors.NoAddressError
-    subscription, created = _found_or_made(list, contact, now, is_new=is_new)
-    before = _Standing(subscription)
-    wanted = _wanted(state, subscription, created=created, override=override_unsubscribe)
-    if events and wanted == UNSUBSCRIBED:
-        raise errors.UpdateUnsubscribedWithEventsError
-    _move(subscription, wanted, now, method)
-    subscription.profile = merge_profile(before.profile, given, update_type)
-    if external_contact_id is not None:
-        subscription.external_contact_id = clean_text(
-            "externalContactID", external_contact_id, longest=100
-        )
-    changed = _store(subscription, before, now, created=created)
-    roles = facts.QUIET if quiet else facts.ROLES
-    _announce(subscription, before, now, depth, roles, created=created)
+    known = contact or (standing and standing.contact)
+    put = _newcomer(wish, email, standing) if standing and known is None else None
+    if put is None:
+        # Or somebody else has created the same person at this moment: then it is found.
+        put = _known(wish, known or save_contact(email=email, now=now).contact)
+    _announce(put, now, depth, facts.QUIET if quiet else facts.ROLES)
     for event in events:
-        raise_event(external_event=event, contact=contact, now=now, source=source, depth=depth)
-    return SubscribeResult(subscription, created, created or changed, warnings)
+        raise_event(
+            external_event=event,
+            contact=put.subscription.contact,
+            now=now,
+            source=source,
+            depth=depth,
+        )
+    return SubscribeResult(put.subscription, put.created, put.created or put.changed)
 
 
 def unsubscribe(
@@ -107,7 +122,7 @@ def unsubscribe(
     :raises NotSubscribedAddressError: for one who never was on the list.
     :raises InvalidValueError: for a bad address.
     """
-    subscription = _existing(list, email, contact)
+    subscription = existing(list, email, contact)
     changed = subscription.state != UNSUBSCRIBED
     if changed:
         subscription.state = UNSUBSCRIBED
@@ -118,7 +133,7 @@ def unsubscribe(
         facts.announce(
             kind=facts.UNSUBSCRIBED, subscription=subscription, now=now, method=method, depth=depth
         )
-        _note(happenings.UNSUBSCRIBED, subscription, now, method)
+        note(happenings.UNSUBSCRIBED, subscription, now, method)
     return SubscribeResult(subscription, created=False, changed=changed)
 
 
@@ -142,12 +157,12 @@ def set_profile(
     update_type = read_update_type(update_type)
     given = clean_profile(list=subscription.list, values=profile)
     locked = Subscription.objects.select_for_update(of=("self",)).get(pk=subscription.pk)
-    before = _Standing(locked)
+    before = Before(locked)
     locked.profile = merge_profile(before.profile, given, update_type)
-    changed = _store(locked, before, now)
+    changed = store(locked, before, now)
     if changed:
-        roles = facts.QUIET if quiet else facts.ROLES
-        _announce(locked, before, now, depth, roles, created=False)
+        put = _Put(locked, before, created=False, changed=True)
+        _announce(put, now, depth, facts.QUIET if quiet else facts.ROLES)
     return SubscribeResult(locked, created=False, changed=changed)
 
 
@@ -165,14 +180,14 @@ def change_address(
     :raises AddressTakenError, NewAddressUnsubscribedError, NewAddressPendingError: for a
         new address that stands on the list already.
     """
-    old = _existing(list, email, None)
+    old = existing(list, email, None)
     if old.state != SUBSCRIBED:
         raise errors.ChangeUnsubscribedAddressError
     contact = save_contact(email=_new_address(new_email), now=now).contact
     taken = Subscription.objects.filter(list=list, contact=contact).first()
     if taken is not None:
         raise TAKEN[taken.state]
-    new, _ = _take(list, contact, now)
+    new, _ = take(list, contact, now)
     new.state = SUBSCRIBED
     new.subscribed_at, new.subscribe_method = now, method
     new.profile = dict(old.profile)
@@ -183,8 +198,8 @@ def change_address(
     old.updated_at = now
     old.save()
     _announce_address(old, new, now, method, depth)
-    _note(happenings.UNSUBSCRIBED, old, now, ADDRESS_CHANGE)
-    _note(happenings.SUBSCRIBED, new, now, method)
+    note(happenings.UNSUBSCRIBED, old, now, ADDRESS_CHANGE)
+    note(happenings.SUBSCRIBED, new, now, method)
     return SubscribeResult(new, created=True, changed=True)
 
 
@@ -227,14 +242,87 @@ def _announce_address(
     )
 
 
-class _Standing:
-    """How a subscription stood before the act."""
+@dataclass(frozen=True)
+class _Wish:
+    """What is asked of a subscription, cleaned: see `subscribe`."""
 
-    def __init__(self, subscription: Subscription) -> None:
-        self.state = subscription.state
-        self.profile: dict[str, Any] = dict(subscription.profile)
-        self.external_contact_id = subscription.external_contact_id
-        self.was_subscribed = subscription.subscribed_at is not None
+    list: List
+    now: datetime
+    method: str
+    state: str | None
+    given: Mapping[ProfileField, Value | None]
+    update_type: str
+    external_contact_id: str | None
+    override: bool
+    has_events: bool
+
+
+@dataclass(frozen=True)
+class _Put:
+    """
+    What came of a wish.
+
+    `heard` are the kinds of facts that somebody listens to, `is_noted` whether anybody outside
+    hears of who subscribes, where that is known.
+    """
+
+    subscription: Subscription
+    before: Before
+    created: bool
+    changed: bool
+    heard: Collection[str] | None = None
+    is_noted: bool = True
+
+
+def _newcomer(wish: _Wish, email: str, standing: Standing) -> _Put | None:
+    """Create a person who is on the list at once, by one statement; None if it is there now."""
+    contact = Contact(
+        email=typed_email(email, standing.email_norm),
+        email_norm=standing.email_norm,
+        created_at=wish.now,
+        updated_at=wish.now,
+    )
+    subscription = new_row(wish.list, contact, wish.now)
+    before = _fulfil(wish, subscription, created=True)
+    if not insert_with_contact(subscription):
+        return None
+    return _Put(
+        subscription,
+        before,
+        created=True,
+        changed=True,
+        heard=standing.heard,
+        is_noted=standing.is_noted,
+    )
+
+
+def _known(wish: _Wish, contact: Contact) -> _Put:
+    """
+    Change how a contact stands with the list, or put it there.
+
+    :raises NoAddressError: for one without an email address.
+    """
+    if not contact.email_norm:
+        raise errors.NoAddressError
+    subscription, created = take(wish.list, contact, wish.now)
+    before = _fulfil(wish, subscription, created=created)
+    changed = store(subscription, before, wish.now)
+    return _Put(subscription, before, created=created, changed=changed)
+
+
+def _fulfil(wish: _Wish, subscription: Subscription, *, created: bool) -> Before:
+    """Give a subscription what is asked, unwritten yet; return how it stood before."""
+    before = Before(subscription)
+    wanted = _wanted(wish.state, subscription, created=created, override=wish.override)
+    if wish.has_events and wanted == UNSUBSCRIBED:
+        raise errors.UpdateUnsubscribedWithEventsError
+    _move(subscription, wanted, wish.now, wish.method)
+    subscription.profile = merge_profile(before.profile, wish.given, wish.update_type)
+    if wish.external_contact_id is not None:
+        subscription.external_contact_id = clean_text(
+            "externalContactID", wish.external_contact_id, longest=100
+        )
+    return before
 
 
 def _new_address(text: str) -> str:
@@ -243,73 +331,6 @@ def _new_address(text: str) -> str:
     except InvalidValueError as bad:
         raise InvalidValueError("newEmailAddress", bad.message) from bad
     return text
-
-
-def _existing(list: List, email: str, contact: Contact | None) -> Subscription:
-    """Return the subscription, locked."""
-    found = contact or find_contact(email_norm=normalise_email(email))
-    subscription = (
-        Subscription.objects.select_for_update(of=("self",))
-        .filter(list=list, contact=found)
-        .first()
-    )
-    if subscription is None:
-        raise errors.NotSubscribedAddressError
-    return subscription
-
-
-def _found_or_made(
-    list: List, contact: Contact, now: datetime, *, is_new: bool
-) -> tuple[Subscription, bool]:
-    """
-    Return the contact's subscription, locked, or one that is still to be stored.
-
-    Whoever is `is_new`, of this very transaction, is on no list.
-    """
-    return (_made(list, contact, now), True) if is_new else _take(list, contact, now)
-
-
-def _made(list: List, contact: Contact, now: datetime) -> Subscription:
-    return Subscription(
-        list=list,
-        contact=contact,
-        state=SubscriptionState.PENDING,
-        profile=_waiting(list, contact),
-        email_key=email_key(list.pk, contact.email_norm),
-        created_at=now,
-        updated_at=now,
-    )
-
-
-def _take(list: List, contact: Contact, now: datetime) -> tuple[Subscription, bool]:
-    """Return the contact's subscription, locked, and whether it was made just now."""
-    while True:
-        subscription = row_of(Subscription, LOCKED, list_id=list.pk, contact_id=contact.pk)
-        if subscription is not None:
-            return subscription, False
-        made = _made(list, contact, now)
-        # Somebody else may put it on the list at this moment.
-        if insert_unless_there(made):
-            _wait_no_more(contact, made.profile, now)
-            return made, True
-
-
-def _waiting(list: List, contact: Contact) -> dict[str, Any]:
-    """Return the values that wait with a contact until it comes onto the list."""
-    if not contact.profile:
-        return {}
-    fields = ProfileField.objects.filter(list=list, pk__in=contact.profile)
-    keys = {str(pk) for pk in fields.values_list("pk", flat=True)}
-    return {key: value for key, value in contact.profile.items() if key in keys}
-
-
-def _wait_no_more(contact: Contact, taken: Mapping[str, Any], now: datetime) -> None:
-    """Take away from a contact what has come onto the list with it."""
-    if not taken:
-        return
-    contact.profile = {key: kept for key, kept in contact.profile.items() if key not in taken}
-    contact.updated_at = now
-    contact.save(update_fields=["profile", "updated_at"])
 
 
 def _wanted(state: str | None, subscription: Subscription, *, created: bool, override: bool) -> str:
@@ -339,34 +360,12 @@ def _move(subscription: Subscription, wanted: str, now: datetime, method: str) -
     subscription.unsubscribed_at, subscription.unsubscribe_method = None, ""
 
 
-def _store(
-    subscription: Subscription, before: _Standing, now: datetime, *, created: bool = False
-) -> bool:
-    """Write the subscription if it differs; say whether it did."""
-    if created and not subscription.pk and insert_unless_there(subscription):
-        return True
-    changed = (
-        subscription.state != before.state
-        or subscription.profile != before.profile
-        or subscription.external_contact_id != before.external_contact_id
-    )
-    if changed:
-        subscription.updated_at = now
-        subscription.save()
-    return changed
-
-
-def _announce(
-    subscription: Subscription,
-    before: _Standing,
-    now: datetime,
-    depth: int,
-    roles: Sequence[str],
-    *,
-    created: bool,
-) -> None:
+def _announce(put: _Put, now: datetime, depth: int, roles: Sequence[str]) -> None:
     """Tell who listens: added, subscribed or resubscribed, then the profile."""
-    heard = facts.audience(list_id=subscription.list_id)
+    subscription, before = put.subscription, put.before
+    heard = put.heard
+    if heard is None:
+        heard = facts.audience(list_id=subscription.list_id)
     became_pending = subscription.state == SubscriptionState.PENDING.value != before.state
     given: dict[str, Any] = {
         "subscription": subscription,
@@ -374,27 +373,15 @@ def _announce(
         "depth": depth,
         "heard": heard,
     }
-    if created or became_pending:
+    if put.created or became_pending:
         facts.announce(kind=facts.ADDED, **given)
     if subscription.state == SUBSCRIBED != before.state:
         method = subscription.subscribe_method
         kind = facts.RESUBSCRIBED if before.was_subscribed else facts.SUBSCRIBED
         facts.announce(kind=kind, method=method, roles=roles, **given)
-        _note(happenings.SUBSCRIBED, subscription, now, method)
+        if put.is_noted:
+            note(happenings.SUBSCRIBED, subscription, now, method)
     fields = changed_fields(before.profile, subscription.profile)
     if fields:
         properties = {"fields": fields}
         facts.announce(kind=facts.PROFILE_UPDATED, properties=properties, roles=roles, **given)
-
-
-def _note(kind: str, subscription: Subscription, now: datetime, method: str) -> None:
-    """Note for whoever outside listens how a subscription stands now."""
-    happenings.note(
-        [kind],
-        happenings.OF_SUBSCRIPTION,
-        kind=kind,
-        list_id=subscription.list_id,
-        contact_id=subscription.contact_id,
-        now=now,
-        method=method,
-    )

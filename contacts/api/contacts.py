@@ -13,7 +13,6 @@ from pydantic import Field
 from accounts.actions import InvalidValueError
 from accounts.api import found_list
 from accounts.models import List
-from accounts.tenancy import sql
 from accounts.wire import (
     Created,
     Frame,
@@ -35,6 +34,7 @@ from accounts.wire import (
 from contacts import actions
 from contacts.actions import errors
 from contacts.actions.opt_ins import ask_to_confirm
+from contacts.actions.standing import Standing, standing_of
 from contacts.actions.suppressed import is_suppressed
 from contacts.api.reading import one_of, read_ids, read_time
 from contacts.identity import normalise_email
@@ -43,13 +43,6 @@ from contacts.models import DataType, ProfileField, Subscription, SubscriptionSt
 contacts = Frame("/email/v1", integration="email", tag="Contact")
 
 CONTACTS = "/List/{list_id}/Contact"
-STANDING = sql.Kept("""
-    SELECT subscription.state
-    FROM contacts_contact AS contact
-    INNER JOIN contacts_subscription AS subscription
-        ON subscription.contact_id = contact.id AND subscription.list_id = %(list_id)s
-    WHERE contact.email_norm = %(email_norm)s AND contact.email_norm <> ''
-""")
 LEVELS = ["Contact"]
 MOST_FIELDS = 30
 # What an act through the API counts as, and what it is if the contact itself began it.
@@ -313,13 +306,15 @@ def save_contact(
         return updated(body.email_address)
     if options.send_double_opt_in and not shown.from_email:
         raise InvalidParameterError("sendDoubleOptIn", "The list has no fromEmail to ask from.")
-    stands = standing(shown, body.email_address)
-    refuse_to_join(shown, body, options, state, stands)
+    profile = body.profile
+    stands = standing_of(list=shown, email=body.email_address, field_ids=profile)
+    refuse_to_join(stands, options, state)
     result = actions.subscribe(
         list=shown,
         email=body.email_address,
-        state=PENDING if options.send_double_opt_in and stands is None else state,
-        profile=body.profile,
+        standing=stands,
+        state=PENDING if options.send_double_opt_in and stands.state is None else state,
+        profile=profile,
         update_type=options.update_type,
         external_contact_id=body.external_contact_id,
         override_unsubscribe=options.override_unsubscribe,
@@ -378,25 +373,15 @@ def change_address(
     )
 
 
-def standing(shown: List, email: str) -> str | None:
-    """Return the state of an address on a list, None for one that never was there."""
-    state: str | None = sql.fetch_value(
-        STANDING, list_id=shown.pk, email_norm=normalise_email(email)
-    )
-    return state
-
-
-def refuse_to_join(
-    shown: List, body: ContactIn, options: ContactOptions, state: str | None, stands: str | None
-) -> None:
+def refuse_to_join(stands: Standing, options: ContactOptions, state: str | None) -> None:
     """
     Refuse what puts somebody on a list who may not be; who is Subscribed is only updated.
 
     :raises PendingAddressError: for `Subscribed` of one who waits for a double opt-in.
     :raises SuppressedAddressError: for one that comes, or comes back, and is not written to.
     """
-    if stands == PENDING and state == SUBSCRIBED:
+    if stands.state == PENDING and state == SUBSCRIBED:
         raise errors.PendingAddressError
-    comes = stands is None or (stands == UNSUBSCRIBED and options.override_unsubscribe)
-    if comes and is_suppressed(list=shown, email_norm=normalise_email(body.email_address)):
+    comes_back = stands.state == UNSUBSCRIBED and options.override_unsubscribe
+    if (stands.state is None or comes_back) and stands.is_suppressed:
         raise errors.SuppressedAddressError

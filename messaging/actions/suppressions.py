@@ -17,13 +17,18 @@ from messaging.models import Suppression, SuppressionReason
 from messaging.models.message import Channel
 
 HASHED = "sha256:"
-IS_SUPPRESSED = sql.Kept("""
-    SELECT EXISTS (
+# Whoever was erased has but a hash.
+IS_SUPPRESSED = f"""
+    EXISTS (
         SELECT FROM messaging_suppression AS suppression
-        WHERE suppression.channel = %(channel)s AND suppression.address = ANY(%(addresses)s::text[])
+        WHERE suppression.channel = '{Channel.EMAIL.value}'
+            AND suppression.address IN (
+                %(email_norm)s::text,
+                '{HASHED}' || encode(sha256(convert_to(%(email_norm)s::text, 'UTF8')), 'hex')
+            )
             AND (suppression.list_id IS NULL OR suppression.list_id = %(list_id)s)
     )
-""")
+"""
 # A file brings many; most accounts suppress few or none.
 SUPPRESSES = """
     SELECT EXISTS (
@@ -120,18 +125,6 @@ def release(*, suppressions: Sequence[Suppression], now: datetime, by: By = None
         by=by,
     )
     return len(rows)
-
-
-def is_suppressed(list: List, email_norm: str) -> bool:
-    """Say whether a normalised address is not written to, in the account or on a list."""
-    return bool(
-        sql.fetch_value(
-            IS_SUPPRESSED,
-            list_id=list.pk,
-            channel=Channel.EMAIL.value,
-            addresses=[email_norm, hashed_address(email_norm)],
-        )
-    )
 
 
 def suppressed_among(list_id: int, rows: str) -> list[tuple[int, bool]]:

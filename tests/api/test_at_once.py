@@ -17,7 +17,8 @@ from accounts.models import KeptAnswer, List
 from accounts.tenancy import in_account, sql
 from accounts.wire.limits import COUNT
 from conductor.api import front
-from contacts.models import Event, Subscription
+from contacts.actions import save_contact, subscribe
+from contacts.models import Contact, Event, Subscription
 from messaging.actions.replies import take_turn
 from messaging.models import PhoneSubscription
 from tests.api.conftest import FORM, ask_token, connect
@@ -240,6 +241,44 @@ class TestPhoneNumber:
         ]
         with in_account(acme.pk):
             assert PhoneSubscription.objects.count() == 1
+
+
+class TestNewContact:
+    @pytest.fixture
+    def amid(self, people, wire, acme, shop):
+        """Post an address twice while somebody else creates it; return what was answered."""
+
+        def called():
+            body = {"emailAddress": "grace@mail.example", "externalContactID": "C-1"}
+            return wire.call("POST", f"/email/v1/List/{shop.pk}/Contact", body).status_code
+
+        def post_while(write):
+            with in_account(acme.pk):
+                write()
+                answers = [people(called), people(called)]
+                wait_for(2)
+            return sorted(answer.result(PATIENCE) for answer in answers)
+
+        return post_while
+
+    def test_is_one_person_however_many_create_it(self, amid, acme, now):
+        statuses = amid(lambda: save_contact(email="Grace@mail.example", now=now))
+
+        assert statuses == [200, 201]
+        with in_account(acme.pk):
+            grace = Subscription.objects.select_related("contact").get()
+            assert (grace.contact.email, grace.external_contact_id) == ("Grace@mail.example", "C-1")
+            assert Contact.objects.count() == 1
+
+    def test_stands_as_whoever_came_first_put_it(self, amid, acme, shop, now):
+        statuses = amid(
+            lambda: subscribe(list=shop, email="grace@mail.example", method="Page", now=now)
+        )
+
+        assert statuses == [200, 200]
+        with in_account(acme.pk):
+            grace = Subscription.objects.get()
+            assert (grace.subscribe_method, grace.external_contact_id) == ("Page", "C-1")
 
 
 class TestReference:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connections
 
 from accounts.actions import InvalidValueError
 from contacts import actions
@@ -160,6 +161,68 @@ class TestSubscribe:
             )
 
         assert refused.value.field == "eventIds"
+
+
+class TestNewcomer:
+    """Calls of hundreds a second put one new contact on a list: each statement counts."""
+
+    def test_comes_onto_a_list_by_two_statements(self, store, now):
+        field = ProfileFieldFactory(group=ProfileFieldGroupFactory(list=store))
+        statements = []
+
+        def listen(execute, *statement):
+            statements.append(statement[0])
+            return execute(*statement)
+
+        with connections["default"].execute_wrapper(listen):
+            actions.subscribe(
+                list=store,
+                email="g@mail.example",
+                method="Page",
+                profile={field.pk: "red"},
+                now=now,
+            )
+
+        assert len(statements) == 2, statements
+
+    def test_is_told_of_in_order(self, store, listen, now):
+        field = ProfileFieldFactory(group=ProfileFieldGroupFactory(list=store))
+        listen("added", "subscribed", "profile_updated")
+
+        new = actions.subscribe(
+            list=store, email="g@mail.example", method="Page", profile={field.pk: "red"}, now=now
+        ).subscription
+
+        assert kinds() == ["added", "subscribed", "profile_updated"]
+        told = Intake.objects.values_list("contact_id", "subscription_id").distinct()
+        assert list(told) == [(new.contact_id, new.pk)]
+
+    def test_waits_for_its_opt_in(self, store, listen, now):
+        listen("added", "subscribed")
+
+        new = actions.subscribe(
+            list=store, email="g@mail.example", method="Page", state="Pending", now=now
+        ).subscription
+
+        new.refresh_from_db()
+        assert (new.state, new.subscribed_at, new.subscribe_method) == ("Pending", None, "")
+        assert kinds() == ["added"]
+
+    def test_is_the_same_as_it_is_read(self, store, now):
+        made = actions.subscribe(
+            list=store,
+            email=" Grace@Mail.Example",
+            method="Page",
+            external_contact_id=" C-1 ",
+            now=now,
+        ).subscription
+
+        read = Subscription.objects.select_related("contact").get()
+        for column in Subscription._meta.concrete_fields:
+            if column.name != "account":
+                assert getattr(read, column.attname) == getattr(made, column.attname), column
+        for column in Contact._meta.concrete_fields:
+            assert getattr(read.contact, column.attname) == getattr(made.contact, column.attname)
 
 
 class TestProfile:

@@ -1,0 +1,96 @@
+"""How an address stands with a list: all that putting it there asks, by one statement."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from accounts.models import List
+from accounts.tenancy import sql
+from accounts.tenancy.rows import Columns
+from contacts.actions import facts, happenings
+from contacts.actions.suppressed import suppressed_if
+from contacts.identity import normalise_email
+from contacts.models import Contact, ProfileField
+
+# One row, whoever has the address. Look-ups by key, however many rows there are once its plan
+# is kept: hence no joins.
+STANDING = """
+    SELECT
+        {contact},
+        (
+            SELECT subscription.state
+            FROM contacts_subscription AS subscription
+            WHERE subscription.contact_id = contact.id AND subscription.list_id = %(list_id)s
+        ),
+        {suppressed},
+        (
+            SELECT json_agg(field)
+            FROM contacts_profilefield AS field
+            WHERE field.list_id = %(list_id)s AND field.id = ANY(%(field_ids)s::bigint[])
+        )::text,
+        ARRAY({audience}),
+        {noted}
+    FROM (VALUES (1)) AS one (row)
+    LEFT JOIN contacts_contact AS contact
+        ON contact.email_norm = %(email_norm)s::text AND contact.email_norm <> ''
+"""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """
+    How an address stands with a list.
+
+    `contact` is whose it is, `state` that of the subscription; both may be None. `fields` are
+    those of the list that were asked for, by id. `heard` are the kinds of facts that somebody
+    listens to on the list; `is_noted` says whether anybody outside hears of who subscribes.
+    """
+
+    email_norm: str
+    contact: Contact | None
+    state: str | None
+    is_suppressed: bool
+    fields: dict[int, ProfileField]
+    heard: set[str]
+    is_noted: bool
+
+
+def standing_of(*, list: List, email: str, field_ids: Iterable[int] = ()) -> Standing:
+    """
+    Return how an address stands with a list.
+
+    :raises InvalidValueError: for a bad address.
+    """
+    email_norm = normalise_email(email)
+    statement, columns = _standing()
+    row = sql.fetch_one(
+        statement,
+        email_norm=email_norm,
+        list_id=list.pk,
+        field_ids=[field_id for field_id in field_ids if 0 < field_id < 2**63],
+        roles=[*facts.ROLES],
+    )
+    assert row is not None  # noqa: S101 (one row, whatever there is)
+    state, is_suppressed, fields, heard, is_noted = row[columns.width :]
+    return Standing(
+        email_norm=email_norm,
+        contact=None if row[0] is None else columns.row(row[: columns.width]),
+        state=state,
+        is_suppressed=is_suppressed,
+        fields={each["id"]: ProfileField(**each) for each in json.loads(fields or "[]")},
+        heard=facts.kinds_of(heard),
+        is_noted=is_noted,
+    )
+
+
+@cache
+def _standing() -> tuple[sql.Kept, Columns[Contact]]:
+    columns = Columns(Contact, "contact")
+    statement = STANDING.format(
+        contact=columns.text,
+        suppressed=suppressed_if(),
+        audience=facts.AUDIENCE.format(on_list="listener.list_id = %(list_id)s"),
+        noted=happenings.heard_if(happenings.SUBSCRIBED),
+    )
+    return sql.Kept(statement), columns
