@@ -81,6 +81,25 @@ HELD: Mapping[str, Reason] = {
 }
 BY_HAND = "by hand"
 
+# What came to nothing at a step, by its kind: the engine's word, the code, a sentence.
+FAILURES: Mapping[str, tuple[str, Reason, str]] = {
+    "webhook": (
+        "webhook failed",
+        Reason.EXTERNAL_DATA_ERROR,
+        "Another system was called, and failed: {error}.",
+    ),
+    "code": (
+        "code failed",
+        Reason.EXTERNAL_DATA_ERROR,
+        "The script failed, and set nothing; the conversation's remarks count why.",
+    ),
+    "action": (
+        "no code",
+        Reason.COUPON_POOL_EMPTY,
+        "There was no coupon code for them, and the field was emptied; the conversation's remarks count why.",
+    ),
+}
+
 # A webhook step's call that is not over.
 CALLING = {"queued", "calling"}
 
@@ -122,7 +141,7 @@ class Explanation:
     `text` is one sentence, `code` the closed list's word for what stands in the way now
     ("" = nothing). `entries` are all that ended or go on, and where somebody moved them on by
     hand, `refusals` what did not let them
-    in, `messages` every message with its state, `failures` webhooks and scripts that failed,
+    in, `messages` every message with its state, `failures` webhooks and scripts that failed and coupons that there were not,
     `waiting` facts not taken yet; each newest first, at most 50.
     """
 
@@ -296,16 +315,13 @@ def _messages(rows: Sequence[Mapping[str, Any]]) -> Iterator[Told]:
 def _failures(rows: Sequence[Mapping[str, Any]]) -> Iterator[Told]:
     for row in rows:
         error = row["error"] or ""
-        if row["called"]:
-            text = f"Another system was called, and failed: {error or 'no answer is kept'}."
-        else:
-            text = "The script failed, and set nothing; the conversation's remarks count why."
+        what, code, text = FAILURES[row["step_kind"]]
         yield Told(
             at=_needed(row["left_at"]),
-            what="webhook failed" if row["called"] else "code failed",
+            what=what,
             reason=error,
-            code=Reason.EXTERNAL_DATA_ERROR,
-            text=text,
+            code=code,
+            text=text.format(error=error or "no answer is kept"),
             step_key=row["step_key"],
         )
 

@@ -10,6 +10,7 @@ from conductor.conversations.actions.by_hand import Chosen, skip_wait
 from conductor.conversations.explaining import explain
 from conductor.conversations.models import Call, Conversation, Enrollment, Refusal
 from contacts.models import Contact, Intake
+from messaging.actions.coupons import create_pool
 from messaging.eligibility import Reason
 from tests.api.conftest import connect
 from tests.engine.world import World
@@ -195,6 +196,34 @@ class TestExplain:
         assert (failure.step_key, failure.what, failure.at) == ("ask", what, now)
         assert failure.reason == ("status 404" if what == "webhook failed" else "")
         assert failure.code == Reason.EXTERNAL_DATA_ERROR
+
+    def test_says_that_there_was_no_coupon_code(self, world, now):
+        create_pool(name="Welcome", now=now)
+        conversation = live(
+            world, "{key: code, action: {set_coupon: {pool: Welcome, field: Profile.Note}}}"
+        )
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+
+        told = explain(conversation=conversation, contact=contact_of(grace), now=now)
+
+        (failure,) = told.failures
+        assert (failure.step_key, failure.what) == ("code", "no code")
+        assert failure.code == Reason.COUPON_POOL_EMPTY
+        assert failure.text.startswith("There was no coupon code for them")
+
+    def test_takes_no_branch_for_a_failure(self, world, now):
+        branches = "[{name: failed, filter: {field: Profile.Points, empty: true}}]"
+        conversation = live(world, f"{{key: ask, if: {{branches: {branches}}}}}")
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+
+        told = explain(conversation=conversation, contact=contact_of(grace), now=now)
+
+        assert world.path(grace)[1] == "ask>failed"
+        assert told.failures == []
 
     def test_says_what_became_of_each_message(self, world, now):
         conversation = live(world, "{key: mail, message: {saved_message: We miss you}}")

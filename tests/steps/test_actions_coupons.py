@@ -11,6 +11,7 @@ from accounts.actions import InvalidValueError
 from accounts.models import Account
 from accounts.tenancy import in_account, sql
 from conductor.conversations.actions.rehearsing import Start, start_rehearsal
+from conductor.conversations.models import Tally
 from conductor.engine.tick import run_tick
 from conductor.steps.action.set_coupon import EXPIRY
 from contacts.models import ProfileField
@@ -25,6 +26,11 @@ GIVE = act("set_coupon: {pool: Welcome, field: Profile.Note}")
 def fill(pool: CouponPool, *codes: str, **given: Any) -> None:
     """Put codes into a pool."""
     CouponCode.objects.bulk_create(CouponCode(pool=pool, code=code, **given) for code in codes)
+
+
+def counted() -> list[tuple[str, str, int]]:
+    """Return what was only counted, by step."""
+    return list(Tally.objects.values_list("step_key", "name", "total"))
 
 
 @pytest.fixture
@@ -89,6 +95,7 @@ class TestUniqueCodes:
         assert sorted(map(str, profiles)) == ["{'Note': 'ONE'}", "{'Points': 1}", "{'Points': 1}"]
         exits = sorted(world.path(person)[1] for person in people)
         assert exits == ["act>next", "act>no_code", "act>no_code"]
+        assert counted() == [("act", "no coupon code: the pool is used up", 2)]
 
     def test_give_way_to_the_fallback(self, world: World, pool: CouponPool) -> None:
         update_pool(pool=pool, now=world.now, fallback_code="SORRY5")
@@ -248,6 +255,8 @@ class TestStaticCodes:
 
         assert world.path(grace)[1] == f"act>{exit_name}"
         assert profile_of(world, grace) == profile
+        why = [("act", "no coupon code: none is valid today", 1)]
+        assert counted() == ([] if fallback else why)
 
 
 class TestPool:
@@ -262,6 +271,7 @@ class TestPool:
         assert world.path(grace)[1] == "act>no_code"
         assert profile_of(world, grace) == {}
         assert CouponCode.objects.get().handed_at is None
+        assert counted() == [("act", "no coupon code: the pool is not active", 1)]
 
     def test_that_is_gone_holds(self, world: World, pool: CouponPool) -> None:
         world.live(GIVE)

@@ -192,7 +192,8 @@ class Tally(TenantModel):
     What is only counted, per conversation and step ("" = what no step asks: goal, exit rule, re-entry).
 
     `zone fallback`: a contact without a valid zone was given the account's; `date missed`:
-    an alarm that came on a later day; `webhook failed` and `code failed`, each with why.
+    an alarm that came on a later day; `webhook failed`, `code failed` and `no coupon code`,
+    each with why.
     """
 
     conversation = TenantForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")

@@ -1,8 +1,8 @@
 -- explain: all that a conversation knows of one contact, in one look.
 --
 -- Params  conversation_id bigint, contact_id bigint, list_id bigint, most int (of each kind of row)
--- Returns kind, at, found (jsonb): subscription, enrollment, refusal, delivery, failure (a webhook
---         or a script), moved (by hand), queued; newest first. Who is inside has its
+-- Returns kind, at, found (jsonb): subscription, enrollment, refusal, delivery, failure (a webhook,
+--         a script, or no coupon code), moved (by hand), queued; newest first. Who is inside has its
 --         version: {number, thread of the step}
 -- Locks   none
 -- Index   subscription_once_per_list_and_contact, enrollment_by_contact, refusal_by_contact,
@@ -80,10 +80,15 @@ UNION ALL
         jsonb_build_object(
             'step_key', visit.step_key,
             'left_at', visit.left_at,
-            'called', call.id IS NOT NULL,
+            'step_kind', version.program #>> ARRAY['steps', visit.step_key, 'kind'],
             'error', call.outcome ->> 'error'
         ) AS found
     FROM conversations_visit AS visit
+    -- Branches and groups may be called the same: it is the step that failed.
+    INNER JOIN conversations_version AS version
+        ON
+            version.id = visit.version_id
+            AND (version.program #>> ARRAY['steps', visit.step_key, 'kind']) IN ('webhook', 'code', 'action')
     LEFT JOIN conversations_call AS call
         ON
             call.enrollment_id = visit.enrollment_id
@@ -99,7 +104,7 @@ UNION ALL
             ORDER BY enrollment.id DESC
             LIMIT %(most)s
         ))
-        AND visit.exit = 'failed'
+        AND visit.exit IN ('failed', 'no_code')
     ORDER BY visit.left_at DESC
     LIMIT %(most)s
 )

@@ -118,6 +118,11 @@ LEAVE_WITHOUT = f"""
         AND ({CODE_OF_VISIT}) IS NULL
 """
 
+# Why there was no code, as it is counted at the step.
+USED_UP = "no coupon code: the pool is used up"
+INACTIVE = "no coupon code: the pool is not active"
+NONE_TODAY = "no coupon code: none is valid today"
+
 
 class SetCoupon(StepConfig):
     """A pool, and the field that gets the code."""
@@ -168,22 +173,24 @@ class SetCouponAct(Act[SetCoupon]):
         if pool is None:
             hold_here(arrivals, "the coupon pool is gone")
         elif not pool.is_active:
-            _give_all(arrivals, settings["field_id"], "")
+            _give_all(arrivals, settings["field_id"], "", INACTIVE)
         elif pool.kind == PoolKind.STATIC:
             zone = arrivals.zone("account")
             rows = arrivals.fetch(STATIC_CODE.format(zone=zone), pool_id=pool.pk)
-            _give_all(arrivals, settings["field_id"], rows[0][0] if rows else pool.fallback_code)
+            code = rows[0][0] if rows else pool.fallback_code
+            _give_all(arrivals, settings["field_id"], code, NONE_TODAY)
         elif arrivals.is_rehearsal:
-            _give_all(arrivals, settings["field_id"], _test_code(arrivals, pool))
+            _give_all(arrivals, settings["field_id"], _test_code(arrivals, pool), USED_UP)
         else:
             _give_each(arrivals, settings["field_id"], pool)
 
 
-def _give_all(arrivals: Arrivals, field_id: int, code: str) -> None:
-    """Give everybody the same code, "" being none."""
+def _give_all(arrivals: Arrivals, field_id: int, code: str, why_none: str) -> None:
+    """Give everybody the same code, "" being none; `why_none` is what is counted then."""
     write_field(arrivals, field_id, SAME_FOR_ALL, fallback=code)
     if not code:
-        arrivals.run(f"UPDATE arrivals SET exit = '{NO_CODE}' WHERE {HERE}")
+        without = arrivals.run(f"UPDATE arrivals SET exit = '{NO_CODE}' WHERE {HERE}")
+        arrivals.tally(why_none, without)
 
 
 def _test_code(arrivals: Arrivals, pool: CouponPool) -> str:
@@ -204,8 +211,8 @@ def _give_each(arrivals: Arrivals, field_id: int, pool: CouponPool) -> None:
         cutoff_days=pool.cutoff_days,
     )
     write_field(arrivals, field_id, HANDED, joins=OWN_CODE, fallback=pool.fallback_code)
-    if not pool.fallback_code:
-        arrivals.run(LEAVE_WITHOUT)
+    if not pool.fallback_code and (without := arrivals.run(LEAVE_WITHOUT)):
+        arrivals.tally(USED_UP, without)
 
 
 def _pool_problems(name: str, names: Names) -> list[StepProblem]:
