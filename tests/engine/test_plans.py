@@ -9,6 +9,10 @@ import pytest
 
 from accounts.tenancy import sql
 from conductor.conversations.models import Enrollment, Version
+from conductor.engine import endings, triggers
+from conductor.engine.faults import FIRST, LAST
+from conductor.engine.intake import COMING_BACK
+from conductor.engine.tallies import FALLBACKS
 from tests.engine.world import World
 
 PEOPLE = 20_000
@@ -266,6 +270,21 @@ class TestPlans:
             assert index in found
         for table in TABLES:
             assert f"Seq Scan on {table}" not in found
+
+    def test_whose_zone_falls_back_is_looked_up_by_contact(self, crowd: World) -> None:
+        here = {"conversation_id": Version.objects.get().conversation_id, "number": 0}
+        places = {"version_id": Version.objects.get().pk}
+        for people, given in (
+            (triggers.ASKED_HERE, here),
+            (endings.ASKED_HERE, places),
+            (COMING_BACK, {"conversation_id": here["conversation_id"]}),
+        ):
+            asked = FALLBACKS.format(people=people, zone="zone_or(contact.time_zone, 'UTC')")
+
+            found = plan_of(asked, first=FIRST, last=LAST, **given)
+
+            assert "contacts_contact_pkey" in found
+            assert "Seq Scan on contacts_contact" not in found
 
     def test_messages_put_off_are_found_by_enrollment(self, crowd: World) -> None:
         sql.execute(PUT_OFF, list_id=crowd.in_list.pk, now=crowd.now, size=PEOPLE)

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from conductor.conversations.models import Conversation, Enrollment, Tally
 from contacts.models import Subscription
@@ -60,6 +62,27 @@ class TestATriggersFilter:
 
         assert done.entered == 3
         assert counted(conversation) == {"come": 2}
+
+
+class TestRulesThatReadNoCalendar:
+    @pytest.mark.parametrize(("heading", "rule"), [(OWN, BY_NONE), ("", BY_CALENDAR)])
+    def test_cost_no_statement(self, world: World, heading: str, rule: str) -> None:
+        start = (
+            f"{{key: start, trigger: {{external_event: Order Imported, filter: {{not: {rule}}}}}}}"
+        )
+        world.live(PAUSE, heading=f"{heading}\ngoal: {rule}", start=start)
+        inside = people(world)
+        world.happen(*inside)
+        world.tick()
+        for person in inside:
+            world.set(person, Points=1)
+        world.happen(*inside)
+
+        with CaptureQueriesContext(connections["default"]) as asked:
+            done = world.tick(world.now + timedelta(minutes=5))
+
+        assert (done.facts, Enrollment.objects.count()) == (6, 3)
+        assert not [one["sql"] for one in asked if "named_by" in one["sql"]]
 
 
 class TestGoalAndExitRule:
