@@ -139,6 +139,8 @@ class Carrier(ABC):
     calls_back: ClassVar[bool] = False
     # It writes to our own database: in the thread of whoever hands over, all in one.
     is_ours: ClassVar[bool] = False
+    # Of an email it hands the MIME over, and never looks at its parts.
+    only_mime: ClassVar[bool] = False
 
     def __init__(
         self, settings: Mapping[str, Any], secrets: Mapping[str, str] | None = None

@@ -40,6 +40,7 @@ class Smtp(Carrier):
     connections = 4
     worth_connection = 10
     calls_back = True
+    only_mime = True
     fields = (
         Field(
             "host",

@@ -8,6 +8,7 @@ one that doubles a string forty times would otherwise take the sender down with 
 
 * `language`: what a template may say (filters, limits, what is refused when it is saved)
 * `child`: the process: requests and answers are lines of JSON
+* `letters`: an email as a whole, where nothing is missing but what its templates make
 * `renderer`: keeps a child, asks it, replaces it when it dies
 
 What a template sees: `contact`, `fields` (`fields.Group.Field` or
@@ -15,6 +16,13 @@ What a template sees: `contact`, `fields` (`fields.Group.Field` or
 webhook's the `secrets` that it names. What is not there is empty; `names` finds it.
 """
 
-from messaging.rendering.renderer import TemplateFaultError, check, compile_mjml, render
+from messaging.rendering.letters import Stamp
+from messaging.rendering.renderer import (
+    TemplateFaultError,
+    check,
+    compile_mjml,
+    render,
+    render_whole,
+)
 
-__all__ = ["TemplateFaultError", "check", "compile_mjml", "render"]
+__all__ = ["Stamp", "TemplateFaultError", "check", "compile_mjml", "render", "render_whole"]

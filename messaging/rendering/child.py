@@ -2,9 +2,10 @@
 The process that renders: one request a line on stdin, its answers a line each on stdout.
 
     {"op": "render", "sources": {part: [source, escaped]}, "rows": [context, ...], "group": n,
-     "seconds": s}
+     "seconds": s, "form": {...}, "stamps": [[...], ...]}
         -> per row {"sizes": {part: bytes}} and the texts right behind it, which no JSON has to
-           escape, or {"fault": text, "line": n, "part": part}; written in groups of so many;
+           escape; with a form and stamps (`letters`) the email as a whole, {"raw": bytes}; or
+           {"fault": text, "line": n, "part": part}; written in groups of so many;
            {">left": n} in place of the rest once that has taken so many seconds, after one row
            at least
     {"op": "check", "source": text, "escaped": bool} -> {} or {"fault": text, "line": n}
@@ -33,6 +34,7 @@ from messaging.rendering.language import (
     is_hopeless,
     literals,
 )
+from messaging.rendering.letters import Form, Stamp
 from messaging.rendering.rows import BETWEEN, LEFT, handed, row_template, shape_of
 
 MEMORY = 400 * 1024 * 1024
@@ -118,12 +120,17 @@ class Engine:
 def render(engine: Engine, request: Answer) -> Iterator[Answer]:
     """Answer a request to render: one answer a row, in order, for as long as there is time."""
     rows = request["rows"]
+    form = Form(request["form"]) if request.get("form") else None
     end = time.monotonic() + request["seconds"]
     for number, row in enumerate(rows):
         if number and time.monotonic() >= end:
             yield {LEFT: len(rows) - number}
             return
-        yield render_row(engine, request["sources"], row)
+        answer = render_row(engine, request["sources"], row)
+        if form is not None and "parts" in answer:
+            stamp = Stamp(*request["stamps"][number])
+            answer = {"parts": {"raw": form.filled(answer["parts"], stamp)}}
+        yield answer
 
 
 def render_row(engine: Engine, sources: dict[str, Any], row: Answer) -> Answer:
@@ -222,7 +229,10 @@ OPERATIONS = {"render": render, "check": check, "mjml": compile_mjml}
 def written(answer: Answer) -> list[bytes]:
     """Return an answer as it is sent: a line, and the texts whose sizes that says."""
     parts = answer.get("parts", {})
-    texts = [text.encode(errors="surrogatepass") for text in parts.values()]
+    texts = [
+        text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
+        for text in parts.values()
+    ]
     if parts:
         answer = {"sizes": dict(zip(parts, map(len, texts), strict=True))}
     return [json.dumps(answer).encode(), b"\n", *texts]
@@ -239,8 +249,7 @@ def main() -> None:
         answers = OPERATIONS[request["op"]](engine, request)
         group = request.get("group", 1)
         while some := list(islice(answers, group)):
-            for answer in some:
-                sys.stdout.buffer.writelines(written(answer))
+            sys.stdout.buffer.write(b"".join(piece for one in some for piece in written(one)))
             sys.stdout.buffer.flush()
 
 

@@ -15,12 +15,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from messaging.rendering.letters import Stamp
 from messaging.rendering.rows import LEFT, Mentioned
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECONDS = 5.0  # for one answer; a large newsletter takes a millisecond
 GROUP = 32  # answers that come together
+PIPE = 1 << 18  # bytes that they may have, so that the process goes on with the next
 TURN_SECONDS = 0.5  # then somebody else may ask
+RAW = "raw"  # the part that is a whole email
 TOO_MUCH = "it takes too much time or memory"
 
 Answer = dict[str, Any]
@@ -100,6 +103,7 @@ class Renderer:
                 stderr=subprocess.DEVNULL,
                 cwd=ROOT,
                 env={},
+                pipesize=PIPE,
             )
         return self.process
 
@@ -150,6 +154,8 @@ class AnswerReader:
         self.seconds = seconds
         self.unread = bytearray()
         self.at = 0
+        # Kept: memory that is asked for anew costs more than what is read into it.
+        self.piece = memoryview(bytearray(PIPE))
 
     def answer(self) -> Answer:
         """
@@ -168,10 +174,13 @@ class AnswerReader:
             sizes = answer["sizes"]
             while len(self.unread) - self.at < sum(sizes.values()):
                 self.read_more(end)
-            answer["parts"] = {
-                part: self.take(size).decode(errors="surrogatepass") for part, size in sizes.items()
-            }
+            answer["parts"] = {part: self.part(part, size) for part, size in sizes.items()}
         return answer
+
+    def part(self, name: str, size: int) -> str | bytes:
+        """Return a part's text, or a whole email's bytes."""
+        data = self.take(size)
+        return data if name == RAW else data.decode(errors="surrogatepass")
 
     def take(self, size: int) -> bytes:
         """Return so many bytes that are there."""
@@ -183,12 +192,12 @@ class AnswerReader:
         wait = end - time.monotonic()
         if wait <= 0 or not select.select([self.descriptor], [], [], wait)[0]:
             raise TimeoutError
-        piece = os.read(self.descriptor, 1 << 20)
-        if not piece:
+        size = os.readv(self.descriptor, [self.piece])
+        if not size:
             raise EOFError
         del self.unread[: self.at]
         self.at = 0
-        self.unread += piece
+        self.unread += self.piece[:size]
 
 
 RENDERER = Renderer("messaging.rendering.child")
@@ -208,26 +217,50 @@ def render(
     a template is, others are served twice a second in between, and `stop` is asked then: where it
     says so, the rest is left, and there are fewer results than rows; one there is.
     """
-    results: list[Rendered | TemplateFaultError] = []
-    named = {part: [source, escaped] for part, (source, escaped) in sources.items()}
+    return [
+        one if isinstance(one, TemplateFaultError) else one["parts"]
+        for one in answers_to(sources, rows, stop=stop)
+    ]
+
+
+def render_whole(
+    sources: Mapping[str, tuple[str, bool]],
+    rows: Sequence[Answer],
+    *,
+    form: Mapping[str, Any],
+    stamps: Sequence[Stamp],
+    stop: Callable[[], bool] = lambda: False,
+) -> list[bytes | TemplateFaultError]:
+    """Fill emails in, as `render` does, and put each together; see `letters` for form and stamps."""
+    return [
+        one if isinstance(one, TemplateFaultError) else one["parts"][RAW]
+        for one in answers_to(sources, rows, stop=stop, form=form, stamps=stamps)
+    ]
+
+
+def answers_to(
+    sources: Mapping[str, tuple[str, bool]],
+    rows: Sequence[Answer],
+    *,
+    stop: Callable[[], bool],
+    form: Mapping[str, Any] | None = None,
+    stamps: Sequence[Stamp] = (),
+) -> list[Answer | TemplateFaultError]:
+    """Ask until each row has its answer, or `stop` says so."""
+    results: list[Answer | TemplateFaultError] = []
     texts = [source for source, _ in sources.values() if "{" in source]
     wanted = mentioned(tuple(texts))
     asked = [wanted.of(row) for row in rows]
+    request: Answer = {"op": "render", "sources": sources, "seconds": TURN_SECONDS, "form": form}
     group = GROUP
     while len(results) < len(rows) and not (results and stop()):
-        rest = asked[len(results) :]
-        request = {
-            "op": "render",
-            "sources": named,
-            "rows": rest,
-            "group": group,
-            "seconds": TURN_SECONDS,
-        }
+        done = len(results)
+        rest = {"rows": asked[done:], "stamps": stamps[done:], "group": group}
         try:
-            answers = RENDERER.ask(request, answers=len(rest))
-            results += [result(one) for one in answers if LEFT not in one]
+            answers = RENDERER.ask({**request, **rest}, answers=len(rows) - done)
+            results += [judged(one) for one in answers if LEFT not in one]
         except RendererDiedError as died:
-            results += map(result, died.answers)
+            results += map(judged, died.answers)
             if group == 1:
                 # The row after the last answer is the one that was too much; go on behind it.
                 results.append(TemplateFaultError(TOO_MUCH))
@@ -242,12 +275,11 @@ def mentioned(sources: tuple[str, ...]) -> Mentioned:
     return Mentioned(sources)
 
 
-def result(answer: Answer) -> Rendered | TemplateFaultError:
-    """Return the parts of an answer, or its fault."""
+def judged(answer: Answer) -> Answer | TemplateFaultError:
+    """Return an answer, or the fault that it says."""
     if "fault" in answer:
         return TemplateFaultError(answer["fault"], line=answer["line"], part=answer.get("part", ""))
-    parts: Rendered = answer["parts"]
-    return parts
+    return answer
 
 
 def check(source: str, *, escaped: bool) -> None:

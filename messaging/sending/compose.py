@@ -1,7 +1,7 @@
 """Fill claimed deliveries in: contexts, templates, MIME."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -41,6 +41,8 @@ EMAIL_PARTS = {
     "html": True,
 }
 MOST_SMS_SENT = 1600
+# Parts that are filled in, or an email that is whole.
+Content = dict[str, str] | bytes
 
 
 @dataclass(frozen=True)
@@ -131,12 +133,14 @@ def fill_in(
     *,
     now: datetime,
     stop: Callable[[], bool] = lambda: False,
+    only_mime: bool = False,
 ) -> tuple[list["Filled"], list[Refused]]:
     """
     Fill every delivery's templates in, message by message; a template's fault is refused.
 
     Which names were left empty is added to the frame's `blanks`. Once `stop` says so, what is
-    left is neither filled in nor refused; one is, so that it goes on.
+    left is neither filled in nor refused; one is, so that it goes on. With `only_mime` nobody
+    asks for an email's parts: where it can be, it is put together where it is filled in.
     """
     by_message = defaultdict(list)
     for row in claimed:
@@ -150,8 +154,16 @@ def fill_in(
         plan = plan_for(message, frame, transactional=is_transactional)
         contexts = [context_of(row, frame, now=now, plan=plan) for row in rows]
         frame.blanks.update(blanks_of(rows, contexts, wording.shown_names(message.content)))
-        texts = rendering.render(sources_of(message, plan), contexts, stop=stop)
         finisher = Finisher(message, plan, frame.rules[message.list_id], now=now)
+        sources = sources_of(message, plan)
+        texts: Sequence[Content | rendering.TemplateFaultError]
+        if only_mime and plan is not None and plan.is_foreseen:
+            stamps = [finisher.stamp(row, plan) for row in rows]
+            texts = rendering.render_whole(
+                sources, contexts, form=finisher.form(plan), stamps=stamps, stop=stop
+            )
+        else:
+            texts = rendering.render(sources, contexts, stop=stop)
         for row, parts in zip(rows, texts, strict=False):
             if isinstance(parts, rendering.TemplateFaultError):
                 refused.append(Refused(row.id, template_error(parts)))
@@ -273,8 +285,10 @@ class Finisher:
         self.from_email = bare(content.get("from_email", ""))
         self.skeleton = Skeleton(from_email=self.from_email, reply_to=content.get("reply_to", ""))
 
-    def finish(self, row: Claimed, parts: dict[str, str]) -> Outgoing | Refused:
+    def finish(self, row: Claimed, parts: Content) -> Outgoing | Refused:
         """Return one delivery as its provider is handed it."""
+        if isinstance(parts, bytes):
+            return self.whole_email(row, parts)
         if row.channel != Channel.SMS:
             return self.email(row, parts)
         text = parts["text"].strip()
@@ -333,6 +347,35 @@ class Finisher:
             headers=headers,
         )
 
+    def form(self, plan: Plan) -> dict[str, Any]:
+        """Return what all copies share, for those who put the whole email together."""
+        return {
+            "from_email": self.from_email,
+            "reply_to": self.message.content.get("reply_to", ""),
+            "at": self.now.isoformat(),
+            "marks": plan.marks,
+        }
+
+    def stamp(self, row: Claimed, plan: Plan) -> rendering.Stamp:
+        """Return what is a recipient's own."""
+        message_id, delivery_id = known_as(row)
+        addresses = plan.in_place_of_marks(
+            account_id=row.account_id, message_id=message_id, delivery_id=delivery_id
+        )
+        return rendering.Stamp(row.address, self.message_id(row), self.headers(row), addresses)
+
+    def whole_email(self, row: Claimed, raw: bytes) -> Outgoing:
+        """Return an email that was put together."""
+        return Outgoing(
+            delivery_id=row.id,
+            account_id=row.account_id,
+            channel=row.channel,
+            address=row.address,
+            sender=self.from_email,
+            contact_id=row.contact_id,
+            raw=raw,
+        )
+
     def finished(self, row: Claimed, parts: dict[str, str]) -> str:
         """Return an email's HTML as it goes out: preheader, links, pixel."""
         html = with_preheader(parts["html"], parts["preheader"])
@@ -368,7 +411,7 @@ class Filled:
     """
 
     row: Claimed
-    parts: dict[str, str]
+    parts: Content
     finisher: Finisher
 
     def finish(self) -> Outgoing | Refused:

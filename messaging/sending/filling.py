@@ -28,11 +28,14 @@ class FilledIn:
     called. `ids` are all deliveries that came, `refused` those so far that could not be filled
     in; `seconds` is for how long they were waited for. What a slow template leaves at `until` (a
     time of `time.monotonic`) goes back to the queue. `begun` is released for each piece that is
-    begun, and when all is over.
+    begun, and when all is over. `only_mime`: whoever takes them asks for no parts of an email.
     """
 
-    def __init__(self, ahead: Executor, *, most: int, until: float) -> None:
+    def __init__(
+        self, ahead: Executor, *, most: int, until: float, only_mime: bool = False
+    ) -> None:
         self.ahead = ahead
+        self.only_mime = only_mime
         self.most = most
         self.until = until
         self.pieces: SimpleQueue[Piece | None] = SimpleQueue()
@@ -91,6 +94,6 @@ class FilledIn:
         if some is None:
             return None
         rows, frame, now = some
-        ready, refused = fill_in(rows, frame, now=now, stop=self.is_late)
+        ready, refused = fill_in(rows, frame, now=now, stop=self.is_late, only_mime=self.only_mime)
         self.refused += refused
         return ready

@@ -131,7 +131,12 @@ class Turn:
         is_one = self.carrier.is_ours or self.left <= FIRST_PIECE
         began = time.monotonic()
         with ThreadPoolExecutor(max_workers=2, thread_name_prefix="turn") as threads:
-            filled = FilledIn(threads, most=self.left, until=began + BATCH_SECONDS / 2)
+            filled = FilledIn(
+                threads,
+                most=self.left,
+                until=began + BATCH_SECONDS / 2,
+                only_mime=self.carrier.only_mime,
+            )
             try:
                 self.claim_piece(filled, most=self.left if is_one else FIRST_PIECE)
                 if self.left:

@@ -90,6 +90,25 @@ class Plan:
         filled = MARKED.sub(put.link, html)
         return filled.replace(PIXEL_MARK, put.pixel()) if self.rules.tracks_opens else filled
 
+    @property
+    def is_foreseen(self) -> bool:
+        """Say whether all addresses are known before the templates are filled in."""
+        return all(self.links)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What stands for addresses that are known before: the links', then the pixel's."""
+        links = tuple(f"{MARK}l{place}:{MARK}e" for place in range(len(self.links)))
+        return (*links, PIXEL_MARK) if self.rules.tracks_opens else links
+
+    def in_place_of_marks(
+        self, *, account_id: int, message_id: int, delivery_id: int
+    ) -> tuple[str, ...]:
+        """Return one recipient's addresses, in the order of the marks."""
+        put = Filling(self, account_id, message_id, delivery_id)
+        links = tuple(put.address(place) for place in range(len(self.links)))
+        return (*links, put.pixel()) if self.rules.tracks_opens else links
+
     def is_trusted(self, host: str) -> bool:
         """Say whether the marketer named a host: in this message, or as one of the list's."""
         return host in self.hosts or is_within(host, (*self.hosts, *self.rules.trusted_domains))
@@ -111,13 +130,16 @@ class Filling:
 
     def link(self, found: "re.Match[str]") -> str:
         """Return what takes the place of a mark."""
-        place = int(found[1])
+        return self.address(int(found[1]), found[2])
+
+    def address(self, place: int, written: str = "") -> str:
+        """Return a link's address; `written` is what the template made of it, if it did."""
         target = self.plan.links[place]
         if target and not self.plan.rules.tracks_clicks:
             return markup.escape(target)
         if target and not self.is_preview:
             return f"{self.plan.rules.base}{CLICK}{self.click.sign(place)}"
-        return self.own_link(place, target, found[2])
+        return self.own_link(place, target, written)
 
     def own_link(self, place: int, target: str, written: str) -> str:
         """Return the address of a link whose target stands in its token."""
