@@ -213,16 +213,23 @@ class TestExplain:
         assert failure.code == Reason.COUPON_POOL_EMPTY
         assert failure.text.startswith("There was no coupon code for them")
 
-    def test_takes_no_branch_for_a_failure(self, world, now):
-        branches = "[{name: failed, filter: {field: Profile.Points, empty: true}}]"
-        conversation = live(world, f"{{key: ask, if: {{branches: {branches}}}}}")
+    @pytest.mark.parametrize(
+        ("step", "way"),
+        [
+            ("if: {branches: [{name: failed, filter: {all: []}}]}", "failed"),
+            ("split: {groups: [{name: no_code, weight: 100}]}", "no_code"),
+            ("code: {source: 'return {exit: \"no_code\"}', exits: [no_code]}", "no_code"),
+        ],
+    )
+    def test_takes_no_way_of_that_name_for_a_failure(self, world, now, step, way):
+        conversation = live(world, f"{{key: ask, {step}}}")
         grace = world.person()
         world.happen(grace)
         world.tick()
 
         told = explain(conversation=conversation, contact=contact_of(grace), now=now)
 
-        assert world.path(grace)[1] == "ask>failed"
+        assert world.path(grace)[1] == f"ask>{way}"
         assert told.failures == []
 
     def test_says_what_became_of_each_message(self, world, now):

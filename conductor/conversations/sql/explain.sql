@@ -84,11 +84,12 @@ UNION ALL
             'error', call.outcome ->> 'error'
         ) AS found
     FROM conversations_visit AS visit
-    -- Branches and groups may be called the same: it is the step that failed.
+    -- Branches, groups and a script's own exits may be called the same.
     INNER JOIN conversations_version AS version
         ON
             version.id = visit.version_id
-            AND (version.program #>> ARRAY['steps', visit.step_key, 'kind']) IN ('webhook', 'code', 'action')
+            AND (visit.exit, version.program #>> ARRAY['steps', visit.step_key, 'kind'])
+            IN (('failed', 'webhook'), ('failed', 'code'), ('no_code', 'action'))
     LEFT JOIN conversations_call AS call
         ON
             call.enrollment_id = visit.enrollment_id
