@@ -10,12 +10,12 @@ from conductor.conversations.forms.decisions import (
     IfForm,
     SplitForm,
     TerminateForm,
-    WaitForForm,
 )
 from conductor.conversations.forms.messages import MessageForm, MobileForm
 from conductor.conversations.forms.step import Place, StepForm
 from conductor.conversations.forms.trigger import TriggerForm
 from conductor.conversations.forms.wait import WaitForm
+from conductor.conversations.forms.wait_for import WaitForForm
 
 FORMS: dict[str, type[StepForm]] = {
     "trigger": TriggerForm,
