@@ -181,12 +181,14 @@ AUDIENCE = """
     FROM contacts_listener AS listener
     WHERE {on_list}
         AND (
-            listener.role = ANY(%(roles)s::text[])
-            OR (listener.for_segment_id IS NOT NULL AND 'watch' = ANY(%(roles)s::text[]))
+            listener.role = ANY({roles}::text[])
+            OR (listener.for_segment_id IS NOT NULL AND 'watch' = ANY({roles}::text[]))
         )
 """
-AUDIENCE_OF_LIST = sql.Kept(AUDIENCE.format(on_list="listener.list_id = %(list_id)s"))
-AUDIENCE_OF_ALL = sql.Kept(AUDIENCE.format(on_list="TRUE"))
+AUDIENCE_OF_LIST = sql.Kept(
+    AUDIENCE.format(on_list="listener.list_id = %(list_id)s", roles="%(roles)s")
+)
+AUDIENCE_OF_ALL = sql.Kept(AUDIENCE.format(on_list="TRUE", roles="%(roles)s"))
 ONE_LIST = "listener.list_id = fact.list_id"
 ANY_LIST = "(fact.list_id IS NULL OR listener.list_id = fact.list_id)"
 

@@ -13,10 +13,11 @@ from contacts.actions.suppressed import suppressed_if
 from contacts.identity import normalise_email
 from contacts.models import Contact, ProfileField
 
-# One row, whoever has the address. Look-ups by key, however many rows there are once its plan
-# is kept: hence no joins.
+# One row for a list, whoever has the address. All are look-ups by key, however many rows there
+# come to be once the plan is kept: hence few joins.
 STANDING = """
     SELECT
+        {list},
         {contact},
         (
             SELECT subscription.state
@@ -31,9 +32,10 @@ STANDING = """
         )::text,
         ARRAY({audience}),
         {noted}
-    FROM (VALUES (1)) AS one (row)
+    FROM accounts_list AS list
     LEFT JOIN contacts_contact AS contact
         ON contact.email_norm = %(email_norm)s::text AND contact.email_norm <> ''
+    WHERE list.id = %(list_id)s
 """
 
 
@@ -47,6 +49,7 @@ class Standing:
     listens to on the list; `is_noted` says whether anybody outside hears of who subscribes.
     """
 
+    list: List
     email_norm: str
     contact: Contact | None
     state: str | None
@@ -56,26 +59,29 @@ class Standing:
     is_noted: bool
 
 
-def standing_of(*, list: List, email: str, field_ids: Iterable[int] = ()) -> Standing:
+def standing_of(*, list_id: int, email: str, field_ids: Iterable[int] = ()) -> Standing | None:
     """
-    Return how an address stands with a list.
+    Return how an address stands with a list, None if there is no such list.
 
     :raises InvalidValueError: for a bad address.
     """
     email_norm = normalise_email(email)
-    statement, columns = _standing()
+    statement, of_list, of_contact = _standing()
     row = sql.fetch_one(
         statement,
         email_norm=email_norm,
-        list_id=list.pk,
+        list_id=list_id,
         field_ids=[field_id for field_id in field_ids if 0 < field_id < 2**63],
-        roles=[*facts.ROLES],
     )
-    assert row is not None  # noqa: S101 (one row, whatever there is)
-    state, is_suppressed, fields, heard, is_noted = row[columns.width :]
+    if row is None:
+        return None
+    end = of_list.width + of_contact.width
+    contact = row[of_list.width : end]
+    state, is_suppressed, fields, heard, is_noted = row[end:]
     return Standing(
+        list=of_list.row(row[: of_list.width]),
         email_norm=email_norm,
-        contact=None if row[0] is None else columns.row(row[: columns.width]),
+        contact=None if contact[0] is None else of_contact.row(contact),
         state=state,
         is_suppressed=is_suppressed,
         fields={each["id"]: ProfileField(**each) for each in json.loads(fields or "[]")},
@@ -85,12 +91,15 @@ def standing_of(*, list: List, email: str, field_ids: Iterable[int] = ()) -> Sta
 
 
 @cache
-def _standing() -> tuple[sql.Kept, Columns[Contact]]:
-    columns = Columns(Contact, "contact")
+def _standing() -> tuple[sql.Kept, Columns[List], Columns[Contact]]:
+    of_list, of_contact = Columns(List, "list"), Columns(Contact, "contact")
     statement = STANDING.format(
-        contact=columns.text,
+        list=of_list.text,
+        contact=of_contact.text,
         suppressed=suppressed_if(),
-        audience=facts.AUDIENCE.format(on_list="listener.list_id = %(list_id)s"),
+        audience=facts.AUDIENCE.format(
+            on_list="listener.list_id = %(list_id)s", roles=f"ARRAY{[*facts.ROLES]!r}"
+        ),
         noted=happenings.heard_if(happenings.SUBSCRIBED),
     )
-    return sql.Kept(statement), columns
+    return sql.Kept(statement), of_list, of_contact

@@ -75,7 +75,7 @@ def subscribe(
     """
     update_type = read_update_type(update_type)
     if contact is None and standing is None:
-        standing = standing_of(list=list, email=email, field_ids=profile or ())
+        standing = standing_of(list_id=list.pk, email=email, field_ids=profile or ())
     wish = _Wish(
         list=list,
         now=now,

@@ -1,7 +1,7 @@
 """Contact: an address on a list, with its profile (our subscription)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -289,7 +289,9 @@ def save_contact(
     `newEmailAddress` changes the address, alone; unsubscribing carries neither events nor
     profile data, and is refused to who has left.
     """
-    shown = found_list(list_id)
+    profile = body.profile
+    stands = found_standing(list_id, body.email_address, profile)
+    shown = stands.list
     event_ids = read_ids("eventIds", options.event_ids)
     if options.new_email_address:
         refuse_company("ERROR_CHANGE_ADDRESS", "changing an address", event_ids, body)
@@ -306,8 +308,6 @@ def save_contact(
         return updated(body.email_address)
     if options.send_double_opt_in and not shown.from_email:
         raise InvalidParameterError("sendDoubleOptIn", "The list has no fromEmail to ask from.")
-    profile = body.profile
-    stands = standing_of(list=shown, email=body.email_address, field_ids=profile)
     refuse_to_join(stands, options, state)
     result = actions.subscribe(
         list=shown,
@@ -328,6 +328,22 @@ def save_contact(
     if result.subscription.state == PENDING:
         ask_to_confirm(subscription=result.subscription, now=request.now)
     return created(body.email_address)
+
+
+def found_standing(list_id: int, email: str, field_ids: Iterable[int]) -> Standing:
+    """
+    Return how an address stands with a list of the account.
+
+    :raises NotFoundError: if it has none of that id, whatever the address.
+    """
+    try:
+        stands = standing_of(list_id=list_id, email=email, field_ids=field_ids)
+    except InvalidValueError:
+        found_list(list_id)
+        raise
+    if stands is None:
+        raise NotFoundError
+    return stands
 
 
 def subscription_state(given: str) -> str | None:

@@ -246,6 +246,11 @@ class TestSaveContact:
         with in_account(globex.pk):
             assert not Contact.objects.exists()
 
+    def test_says_first_that_there_is_no_such_list(self, wire):
+        refusal = wire.refused("POST", "/email/v1/List/0/Contact", {"emailAddress": "nobody"})
+
+        assert refusal[:2] == (404, "ERROR_UNABLE_TO_LOCATE_RESOURCE")
+
     def test_says_which_contact_is_missing(self, wire, contact_url):
         message = (
             "Unable to locate a resource associated with the listId and contactIdentifier supplied."
