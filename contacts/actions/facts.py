@@ -163,12 +163,14 @@ WITH {{given}}fact ({", ".join(COLUMNS)}, place) AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM queued), (SELECT count(*) FROM touched), {{returning}}
 """
-# The oldest that a listener hears of, seen from `{moment}`. Its conversation asks exactly, in
-# its own zone: two days more, since months end on other days and clocks change apart.
-SINCE = """add_duration(
+# The oldest that counts for a listener, seen from `{moment}`, by the account's clocks.
+COUNTS_SINCE = """add_duration(
         {moment}, -(listener.within ->> 'months')::int, -(listener.within ->> 'days')::int,
         -(listener.within ->> 'seconds')::float8, %(zone)s
-    ) - interval '2 days'"""
+    )"""
+# The oldest that it hears of. Its conversation asks exactly, in its own zone: two days more,
+# since months end on other days and clocks change apart.
+SINCE = f"{COUNTS_SINCE} - interval '2 days'"
 HEARD = f"""
 SELECT EXISTS (
     SELECT FROM contacts_listener AS listener

@@ -192,11 +192,15 @@ RECENTLY = f"""(
     listener.within IS NULL
     OR (fact.properties ->> 'event_at')::timestamptz >= {facts.SINCE.format(moment="fact.recorded_at")}
 )"""
-# However many events of a conversation a contact has, the change is one.
-ONCE = """row_number() OVER (
+# However many events of a conversation a contact has, the change is one: the first trigger's
+# for whose event it is not too late.
+ONCE = f"""row_number() OVER (
             PARTITION BY listener.conversation_id, listener.for_segment_id, listener.role,
                 fact.kind, fact.contact_id, fact.properties ->> 'sku'
-            ORDER BY listener.id
+            ORDER BY
+                listener.within IS NULL OR (fact.properties ->> 'event_at')::timestamptz
+                    >= {facts.COUNTS_SINCE.format(moment="fact.recorded_at")} DESC,
+                listener.id
         )"""
 
 

@@ -14,6 +14,11 @@ from tests.oracle.times import after, span
 LOW = 10
 
 
+def lately(wanted: dict[str, Any], at: datetime | None, now: datetime, zone: ZoneInfo) -> bool:
+    """Whether an interest is not too old for a trigger."""
+    return at is not None and at >= after(now, span(f"-{wanted['within']}"), zone)
+
+
 class Acts(Hands):
     """What happens in an account."""
 
@@ -72,30 +77,39 @@ class Acts(Hands):
                 for step in conversation.live.triggers
                 if change in step.config.get("product", {})
             ]
+            zone = self.zone_of_ages(conversation)
             for person in self.people.values():
-                name = next(
-                    (
-                        one["event"]
-                        for one in wanted
-                        if self._asked_for(person, one, sku, now, self.zone_of_ages(conversation))
-                    ),
-                    "",
-                )
-                if name:
+                asked = [(one, self._asked_for(person, one, sku, now)) for one in wanted]
+                ever = [at for _, at in asked if at is not None]
+                # Of whose interest is too old nobody makes anything, should they hear of it.
+                name = next((one["event"] for one, at in asked if lately(one, at, now, zone)), "")
+                if ever:
                     conversation.queue.append(
-                        Fact(change, person, conversation.in_list, now, now, name=name, told_at=now)
+                        Fact(
+                            change,
+                            person,
+                            conversation.in_list,
+                            now,
+                            now,
+                            name=name,
+                            told_at=now,
+                            about=max(ever).isoformat(),
+                        )
                     )
 
     def _asked_for(
-        self, person: Person, wanted: dict[str, Any], sku: str, now: datetime, zone: ZoneInfo
-    ) -> bool:
-        """Whether somebody has an event for a product that is not too old."""
-        oldest = after(now, span(f"-{wanted['within']}"), zone)
-        return any(
-            event.name == wanted["event"]
-            and event.properties.get("sku") == sku
-            and oldest <= event.occurred_at <= now
-            for event in person.events
+        self, person: Person, wanted: dict[str, Any], sku: str, now: datetime
+    ) -> datetime | None:
+        """Return when somebody last had an event for a product."""
+        return max(
+            (
+                event.occurred_at
+                for event in person.events
+                if event.name == wanted["event"]
+                and event.properties.get("sku") == sku
+                and event.occurred_at <= now
+            ),
+            default=None,
         )
 
     # --- segments

@@ -18,7 +18,7 @@ SENT_IN = {"enroll", "by_hand"}
 
 
 # Of which conversation, about whom, whether it lets in or asks those inside, its kind, when, of
-# which order.
+# which order, or since when it was of interest.
 Named = tuple[str, str, str, str, datetime, str]
 
 
@@ -37,10 +37,11 @@ class Cut:
 
     def takes(self, conversation: Conversation, fact: Fact, *, is_none: bool) -> bool:
         """Whether a fact is taken up now; one that means nothing may never have been queued."""
-        # One of several orders may be too old to be heard of.
-        about = fact.properties if (fact.role, fact.kind) == ("trigger", "order") else {}
-        order = f"{about.get('order_number', '')} {about.get('status', '')}"
-        name = (conversation.name, fact.person.name, fact.role, fact.kind, fact.recorded_at, order)
+        # One of several orders, or interests, may be too old to be heard of.
+        of_order = fact.properties if (fact.role, fact.kind) == ("trigger", "order") else {}
+        order = f"{of_order.get('order_number', '')} {of_order.get('status', '')}"
+        about = fact.about or order
+        name = (conversation.name, fact.person.name, fact.role, fact.kind, fact.recorded_at, about)
         self.queued[name] -= 1
         if is_none and self.queued[name] < 0:
             return True

@@ -31,6 +31,8 @@ class Fact:
     role: str = "trigger"
     # When we heard of it; it counts from `recorded_at`, once it has occurred, too.
     told_at: Any = None
+    # What else tells it apart from others of its kind and instant.
+    about: str = ""
 
     def for_watching(self) -> "Fact":
         """Return it as those inside hear of it."""

@@ -90,10 +90,22 @@ def into_window(moment: datetime, window: dict[str, Any] | None, zone: ZoneInfo)
     opens = time.fromisoformat(window.get("from", "00:00"))
     for days in range(30):
         day = wall.date() + timedelta(days=days)
-        first = instant(datetime.combine(day, opens), zone)
-        if first >= moment and inside(first, window, zone):
-            return first
+        for first in (instant(datetime.combine(day, opens), zone), *set_back(day, zone)):
+            if first >= moment and inside(first, window, zone):
+                return first
     raise AssertionError(f"a window that never opens: {window}")
+
+
+def set_back(day: date, zone: ZoneInfo) -> list[datetime]:
+    """Return when the clocks are set back on a day: they may show an hour of the window again."""
+    moment, end = (
+        instant(datetime.combine(one, time()), zone) for one in (day, day + timedelta(days=1))
+    )
+    if end - moment <= DAY:
+        return []
+    while clock(moment + MINUTE, zone) > clock(moment, zone):
+        moment += MINUTE
+    return [moment + MINUTE]
 
 
 def inside(moment: datetime, window: dict[str, Any], zone: ZoneInfo) -> bool:

@@ -26,6 +26,8 @@ QUEUED = """
         CASE
             WHEN intake.kind = 'order'
                 THEN (intake.properties ->> 'order_number') || ' ' || (intake.properties ->> 'status')
+            WHEN intake.kind IN ('back_in_stock', 'price_drop', 'low_stock')
+                THEN intake.properties ->> 'event_at'
             ELSE ' '
         END AS about
     FROM contacts_intake AS intake

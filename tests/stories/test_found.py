@@ -471,3 +471,51 @@ class TestFound:
                 ],
             ),
         )
+
+    def test_a_window_opens_again_when_the_clocks_are_set_back(self, ground: Ground) -> None:
+        # The oracle looked at the opening of each day; on 31 October 2027 it is 02:00 twice.
+        early = conversation(
+            """
+            {key: start, trigger: {external_event: Cart}}
+            {key: wait, wait: {until: '2027-10-31T02:30', window: {from: '01:00', to: '02:30'}}}
+            {key: end, terminate: {}}
+            """,
+            time_zone="Europe/Berlin",
+        )
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}},
+                conversations=[early],
+                acts=[("event", "ann", "Cart"), ("clock", "PT0S"), ("through", "P1Y")],
+            ),
+        )
+
+    def test_the_interest_that_is_not_too_old_lets_in(self, ground: Ground) -> None:
+        # One trigger's event was too old, and its fact stood for the change: nobody was let in.
+        cheaper = conversation("""
+            {key: start, trigger: {product: {price_drop: {event: Cart, within: PT1H}}}}
+            {key: end, terminate: {}}
+        """)
+        other = {"product": {"price_drop": {"event": "Order Imported", "within": "P1D"}}}
+        steps = [{"key": "start2", "trigger": other}, {"key": "end2", "terminate": {}}]
+        cheaper["threads"].append({"thread": "Other", "steps": steps})
+        of_shoe = {"properties": {"sku": "SHOE"}}
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}, "bob": {}},
+                conversations=[cheaper],
+                acts=[
+                    ("product", "SHOE", {"price": 20}),
+                    ("event", "ann", "Cart", {"ago": "PT5H", **of_shoe}),
+                    ("event", "ann", "Order Imported", {"ago": "PT2H", **of_shoe}),
+                    ("event", "bob", "Cart", {"ago": "PT30M", **of_shoe}),
+                    ("event", "bob", "Order Imported", {"ago": "P2D", **of_shoe}),
+                    ("product", "SHOE", {"price": 10}),
+                    ("clock", "PT0S"),
+                ],
+            ),
+        )

@@ -289,6 +289,31 @@ class TestSmallTick:
             ),
         )
 
+    def test_takes_up_what_nobody_is_interested_in_any_more(self, ground: Ground) -> None:
+        # The product hears of two days more than count, and then makes nothing of it.
+        cheaper = conversation("""
+            {key: start, trigger: {product: {price_drop: {event: Cart, within: PT1H}}}}
+            {key: end, terminate: {}}
+        """)
+
+        play(
+            ground,
+            Story(
+                people={"ann": {}, "bob": {}},
+                conversations=[cheaper],
+                acts=[
+                    ("product", "SHOE", {"price": 20}),
+                    ("event", "ann", "Cart", {"ago": "P3D", "properties": {"sku": "SHOE"}}),
+                    ("event", "bob", "Cart", {"ago": "P1D", "properties": {"sku": "SHOE"}}),
+                    ("product", "SHOE", {"price": 10}),
+                    ("event", "bob", "Cart", {"properties": {"sku": "SHOE"}}),
+                    ("product", "SHOE", {"price": 5}),
+                    ("clock", "PT0S"),
+                ],
+                limit=1,
+            ),
+        )
+
     def test_counts_the_orders_that_are_too_old_apart(self, ground: Ground) -> None:
         # One that nobody hears of is not queued; the oracle was told that another had waited.
         thanks = conversation(
