@@ -7,7 +7,7 @@ process (`messaging.rendering.child`) with an empty environment and a memory lim
 one that doubles a string forty times would otherwise take the sender down with it.
 
 * `language`: what a template may say (filters, limits, what is refused when it is saved)
-* `child`: the process: requests and answers are lines of JSON
+* `child`: the process: requests and answers are lines of JSON, texts stand behind them
 * `letters`: an email as a whole, where nothing is missing but what its templates make
 * `renderer`: keeps a child, asks it, replaces it when it dies
 

@@ -118,7 +118,10 @@ class Mentioned:
 
     def keys(self, name: str) -> list[str] | None:
         """Return the keys that a name is asked for; None where it may be asked for all."""
-        asked = re.compile(rf"(?<![\w.]){re.escape(name)}\.([A-Za-z_]\w*+)(?!\s*\()")
+        # MiniJinja takes more letters than `\w` for parts of a name, such as accents of their own.
+        asked = re.compile(
+            rf"(?<![\w.]){re.escape(name)}\.([A-Za-z_][A-Za-z0-9_]*+)(?![^\x00-\x7f]|\s*\()"
+        )
         found = [key for source in self.sources for key in asked.findall(source)]
         if len(found) < sum(source.count(name) for source in self.sources):
             return None

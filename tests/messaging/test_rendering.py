@@ -290,6 +290,14 @@ class TestMentioned:
     def test_hands_over_the_keys_that_are_asked_for(self, source, asked):
         assert set(Mentioned([source]).of(CONTEXT)["contact"]) == asked
 
+    @pytest.mark.parametrize("key", ["größe", "pre\u0301nom", "a\u200db", "a·b", "o℘", "aा"])
+    def test_a_key_of_any_letters_is_there(self, key):
+        row = {"event": {key: "yes", "a": "no"}}
+
+        (filled,) = rendering.render({"part": (f"{{{{ event.{key} }}}}", False)}, [row])
+
+        assert filled == {"part": "yes"}
+
     def test_a_key_that_a_row_lacks_stays_away(self):
         row = {"contact": {"first_name": "Grace"}, "event": "none"}
 
