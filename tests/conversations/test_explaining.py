@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.tenancy import in_account
-from conductor.conversations.actions.by_hand import Chosen, skip_wait
+from conductor.conversations.actions.by_hand import Chosen, move_on, skip_wait
 from conductor.conversations.explaining import explain
 from conductor.conversations.models import Call, Conversation, Enrollment, Refusal
 from contacts.models import Contact, Intake
@@ -230,6 +230,20 @@ class TestExplain:
         told = explain(conversation=conversation, contact=contact_of(grace), now=now)
 
         assert world.path(grace)[1] == f"ask>{way}"
+        assert told.failures == []
+
+    def test_takes_nobody_for_failed_who_was_moved_on_by_that_way(self, world, now):
+        conversation = live(world, "{key: ask, webhook: {url: 'https://shop.example/'}}")
+        grace = world.person()
+        world.happen(grace)
+        world.tick()
+        grace_alone = Chosen(contact=contact_of(grace))
+        move_on(conversation=conversation, chosen=grace_alone, exit="failed", now=now)
+        world.tick()
+
+        told = explain(conversation=conversation, contact=contact_of(grace), now=now)
+
+        assert world.path(grace)[1] == "ask>failed"
         assert told.failures == []
 
     def test_says_what_became_of_each_message(self, world, now):

@@ -106,6 +106,8 @@ UNION ALL
             LIMIT %(most)s
         ))
         AND visit.exit IN ('failed', 'no_code')
+        -- Whom somebody moved on by that way failed at nothing.
+        AND visit.reason IS NULL
     ORDER BY visit.left_at DESC
     LIMIT %(most)s
 )
