@@ -20,13 +20,8 @@ from messaging.models.message import Channel
 from messaging.purchases import latest_order_event
 from messaging.segments import Segments, count_segments
 from messaging.sending.claim import PERSON, Claimed
-from messaging.sending.compose import (
-    Finisher,
-    context_of,
-    load_frame,
-    plan_for,
-    sources_of,
-)
+from messaging.sending.compose import context_of, load_frame, plan_for, sources_of
+from messaging.sending.finishing import Finisher
 from messaging.tracking.rules import rules_of
 from messaging.tracking.texts import with_sample_links
 

@@ -54,7 +54,7 @@ KEPT_OF = """
     FROM messaging_providernotice AS notice
     WHERE notice.delivery_id = ANY(%(deliveries)s::bigint[])
 """
-# Ours, as `messaging.sending.compose.message_id` writes them.
+# Ours, as `messaging.sending.finishing` writes them.
 MESSAGE_ID = re.compile(r"<?(?P<delivery>\d{1,18})\.(?P<digest>[0-9a-f]{16})@[^@\s>]+>?")
 
 

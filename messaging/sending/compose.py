@@ -1,4 +1,4 @@
-"""Fill claimed deliveries in: contexts, templates, MIME."""
+"""Fill claimed deliveries in: contexts and templates."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,46 +11,14 @@ from contacts.durations import is_zone
 from contacts.models import ProfileField
 from messaging import rendering, samples, wording
 from messaging.actions.blanks import Blank
-from messaging.actions.provider_events import digest
-from messaging.mime import (
-    Envelope,
-    Letter,
-    Skeleton,
-    bare,
-    one_line,
-    shown_mailbox,
-    with_preheader,
-)
 from messaging.models import CommittedMessage
-from messaging.models.broadcast import FORWARDED
 from messaging.models.message import LITERAL, Channel
-from messaging.providers import Outgoing
 from messaging.purchases import Key, order_named, orders_of
 from messaging.rendering.names import Path, is_there, written
 from messaging.sending.claim import Claimed
-from messaging.tracking.links import unsubscribe_url
+from messaging.sending.finishing import Content, Filled, Finisher, Refused, known_as
 from messaging.tracking.plans import Plan, plan_of
 from messaging.tracking.rules import Rules, rules_of
-from messaging.tracking.texts import with_short_links
-
-EMAIL_PARTS = {
-    "subject": False,
-    "preheader": False,
-    "from_name": False,
-    "text": False,
-    "html": True,
-}
-MOST_SMS_SENT = 1600
-# Parts that are filled in, or an email that is whole.
-Content = dict[str, str] | bytes
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A delivery that could not be filled in, and why."""
-
-    delivery_id: int
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -134,7 +102,7 @@ def fill_in(
     now: datetime,
     stop: Callable[[], bool] = lambda: False,
     only_mime: bool = False,
-) -> tuple[list["Filled"], list[Refused]]:
+) -> tuple[list[Filled], list[Refused]]:
     """
     Fill every delivery's templates in, message by message; a template's fault is refused.
 
@@ -240,11 +208,6 @@ def context_of(
     }
 
 
-def known_as(row: Claimed) -> tuple[int, int]:
-    """Return the message and delivery that an email's links name: none in one that is sent on."""
-    return (0, 0) if row.event.get(FORWARDED) else (row.message_id, row.id)
-
-
 def coupon_of(row: Claimed, content: Mapping[str, Any]) -> dict[str, Any]:
     """
     Return the coupon that the conversation gave: the code in the field that it gave it into.
@@ -269,151 +232,3 @@ def profile_fields(
             values[group][name] = value
         values[f"{group}.{name}"] = value
     return values
-
-
-class Finisher:
-    """Turns the filled-in parts of one message into what a provider is handed."""
-
-    def __init__(
-        self, message: CommittedMessage, plan: Plan | None, rules: Rules, *, now: datetime
-    ) -> None:
-        self.message = message
-        self.plan = plan
-        self.rules = rules
-        self.now = now
-        content = message.content
-        self.from_email = bare(content.get("from_email", ""))
-        self.skeleton = Skeleton(from_email=self.from_email, reply_to=content.get("reply_to", ""))
-
-    def finish(self, row: Claimed, parts: Content) -> Outgoing | Refused:
-        """Return one delivery as its provider is handed it."""
-        if isinstance(parts, bytes):
-            return self.whole_email(row, parts)
-        if row.channel != Channel.SMS:
-            return self.email(row, parts)
-        text = parts["text"].strip()
-        if not text or len(text) > MOST_SMS_SENT:
-            return Refused(row.id, "template error (the text is empty or too long)")
-        return self.text_message(row, text)
-
-    def text_message(self, row: Claimed, text: str) -> Outgoing:
-        """Return a text message."""
-        return Outgoing(
-            delivery_id=row.id,
-            account_id=row.account_id,
-            channel=row.channel,
-            address=row.address,
-            sender=row.short_code,
-            contact_id=row.contact_id,
-            text=self.with_short_links(row, text),
-            media_url=self.message.content.get("media_url", ""),
-        )
-
-    def with_short_links(self, row: Claimed, text: str) -> str:
-        """Return a text whose links are ours, where its list counts clicks."""
-        if not self.rules.tracks_clicks:
-            return text
-        return with_short_links(
-            text,
-            self.message.content,
-            base=self.rules.base,
-            account_id=row.account_id,
-            delivery_id=row.id,
-            message_id=row.message_id,
-        )
-
-    def email(self, row: Claimed, parts: dict[str, str]) -> Outgoing:
-        """Return an email with its MIME."""
-        html = self.finished(row, parts)
-        headers = self.headers(row)
-        envelope = Envelope(
-            to=row.address, message_id=self.message_id(row), at=self.now, headers=headers
-        )
-        letter = Letter(
-            subject=parts["subject"], from_name=parts["from_name"], html=html, text=parts["text"]
-        )
-        return Outgoing(
-            delivery_id=row.id,
-            account_id=row.account_id,
-            channel=row.channel,
-            address=row.address,
-            sender=shown_mailbox(parts["from_name"], self.from_email),
-            contact_id=row.contact_id,
-            subject=one_line(parts["subject"]),
-            preheader=one_line(parts["preheader"]),
-            html=html,
-            text=parts["text"],
-            raw=self.skeleton.fill(letter, envelope),
-            headers=headers,
-        )
-
-    def form(self, plan: Plan) -> dict[str, Any]:
-        """Return what all copies share, for those who put the whole email together."""
-        return {
-            "from_email": self.from_email,
-            "reply_to": self.message.content.get("reply_to", ""),
-            "at": self.now.isoformat(),
-            "marks": plan.marks,
-        }
-
-    def stamp(self, row: Claimed, plan: Plan) -> rendering.Stamp:
-        """Return what is a recipient's own."""
-        message_id, delivery_id = known_as(row)
-        addresses = plan.in_place_of_marks(
-            account_id=row.account_id, message_id=message_id, delivery_id=delivery_id
-        )
-        return rendering.Stamp(row.address, self.message_id(row), self.headers(row), addresses)
-
-    def whole_email(self, row: Claimed, raw: bytes) -> Outgoing:
-        """Return an email that was put together."""
-        return Outgoing(
-            delivery_id=row.id,
-            account_id=row.account_id,
-            channel=row.channel,
-            address=row.address,
-            sender=self.from_email,
-            contact_id=row.contact_id,
-            raw=raw,
-        )
-
-    def finished(self, row: Claimed, parts: dict[str, str]) -> str:
-        """Return an email's HTML as it goes out: preheader, links, pixel."""
-        html = with_preheader(parts["html"], parts["preheader"])
-        if self.plan is None:
-            return html
-        message_id, delivery_id = known_as(row)
-        return self.plan.fill(
-            html, account_id=row.account_id, message_id=message_id, delivery_id=delivery_id
-        )
-
-    def headers(self, row: Claimed) -> tuple[tuple[str, str], ...]:
-        """Return the headers by which mail programs take somebody off the list."""
-        plan = self.plan
-        if plan is None or row.is_transactional or not plan.rules.has_removal_header:
-            return ()
-        return (
-            ("List-Unsubscribe", f"<{unsubscribe_url(row.account_id, row.id)}>"),
-            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-        )
-
-    def message_id(self, row: Claimed) -> str:
-        """Return the same Message-ID for the same delivery, whoever sends it."""
-        domain = self.from_email.rpartition("@")[2] or "conductor.invalid"
-        return f"{row.id}.{digest(row.account_id, row.id)}@{domain}"
-
-
-@dataclass(frozen=True)
-class Filled:
-    """
-    A delivery whose templates are filled in, put together when its turn comes.
-
-    That is while the message before it travels: MIME and links cost as much as handing over.
-    """
-
-    row: Claimed
-    parts: Content
-    finisher: Finisher
-
-    def finish(self) -> Outgoing | Refused:
-        """Put it together; a text that is empty or too long is refused."""
-        return self.finisher.finish(self.row, self.parts)

@@ -10,7 +10,8 @@ from threading import Semaphore
 
 from messaging.providers import Outgoing
 from messaging.sending.claim import Claimed
-from messaging.sending.compose import Filled, Frame, Refused, fill_in
+from messaging.sending.compose import Frame, fill_in
+from messaging.sending.finishing import Filled, Refused
 
 # So many are filled in at a time: a batch of large messages is never in memory as a whole.
 FILLED_IN = 100

@@ -26,8 +26,9 @@ from messaging.sending.claim import (
     settle_and_release,
     take_turn,
 )
-from messaging.sending.compose import Frame, Refused, load_frame
+from messaging.sending.compose import Frame, load_frame
 from messaging.sending.filling import FilledIn
+from messaging.sending.finishing import Refused
 from messaging.sending.heart import Heart
 from messaging.sending.lanes import Lane
 from messaging.sending.outcomes import Handed, write_down

@@ -1,7 +1,8 @@
 """Deliveries filled in and put together at once; a turn puts each together as it leaves."""
 
 from messaging.providers import Outgoing
-from messaging.sending.compose import Refused, fill_in
+from messaging.sending.compose import fill_in
+from messaging.sending.finishing import Refused
 
 
 def compose(claimed, frame, *, now, only_mime=False):
