@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -13,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from messaging.rendering.letters import Stamp
 from messaging.rendering.rows import LEFT, Mentioned
@@ -103,8 +104,9 @@ class Renderer:
                 stderr=subprocess.DEVNULL,
                 cwd=ROOT,
                 env={},
-                pipesize=PIPE,
             )
+            widen(self.process.stdin)
+            widen(self.process.stdout)
         return self.process
 
     def stop(self) -> None:
@@ -118,6 +120,13 @@ class Renderer:
                 with contextlib.suppress(OSError):
                     pipe.close()
         self.process = None
+
+
+def widen(pipe: IO[bytes] | None) -> None:
+    """Let a pipe hold more; it stays as it is where its user has all that a user may have."""
+    if pipe is not None:
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
 
 
 class InTurn:

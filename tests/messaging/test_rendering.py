@@ -13,7 +13,7 @@ from messaging import rendering
 from messaging.rendering import renderer
 from messaging.rendering.child import KEPT_SHAPES, Engine, render_parts, render_row
 from messaging.rendering.child import render as answers_to
-from messaging.rendering.renderer import RENDERER, InTurn
+from messaging.rendering.renderer import RENDERER, InTurn, widen
 from messaging.rendering.rows import LEFT, Mentioned
 
 ALONE = Engine()
@@ -258,6 +258,12 @@ class TestRenderer:
         os.waitid(os.P_PID, RENDERER.process.pid, os.WEXITED | os.WNOWAIT)
 
         assert fill("{{ contact.first_name }}") == "Grace"
+
+    def test_takes_a_pipe_as_it_is_where_the_system_widens_none(self):
+        with open(os.devnull, "rb") as no_pipe:  # noqa: PTH123
+            widen(no_pipe)
+
+            assert not no_pipe.closed
 
     def test_is_fast_enough(self):
         """A loose bound: it does thousands a second, and must never start one for each."""
