@@ -11,7 +11,7 @@ with how the product was last told, a row may bring three changes:
 
 In the same transaction each listening conversation hears once of every contact with such an
 event for that SKU within the trigger's window: of the latest one; of several events that its
-triggers ask for, of the first trigger's.
+triggers ask for, of the first trigger's for whose window it is not too old.
 """
 
 import json
