@@ -1,0 +1,66 @@
+"""How an address stands with a list is read by keys, as the plain role, by a plan that is kept."""
+
+import pytest
+
+from accounts.tenancy import in_account, sql
+from contacts.actions import standing
+from tests.factories import ListFactory
+
+PEOPLE = 2_000
+TABLES = ["contacts_contact", "contacts_subscription", "messaging_suppression"]
+FILL = (
+    """
+    INSERT INTO contacts_contact (
+        email, email_norm, phone_e164, external_id, first_name, last_name, postal_code,
+        time_zone, locale, created_at, updated_at
+    )
+    SELECT '', 'p' || n || '@mail.example', '', '', '', '', '', '', '', %(now)s, %(now)s
+    FROM generate_series(1, %(size)s) AS n
+    """,
+    """
+    INSERT INTO contacts_subscription (
+        list_id, contact_id, state, email_key, external_contact_id, profile,
+        subscribe_method, unsubscribe_method, created_at, updated_at
+    )
+    SELECT %(list_id)s, id, 'Subscribed', id::text, '', '{}', '', '', %(now)s, %(now)s
+    FROM contacts_contact
+    """,
+    """
+    INSERT INTO messaging_suppression (channel, address, reason, source, created_at)
+    SELECT 'email', 'p' || n || '@mail.example', 'manual', '', %(now)s
+    FROM generate_series(1, %(size)s) AS n
+    """,
+)
+
+
+@pytest.fixture
+def store(acme, now):
+    with in_account(acme.pk):
+        made = ListFactory.create()
+        for statement in FILL:
+            sql.execute(statement, list_id=made.pk, size=PEOPLE, now=now)
+        sql.execute("SELECT refresh_statistics(%(tables)s)", tables=TABLES)
+        yield made
+
+
+class TestStanding:
+    def test_is_read_by_keys(self, store):
+        statement, _, _ = standing._standing()
+        given = {"email_norm": "$1", "list_id": "$2", "field_ids": "$3"}
+        sql.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        sql.execute(f"PREPARE stands (text, bigint, bigint[]) AS {statement % given}")
+
+        try:
+            plan = sql.fetch_all(
+                "EXPLAIN EXECUTE stands(%(email)s, %(list_id)s, '{1}')",
+                email="p7@mail.example",
+                list_id=store.pk,
+            )
+        finally:
+            sql.execute("DEALLOCATE stands")
+
+        text = "\n".join(line for (line,) in plan)
+        for table in TABLES:
+            assert f"Seq Scan on {table}" not in text, text
+        for key in ("contact_email_once_per_account", "suppression_once"):
+            assert key in text, text
