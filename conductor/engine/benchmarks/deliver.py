@@ -1,7 +1,8 @@
 """
 How fast messages leave: to a mail server that takes everything, to a gateway that takes time.
 
-The limit of email is one constant message, built beforehand, over one connection of one process.
+The limit of email is one constant message, built beforehand, over one connection of one process: the
+median of three times, since two processes that wait for each other are now and then half as fast again.
 `ratio` compares with it what one sender of ours does over one connection to the same server, by the
 same code from there on and in the same dialogue: a message's content travels together with the
 next one's announcement, and the one after that is made ready meanwhile. Ours are claimed, asked
@@ -20,6 +21,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from statistics import median
 from typing import Any
 
 from django.conf import settings as site
@@ -107,7 +109,7 @@ def measure(
 
 
 def deliver_emails(ground: Ground, size: int) -> dict[str, Any]:
-    """Measure emails to a sink: all senders, then one, the raw limit before and after it."""
+    """Measure emails to a sink: all senders, then one, the raw limit before it and after."""
     with running(benchmark_sink.__file__, '{"keep": false}') as port:
         settings = {"host": "127.0.0.1", "port": port, "security": "none"}
         with in_account(ground.account.pk):
@@ -120,11 +122,12 @@ def deliver_emails(ground: Ground, size: int) -> dict[str, Any]:
         # The other connection is kept for what is urgent.
         with in_account(ground.account.pk):
             Provider.objects.filter(pk=provider.pk).update(concurrency=2)
-        raw = [constant_messages(ground, port)]
-        log.info("One constant message: %.0f/s.", raw[0])
+        raws = [constant_messages(ground, port)]
         some = queue(ground, "email", min(size, RAW))
         one, _ = send_all(ground, "bulk", senders=1)
-        raw.append(constant_messages(ground, port))
+        raws += [constant_messages(ground, port) for _ in range(2)]
+        log.info("One constant message: %s/s.", ", ".join(f"{one:.0f}" for one in raws))
+        raw = median(raws)
         check_sent(ground, "email", size + some)
     return {
         "name": "emails filled in, built and handed over",
@@ -133,8 +136,9 @@ def deliver_emails(ground: Ground, size: int) -> dict[str, Any]:
         "size": size,
         "seconds": round(seconds, 2),
         "one_connection": round(some / one),
-        "raw": round(max(raw)),
-        "ratio": round(some / one / max(raw), 3),
+        "raw": round(raw),
+        "raws": [round(one) for one in raws],
+        "ratio": round(some / one / raw, 3),
         "floor": FLOOR,
         "floor_value": FLOOR_RATE,
         "senders": SENDERS,
