@@ -14,9 +14,9 @@ from tests.oracle.times import after, span
 LOW = 10
 
 
-def lately(wanted: dict[str, Any], at: datetime | None, now: datetime, zone: ZoneInfo) -> bool:
+def lately(wanted: dict[str, Any], at: datetime, now: datetime, zone: ZoneInfo) -> bool:
     """Whether an interest is not too old for a trigger."""
-    return at is not None and at >= after(now, span(f"-{wanted['within']}"), zone)
+    return at >= after(now, span(f"-{wanted['within']}"), zone)
 
 
 class Acts(Hands):
@@ -80,9 +80,10 @@ class Acts(Hands):
             zone = self.zone_of_ages(conversation)
             for person in self.people.values():
                 asked = [(one, self._asked_for(person, one, sku, now)) for one in wanted]
-                ever = [at for _, at in asked if at is not None]
+                ever = [(one, at) for one, at in asked if at is not None]
                 # Of whose interest is too old nobody makes anything, should they hear of it.
-                name = next((one["event"] for one, at in asked if lately(one, at, now, zone)), "")
+                counts = [(one, at) for one, at in ever if lately(one, at, now, zone)]
+                name = counts[0][0]["event"] if counts else ""
                 if ever:
                     conversation.queue.append(
                         Fact(
@@ -93,7 +94,7 @@ class Acts(Hands):
                             now,
                             name=name,
                             told_at=now,
-                            about=max(ever).isoformat(),
+                            about=(counts or ever)[0][1].isoformat(),
                         )
                     )
 
