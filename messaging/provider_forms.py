@@ -9,7 +9,8 @@ from messaging.models import Provider
 from messaging.providers import Carrier, Field
 
 LIMITS = ("rate_per_second", "concurrency", "is_default")
-STORED = "Kept encrypted. Empty: the one that is stored."
+KEPT = "Kept encrypted."
+STORED = f"{KEPT} Empty: the one that is stored."
 
 
 class ProviderForm(forms.Form):
@@ -69,7 +70,9 @@ class ProviderForm(forms.Form):
 
 def as_form_field(field: Field, *, is_stored: bool) -> forms.Field:
     """Return the form's field of one thing that a provider wants to know."""
-    help_text = f"{field.help} {STORED}".strip() if is_stored and field.secret else field.help
+    help_text = field.help
+    if is_stored and field.secret:
+        help_text = f"{field.help.removesuffix(KEPT)} {STORED}".strip()
     required = field.required and not is_stored
     common: dict[str, Any] = {"label": field.label, "required": required, "help_text": help_text}
     if field.choices:

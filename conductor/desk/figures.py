@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
+
 from accounts.models import Heartbeat, List
 from accounts.tenancy import counts, sql
 from conductor.conversations.actions.status import status
 from conductor.conversations.models import Conversation
 from conductor.conversations.standing import Standing, standings
 from conductor.heartbeat import SILENT_SECONDS
+from messaging.models import Provider
+from messaging.providers import carriers
 
 DAY = timedelta(days=1)
 
@@ -129,6 +133,16 @@ class Moving:
 
 
 @dataclass(frozen=True)
+class Stuck:
+    """A default sender that takes nothing: why, and when it is tried again; None while paused."""
+
+    channel: str
+    name: str
+    why: str
+    until: datetime | None
+
+
+@dataclass(frozen=True)
 class Figures:
     """
     What the home page says of one list at one moment.
@@ -142,6 +156,7 @@ class Figures:
     next_due_at: datetime | None
     moving: list[Moving]
     silent: list[str] = field(default_factory=list)
+    stuck: list[Stuck] = field(default_factory=list)
 
     @property
     def waiting(self) -> int:
@@ -174,7 +189,24 @@ def figures(*, in_list: List, now: datetime) -> Figures:
             for one in found
         ],
         silent=silent_parts(now=now),
+        stuck=_stuck(now),
     )
+
+
+def _stuck(now: datetime) -> list[Stuck]:
+    """Return the default senders that are paused, or left alone for a while."""
+    senders = Provider.objects.filter(is_default=True).filter(
+        Q(paused_at__isnull=False) | Q(throttled_until__gt=now)
+    )
+    return [
+        Stuck(
+            channel=one.get_channel_display(),
+            name=carriers()[one.kind].label,
+            why="" if one.paused_at else one.last_error,
+            until=None if one.paused_at else one.throttled_until,
+        )
+        for one in senders.order_by("channel")
+    ]
 
 
 def count_again(list_id: int, *, now: datetime) -> dict[str, Any]:

@@ -155,4 +155,7 @@ def read_address(written: str, *, region: str = DEFAULT_REGION) -> tuple[str, st
         raise InvalidValueError("address", "That is too long to be an address.")
     if "@" in written:
         return Channel.EMAIL.value, normalise_email(written)
+    if not any(letter.isdigit() for letter in written):
+        said = f"{written[:80]!r} is neither an email address nor a phone number."
+        raise InvalidValueError("emailAddress", said)
     return Channel.SMS.value, normalise_phone(written, region)

@@ -12,6 +12,7 @@ from accounts.models import Heartbeat
 from accounts.tenancy import counts, in_account
 from conductor.conversations.models import Conversation, Enrollment, Flow
 from contacts.models import Event, ProfileField
+from messaging.models import Provider
 from tests.factories import (
     NOON,
     ContactFactory,
@@ -161,6 +162,46 @@ class TestHome:
         text = client.get(page("home")).text
 
         assert "Everything is going out, but for 1 paused conversation." in text
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ({"throttled_until": NOON + timedelta(hours=2)}, "Email messages wait: SMTP server"),
+            ({"paused_at": NOON}, "SMTP server is paused"),
+        ],
+    )
+    def test_says_that_the_mail_server_takes_nothing(self, client, ben, acme, grace, given, said):
+        for part in ("worker", "pulse"):
+            Heartbeat.objects.create(part=part, beat_at=NOON + timedelta(hours=1))
+        with in_account(acme.pk):
+            Provider.objects.create(
+                **given,
+                channel="email",
+                kind="smtp",
+                is_default=True,
+                last_error="Connection refused",
+                updated_at=NOON,
+            )
+        client.force_login(ben)
+
+        text = " ".join(client.get(page("home")).text.split())
+
+        assert "Not everything is going out: SMTP server takes nothing for now." in text
+        assert said in text
+
+    def test_a_mail_server_that_is_tried_again_says_nothing(self, client, ben, acme, grace):
+        with in_account(acme.pk):
+            Provider.objects.create(
+                channel="email",
+                kind="smtp",
+                is_default=True,
+                throttled_until=NOON,
+                last_error="Connection refused",
+                updated_at=NOON,
+            )
+        client.force_login(ben)
+
+        assert "takes nothing" not in client.get(page("home")).text
 
     def test_counts_failures_of_the_last_day_only_and_no_tests(self, client, ben, acme, customers):
         with in_account(acme.pk):

@@ -138,7 +138,7 @@ class TestFiles:
         )  # fmt: skip
 
         assert json.loads(out.getvalue())["created"] == 2
-        assert "line 3: 'nobody' is a phone number of no country." in err.getvalue()
+        assert "line 3: 'nobody' is neither an email address nor a phone number." in err.getvalue()
         assert "line 4: There is no address in the line." in err.getvalue()
         with in_account(acme.pk):
             assert kept() == [("email", GRACE, "import"), ("sms", "+12125550123", "import")]
@@ -199,7 +199,7 @@ class TestPages:
         good = client.post(url, {"addresses": "grace@mail.example\n+12125550123\n"})
 
         assert (bad.status_code, good.status_code) == (422, 302)
-        assert "is a phone number of no country" in bad.text
+        assert "is neither an email address nor a phone number" in bad.text
         with in_account(acme.pk):
             assert kept() == [("email", GRACE, "manual"), ("sms", "+12125550123", "manual")]
 
@@ -214,7 +214,7 @@ class TestPages:
             run_import(Import.objects.get().pk, now)
         shown = client.get(answer.headers["Location"]).text
 
-        assert "is a phone number of no country" in shown
+        assert "is neither an email address nor a phone number" in shown
         problems = client.get(self.address("address_problems", import_id=self.only_file(acme)))
         assert b"There is no address" in problems.getvalue()
         assert "stop.csv" in client.get(self.address("suppressions")).text
