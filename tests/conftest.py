@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 import pytest
@@ -247,3 +248,16 @@ def inside_acme(acme: Account) -> Iterator[Account]:
     """Run the whole test inside acme."""
     with in_account(acme.pk):
         yield acme
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Collect the statements that are run, those whose plan is kept among them."""
+    run: list[str] = []
+
+    def listen(execute: Any, text: Any, *rest: Any) -> Any:
+        run.append(str(text))
+        return execute(text, *rest)
+
+    with connections["default"].execute_wrapper(listen):
+        yield run

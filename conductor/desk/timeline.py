@@ -66,9 +66,16 @@ def timeline(
     }
     chosen = [sources[kind]] if kind in sources else list(sources.values())
     found = [moment for source in chosen for moment in source(contact, in_list, before)]
-    found.sort(key=lambda moment: moment.at, reverse=True)
+    found.sort(key=lambda moment: (moment.at, place(moment)), reverse=True)
     shown = found[:PAGE]
     return shown, shown[-1].at if len(found) > PAGE else None
+
+
+def place(moment: Moment) -> int:
+    """Return what comes after what at one instant: somebody enters, is written to, and leaves."""
+    if moment.family == "end":
+        return 3
+    return {"conversations": 1, "messages": 2}.get(moment.kind, 0)
 
 
 def until(before: datetime | None, **bounds: str) -> dict[str, Any]:

@@ -142,9 +142,12 @@ class Turn:
                 self.claim_piece(filled, most=self.left if is_one else FIRST_PIECE)
                 if self.left:
                     carrying = threads.submit(self.carry, filled)
-                    self.claim_more(filled, until=began + BATCH_SECONDS / 2)
-                    filled.end()
-                    carrying.result()
+                    try:
+                        self.claim_more(filled, until=began + BATCH_SECONDS / 2)
+                    finally:
+                        # Should a claim break down: what was claimed before it goes on its way.
+                        filled.end()
+                        carrying.result()
                 else:
                     filled.end()
                     self.carry(filled)
