@@ -4,11 +4,13 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError, IntegrityError
 
 from accounts.tenancy import in_account
 from messaging.models import SandboxMessage
 from messaging.providers import Batch, Carrier, Outcome, Outgoing
+
+TOO_LARGE = "54"  # the class of SQLSTATE of what is too much for a row
 
 
 class Sandbox(Carrier):
@@ -35,12 +37,18 @@ class Sandbox(Carrier):
         stop: Callable[[], bool] = lambda: False,
         connections: int = 1,
     ) -> Iterator[Outcome]:
-        """Write the batch in one statement; what is there already stays as it is."""
+        """
+        Write the batch in one statement; what is there already stays as it is.
+
+        :raises DatabaseError: if the database went away: the messages wait for another turn.
+        """
         messages = list(batch)
         try:
             write(messages, now)
             failed: set[int] = set()
-        except DatabaseError:
+        except DatabaseError as problem:
+            if not is_of_a_row(problem):
+                raise
             # One row that cannot be kept (its list was deleted meanwhile) fails alone.
             failed = {message.delivery_id for message in messages if not is_written(message, now)}
         for message in messages:
@@ -65,9 +73,17 @@ def is_written(message: Outgoing, now: datetime) -> bool:
     """Keep one message; say whether that was possible."""
     try:
         write([message], now)
-    except DatabaseError:
+    except DatabaseError as problem:
+        if not is_of_a_row(problem):
+            raise
         return False
     return True
+
+
+def is_of_a_row(problem: DatabaseError) -> bool:
+    """Say whether what is wrong is what was to be written, not the connection or the server."""
+    state: str | None = getattr(problem.__cause__, "sqlstate", None)
+    return isinstance(problem, DataError | IntegrityError) or (state or "").startswith(TOO_LARGE)
 
 
 def kept(message: Outgoing, now: datetime) -> SandboxMessage:
