@@ -31,7 +31,7 @@ def message(acme, now):
     return of
 
 
-class Dying(list):
+class Dying(list[Outgoing]):
     """A batch amid which the database ends our connection."""
 
     def __iter__(self):
