@@ -16,7 +16,7 @@ What a template sees: `contact`, `fields` (`fields.Group.Field` or
 webhook's the `secrets` that it names. What is not there is empty; `names` finds it.
 """
 
-from messaging.rendering.letters import Stamp
+from messaging.rendering.letters import Form, Stamp
 from messaging.rendering.renderer import (
     TemplateFaultError,
     check,
@@ -25,4 +25,12 @@ from messaging.rendering.renderer import (
     render_whole,
 )
 
-__all__ = ["Stamp", "TemplateFaultError", "check", "compile_mjml", "render", "render_whole"]
+__all__ = [
+    "Form",
+    "Stamp",
+    "TemplateFaultError",
+    "check",
+    "compile_mjml",
+    "render",
+    "render_whole",
+]

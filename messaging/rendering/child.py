@@ -34,7 +34,7 @@ from messaging.rendering.language import (
     is_hopeless,
     literals,
 )
-from messaging.rendering.letters import Form, Stamp
+from messaging.rendering.letters import RAW, Form, Stamp
 from messaging.rendering.rows import BETWEEN, LEFT, handed, row_template, shape_of
 
 MEMORY = 400 * 1024 * 1024
@@ -129,7 +129,7 @@ def render(engine: Engine, request: Answer) -> Iterator[Answer]:
         answer = render_row(engine, request["sources"], row)
         if form is not None and "parts" in answer:
             stamp = Stamp(*request["stamps"][number])
-            answer = {"parts": {"raw": form.filled(answer["parts"], stamp)}}
+            answer = {"parts": {RAW: form.filled(answer["parts"], stamp)}}
         yield answer
 
 

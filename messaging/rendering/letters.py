@@ -12,14 +12,16 @@ from typing import Any, NamedTuple
 
 from messaging.mime import Envelope, Letter, Skeleton, with_preheader
 
+RAW = "raw"  # the part that is a whole email
+
 
 class Stamp(NamedTuple):
     """What is one recipient's own: `addresses` are put where the form's marks stand."""
 
     to: str
     message_id: str
-    headers: Sequence[tuple[str, str]]
-    addresses: Sequence[str]
+    headers: tuple[tuple[str, str], ...]
+    addresses: Sequence[str] = ()
 
 
 class Form:
@@ -39,6 +41,10 @@ class Form:
         html = with_preheader(parts["html"], parts["preheader"])
         for mark, address in zip(self.marks, stamp.addresses, strict=True):
             html = html.replace(mark, address)
+        return self.written(parts, html, stamp)
+
+    def written(self, parts: Mapping[str, str], html: str, stamp: Stamp) -> bytes:
+        """Return one email's MIME; `html` is its own as it goes out."""
         letter = Letter(parts["subject"], parts["from_name"], html, parts["text"])
         headers = tuple((name, value) for name, value in stamp.headers)
         return self.skeleton.fill(

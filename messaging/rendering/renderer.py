@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-from messaging.rendering.letters import Stamp
+from messaging.rendering.letters import RAW, Stamp
 from messaging.rendering.rows import LEFT, Mentioned
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -24,7 +24,6 @@ SECONDS = 5.0  # for one answer; a large newsletter takes a millisecond
 GROUP = 32  # answers that come together
 PIPE = 1 << 18  # bytes that they may have, so that the process goes on with the next
 TURN_SECONDS = 0.5  # then somebody else may ask
-RAW = "raw"  # the part that is a whole email
 TOO_MUCH = "it takes too much time or memory"
 
 Answer = dict[str, Any]
@@ -66,6 +65,7 @@ class Renderer:
         self.seconds = seconds
         self.lock = InTurn()
         self.process: subprocess.Popen[bytes] | None = None
+        self.reader: AnswerReader | None = None
         self.owner = 0
 
     def ask(self, request: Answer, *, answers: int) -> list[Answer]:
@@ -78,13 +78,12 @@ class Renderer:
             process = self.living()
             got: list[Answer] = []
             try:
-                assert process.stdin is not None  # noqa: S101 - both are pipes
-                assert process.stdout is not None  # noqa: S101
+                assert process.stdin is not None  # noqa: S101 - it is a pipe
+                assert self.reader is not None  # noqa: S101 - it came with the process
                 process.stdin.write(json.dumps(request).encode() + b"\n")
                 process.stdin.flush()
-                reader = AnswerReader(process.stdout.fileno(), self.seconds)
                 while len(got) < answers:
-                    got.append(reader.answer())
+                    got.append(self.reader.answer(self.seconds))
                     if LEFT in got[-1]:
                         break
             except (OSError, EOFError, TimeoutError) as died:
@@ -105,8 +104,11 @@ class Renderer:
                 cwd=ROOT,
                 env={},
             )
+            assert self.process.stdin is not None  # noqa: S101 - both are pipes
+            assert self.process.stdout is not None  # noqa: S101
             widen(self.process.stdin)
             widen(self.process.stdout)
+            self.reader = AnswerReader(self.process.stdout.fileno())
         return self.process
 
     def stop(self) -> None:
@@ -122,9 +124,10 @@ class Renderer:
         self.process = None
 
 
-def widen(pipe: IO[bytes] | None) -> None:
+def widen(pipe: IO[bytes]) -> None:
     """Let a pipe hold more; it stays as it is where its user has all that a user may have."""
-    if pipe is not None:
+    # Linux alone can.
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
         with contextlib.suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
 
@@ -156,23 +159,22 @@ class InTurn:
 
 
 class AnswerReader:
-    """Reads answers from a pipe, each within a time."""
+    """Reads the answers of one process from its pipe, each within a time."""
 
-    def __init__(self, descriptor: int, seconds: float) -> None:
+    def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        self.seconds = seconds
         self.unread = bytearray()
         self.at = 0
         # Kept: memory that is asked for anew costs more than what is read into it.
         self.piece = memoryview(bytearray(PIPE))
 
-    def answer(self) -> Answer:
+    def answer(self, seconds: float) -> Answer:
         """
         Return the next answer: a line, and the texts whose `sizes` it says.
 
         :raises TimeoutError, EOFError: where there is none.
         """
-        end = time.monotonic() + self.seconds
+        end = time.monotonic() + seconds
         looked = self.at
         while (stop := self.unread.find(b"\n", looked)) < 0:
             looked = len(self.unread) - self.at

@@ -128,7 +128,7 @@ def fill_in(
         if only_mime and plan is not None and plan.is_foreseen:
             stamps = [finisher.stamp(row, plan) for row in rows]
             texts = rendering.render_whole(
-                sources, contexts, form=finisher.form(plan), stamps=stamps, stop=stop
+                sources, contexts, form=finisher.shared, stamps=stamps, stop=stop
             )
         else:
             texts = rendering.render(sources, contexts, stop=stop)

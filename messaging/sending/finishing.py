@@ -6,15 +6,7 @@ from typing import Any
 
 from messaging import rendering
 from messaging.actions.provider_events import digest
-from messaging.mime import (
-    Envelope,
-    Letter,
-    Skeleton,
-    bare,
-    one_line,
-    shown_mailbox,
-    with_preheader,
-)
+from messaging.mime import bare, one_line, shown_mailbox, with_preheader
 from messaging.models import CommittedMessage
 from messaging.models.broadcast import FORWARDED
 from messaging.models.message import Channel
@@ -47,10 +39,16 @@ class Finisher:
         self.message = message
         self.plan = plan
         self.rules = rules
-        self.now = now
         content = message.content
         self.from_email = bare(content.get("from_email", ""))
-        self.skeleton = Skeleton(from_email=self.from_email, reply_to=content.get("reply_to", ""))
+        # What all copies share, as whoever puts the whole email together is told.
+        self.shared: dict[str, Any] = {
+            "from_email": self.from_email,
+            "reply_to": content.get("reply_to", ""),
+            "at": now.isoformat(),
+            "marks": () if plan is None else plan.marks,
+        }
+        self.form = rendering.Form(self.shared)
 
     def finish(self, row: Claimed, parts: Content) -> Outgoing | Refused:
         """Return one delivery as its provider is handed it."""
@@ -92,13 +90,7 @@ class Finisher:
     def email(self, row: Claimed, parts: dict[str, str]) -> Outgoing:
         """Return an email with its MIME."""
         html = self.finished(row, parts)
-        headers = self.headers(row)
-        envelope = Envelope(
-            to=row.address, message_id=self.message_id(row), at=self.now, headers=headers
-        )
-        letter = Letter(
-            subject=parts["subject"], from_name=parts["from_name"], html=html, text=parts["text"]
-        )
+        stamp = rendering.Stamp(row.address, self.message_id(row), self.headers(row))
         return Outgoing(
             delivery_id=row.id,
             account_id=row.account_id,
@@ -110,18 +102,9 @@ class Finisher:
             preheader=one_line(parts["preheader"]),
             html=html,
             text=parts["text"],
-            raw=self.skeleton.fill(letter, envelope),
-            headers=headers,
+            raw=self.form.written(parts, html, stamp),
+            headers=stamp.headers,
         )
-
-    def form(self, plan: Plan) -> dict[str, Any]:
-        """Return what all copies share, for those who put the whole email together."""
-        return {
-            "from_email": self.from_email,
-            "reply_to": self.message.content.get("reply_to", ""),
-            "at": self.now.isoformat(),
-            "marks": plan.marks,
-        }
 
     def stamp(self, row: Claimed, plan: Plan) -> rendering.Stamp:
         """Return what is a recipient's own."""
