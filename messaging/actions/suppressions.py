@@ -13,22 +13,15 @@ from accounts.actions import InvalidValueError, record, record_many
 from accounts.models import ApiClient, List, User
 from accounts.tenancy import sql
 from contacts.identity import DEFAULT_REGION, normalise_email, normalise_phone
+from messaging.eligibility import refusals
 from messaging.models import Suppression, SuppressionReason
 from messaging.models.message import Channel
 
 HASHED = "sha256:"
 # Whoever was erased has but a hash.
-IS_SUPPRESSED = f"""
-    EXISTS (
-        SELECT FROM messaging_suppression AS suppression
-        WHERE suppression.channel = '{Channel.EMAIL.value}'
-            AND suppression.address IN (
-                %(email_norm)s::text,
-                '{HASHED}' || encode(sha256(convert_to(%(email_norm)s::text, 'UTF8')), 'hex')
-            )
-            AND (suppression.list_id IS NULL OR suppression.list_id = %(list_id)s)
-    )
-"""
+((IS_SUPPRESSED, _),) = refusals.suppressed(
+    Channel.EMAIL.value, "%(email_norm)s::text", in_list="%(list_id)s", with_erased=True
+)
 # A file brings many; most accounts suppress few or none.
 SUPPRESSES = """
     SELECT EXISTS (
