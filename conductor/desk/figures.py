@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
-
 from accounts.models import Heartbeat, List
 from accounts.tenancy import counts, sql
 from conductor.conversations.actions.status import status
@@ -15,6 +13,7 @@ from conductor.conversations.standing import Standing, standings
 from conductor.heartbeat import SILENT_SECONDS
 from messaging.models import Provider
 from messaging.providers import carriers
+from messaging.sending.carriage import waits
 
 DAY = timedelta(days=1)
 
@@ -195,9 +194,7 @@ def figures(*, in_list: List, now: datetime) -> Figures:
 
 def _stuck(now: datetime) -> list[Stuck]:
     """Return the default senders that are paused, or left alone for a while."""
-    senders = Provider.objects.filter(is_default=True).filter(
-        Q(paused_at__isnull=False) | Q(throttled_until__gt=now)
-    )
+    senders = Provider.objects.filter(is_default=True).order_by("channel")
     return [
         Stuck(
             channel=one.get_channel_display(),
@@ -205,7 +202,8 @@ def _stuck(now: datetime) -> list[Stuck]:
             why="" if one.paused_at else one.last_error,
             until=None if one.paused_at else one.throttled_until,
         )
-        for one in senders.order_by("channel")
+        for one in senders
+        if waits(one, now=now)
     ]
 
 

@@ -129,14 +129,20 @@ class TestHome:
         with time_machine.travel(NOON + timedelta(hours=1), tick=False):
             yield
 
+    @pytest.fixture
+    def beating(self):
+        """All parts of the deployment live."""
+        for part in ("worker", "pulse"):
+            Heartbeat.objects.create(part=part, beat_at=NOON + timedelta(hours=1))
+
     def test_an_account_without_a_list_says_where_to_begin(self, client, ada, acme):
         client.force_login(ada)
 
         assert "Create list" in client.get(page("home")).text
 
-    def test_says_that_everything_goes_out_and_how_it_works(self, client, ben, acme, grace):
-        for part in ("worker", "pulse"):
-            Heartbeat.objects.create(part=part, beat_at=NOON + timedelta(hours=1))
+    def test_says_that_everything_goes_out_and_how_it_works(
+        self, client, ben, acme, grace, beating
+    ):
         client.force_login(ben)
 
         answer = client.get(page("home"))
@@ -152,9 +158,7 @@ class TestHome:
         assert "Post Purchase" in answer.text
         assert "grace@mail.example" in answer.text
 
-    def test_says_that_a_conversation_is_paused(self, client, ben, acme, grace):
-        for part in ("worker", "pulse"):
-            Heartbeat.objects.create(part=part, beat_at=NOON + timedelta(hours=1))
+    def test_says_that_a_conversation_is_paused(self, client, ben, acme, grace, beating):
         with in_account(acme.pk):
             Conversation.objects.update(paused_at=NOON)
         client.force_login(ben)
@@ -170,9 +174,9 @@ class TestHome:
             ({"paused_at": NOON}, "SMTP server is paused"),
         ],
     )
-    def test_says_that_the_mail_server_takes_nothing(self, client, ben, acme, grace, given, said):
-        for part in ("worker", "pulse"):
-            Heartbeat.objects.create(part=part, beat_at=NOON + timedelta(hours=1))
+    def test_says_that_the_mail_server_takes_nothing(
+        self, client, ben, acme, grace, beating, given, said
+    ):
         with in_account(acme.pk):
             Provider.objects.create(
                 **given,
