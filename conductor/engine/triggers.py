@@ -26,9 +26,9 @@ HERE = """
 """
 # A rule on how the enrollment began is asked of the fact itself. The rule stands in SET: in
 # WHERE the planner may ask it of contacts that have no fact here, and err on them.
-ASK_TRIGGER = """
+ASK_TRIGGER = f"""
     UPDATE facts
-    SET trigger_number = CASE WHEN {condition} THEN %(number)s ELSE facts.trigger_number END
+    SET trigger_number = CASE WHEN {{condition}} THEN %(number)s ELSE facts.trigger_number END
     FROM (
         SELECT
             fact.id AS fact_id,
@@ -43,9 +43,9 @@ ASK_TRIGGER = """
             fact.method AS entry_method,
             fact.properties AS entry_properties,
             %(now)s::timestamptz AS entered_at,
-            '{}'::jsonb AS arrived
+            '{{}}'::jsonb AS arrived
         FROM facts AS fact
-        WHERE {here}
+        WHERE {HERE}
     ) AS enrollment
     INNER JOIN contacts_subscription AS subscription
         ON subscription.id = enrollment.subscription_id
@@ -146,7 +146,7 @@ class _Asking:
         if reads_own_calendar(condition.sql, zone):
             fallbacks = count_fallbacks(ASKED_HERE, account_zone=self.account_zone, **here)
         sql.execute(
-            ASK_TRIGGER.replace("{here}", HERE).replace("{condition}", condition.sql),
+            ASK_TRIGGER.replace("{condition}", condition.sql),
             thread=self.trigger["thread"],
             now=self.now,
             **here,
