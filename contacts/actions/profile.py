@@ -43,9 +43,14 @@ def _fields_of(list: List, ids: Iterable[int]) -> dict[int, ProfileField]:
         ProfileField,
         "list_id = %(list_id)s AND id = ANY(%(ids)s::bigint[])",
         list_id=list.pk,
-        ids=[field_id for field_id in ids if 0 < field_id < 2**63],
+        ids=storable_ids(ids),
     )
     return {row.pk: row for row in rows}
+
+
+def storable_ids(ids: Iterable[int]) -> list[int]:
+    """Return the ids that a row may have, of any numbers that somebody has sent."""
+    return [number for number in ids if 0 < number < 2**63]
 
 
 def read_update_type(text: str | None) -> str:

@@ -9,6 +9,7 @@ from accounts.models import List
 from accounts.tenancy import sql
 from accounts.tenancy.rows import Columns
 from contacts.actions import facts, happenings
+from contacts.actions.profile import storable_ids
 from contacts.actions.suppressed import suppressed_if
 from contacts.identity import normalise_email
 from contacts.models import Contact, ProfileField
@@ -71,7 +72,7 @@ def standing_of(*, list_id: int, email: str, field_ids: Iterable[int] = ()) -> S
         statement,
         email_norm=email_norm,
         list_id=list_id,
-        field_ids=[field_id for field_id in field_ids if 0 < field_id < 2**63],
+        field_ids=storable_ids(field_ids),
     )
     if row is None:
         return None
