@@ -4,27 +4,14 @@ import pytest
 
 from accounts.tenancy import in_account, sql
 from contacts.actions import standing
+from tests import crowds
 from tests.factories import ListFactory
 
 PEOPLE = 2_000
 TABLES = ["contacts_contact", "contacts_subscription", "messaging_suppression"]
 FILL = (
-    """
-    INSERT INTO contacts_contact (
-        email, email_norm, phone_e164, external_id, first_name, last_name, postal_code,
-        time_zone, locale, created_at, updated_at
-    )
-    SELECT '', 'p' || n || '@mail.example', '', '', '', '', '', '', '', %(now)s, %(now)s
-    FROM generate_series(1, %(size)s) AS n
-    """,
-    """
-    INSERT INTO contacts_subscription (
-        list_id, contact_id, state, email_key, external_contact_id, profile,
-        subscribe_method, unsubscribe_method, created_at, updated_at
-    )
-    SELECT %(list_id)s, id, 'Subscribed', id::text, '', '{}', '', '', %(now)s, %(now)s
-    FROM contacts_contact
-    """,
+    crowds.PEOPLE,
+    crowds.ON_LIST,
     """
     INSERT INTO messaging_suppression (channel, address, reason, source, created_at)
     SELECT 'email', 'p' || n || '@mail.example', 'manual', '', %(now)s

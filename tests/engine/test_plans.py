@@ -13,6 +13,7 @@ from conductor.engine import endings, triggers
 from conductor.engine.faults import FIRST, LAST
 from conductor.engine.intake import COMING_BACK
 from conductor.engine.tallies import FALLBACKS
+from tests import crowds
 from tests.engine.world import World
 
 # By whichever of the two unique indexes that hold it.
@@ -32,22 +33,8 @@ HOT = ("live_conversations", "claim_due", "take_facts", "update_enrollments")
 REFILLED = ["contacts_intake", "conversations_enrollment"]
 # Half of the enrollments are due, ten facts are queued, the others' places are taken.
 FILL = (
-    """
-    INSERT INTO contacts_contact (
-        email, email_norm, phone_e164, external_id, first_name, last_name, postal_code,
-        time_zone, locale, created_at, updated_at
-    )
-    SELECT '', 'p' || n || '@mail.example', '', '', '', '', '', '', '', %(now)s, %(now)s
-    FROM generate_series(1, %(size)s) AS n
-    """,
-    """
-    INSERT INTO contacts_subscription (
-        list_id, contact_id, state, email_key, external_contact_id, profile,
-        subscribe_method, unsubscribe_method, created_at, updated_at
-    )
-    SELECT %(list_id)s, id, 'Subscribed', id::text, '', '{}', '', '', %(now)s, %(now)s
-    FROM contacts_contact
-    """,
+    crowds.PEOPLE,
+    crowds.ON_LIST,
     """
     INSERT INTO conversations_enrollment (
         conversation_id, version_id, list_id, subscription_id, contact_id, entry_number,
